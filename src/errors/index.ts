@@ -1,0 +1,2 @@
+export { BackstayError, type BackstayErrorOptions, isBackstayError } from './backstay-error.ts';
+export { CODES, type CodeRow, type ErrorCode } from './codes.ts';

@@ -1,0 +1,19 @@
+/**
+ * Glossary (design.md has the long form):
+ * stack: one environment of one product, described by one stack file.
+ * snapshot: an immutable, content-addressed, signed record of a stack at one moment; content is what it was, a record is
+ *   one sighting of it.
+ * known good: a snapshot whose checks passed when it was captured or reached.
+ * scope: what a plan may touch. plan: ordered steps from live to target, hashed. run: one execution of one plan.
+ * phase: where a run is. hook: an imperative step around the update. check: a measured verdict; unknown never passes.
+ * captured form: an object without what servers, controllers and Backstay's own bookkeeping put into it.
+ */
+export * from './captured.ts';
+export * from './event.ts';
+export * from './json.ts';
+export * from './object.ts';
+export * from './phase.ts';
+export * from './plan.ts';
+export * from './snapshot.ts';
+export * from './stack.ts';
+export * from './verdict.ts';

@@ -1,0 +1,179 @@
+import type { NamedScope, Phase } from './phase.ts';
+
+/**
+ * A stack's settings after validation, defaults and unit conversion (config/ makes it from `stacks/Pulumi.<stack>.yaml`,
+ * keys `backstay:*`). Durations are milliseconds.
+ */
+export interface Stack {
+  readonly name: string;
+  /** Absolute path of the stack file. */
+  readonly file: string;
+  readonly cluster: {
+    readonly context?: string;
+    readonly kubeconfig?: string;
+    /** kube-system UID; when set, every other cluster is refused. */
+    readonly uid?: string;
+  };
+  /** The first is the default for names without a namespace. */
+  readonly namespaces: readonly string[];
+  readonly capture: {
+    /** Objects left out of every snapshot, beside the built-in exclusions. */
+    readonly exclude: readonly ObjectPattern[];
+    /** Cluster-scoped objects to include by name, as `Kind/name` patterns. */
+    readonly include: readonly ObjectPattern[];
+  };
+  /** Which workloads play which part. What matches none is `application`. */
+  readonly roles: {
+    readonly workers: readonly ObjectPattern[];
+    /** Data stores: belong to scope `database`, never to `application`. */
+    readonly data: readonly ObjectPattern[];
+  };
+  /** Fields that another controller owns and that stay as they are. */
+  readonly foreign: readonly ForeignField[];
+  readonly flags: readonly FlagSetting[];
+  readonly secrets: {
+    /** age recipients (`age1…`). Several: the team's and the break-glass one. */
+    readonly recipients: readonly string[];
+    /** age identity for decrypting. */
+    readonly identity: KeySource;
+    /** 32 bytes, base64: the stack's key for comparing secret values without decrypting. */
+    readonly comparisonKey: KeySource;
+  };
+  readonly signing: {
+    /** Ed25519 public keys, as JWK `x` values (base64url), by name. */
+    readonly trusted: readonly { readonly name: string; readonly publicKey: string }[];
+    /** Private key, JWK JSON or PKCS#8 PEM. */
+    readonly key: KeySource;
+  };
+  readonly engine: {
+    readonly provider: 'backstay' | 'official';
+    /** Pulumi backend URL; relative `file://` paths are relative to the project. */
+    readonly backend: string;
+    readonly secretsProvider: string;
+    readonly passphrase: KeySource;
+  };
+  readonly hooks: readonly HookSetting[];
+  readonly checks: readonly CheckSetting[];
+  /** The alerts that must be firing for the runbook to apply; empty: no such precondition. */
+  readonly context: {
+    readonly alertmanager?: HttpTarget;
+    readonly anyOf: readonly string[];
+    /** Checks by name that must pass, so that the fault is the suspect's own and not its dependency's. */
+    readonly dependencies: readonly string[];
+  };
+  /** Restart order hint: workloads by name, dependencies first. */
+  readonly order: readonly string[];
+  /** Limit for a workload to become ready. @default 300_000 */
+  readonly readyTimeoutMs: number;
+  /** Require a `--reason` (production). @default true */
+  readonly requireReason: boolean;
+}
+
+/** Glob patterns (`*` only). Absent: any. */
+export interface ObjectPattern {
+  readonly kind?: string;
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
+export interface ForeignField {
+  readonly kind: string;
+  readonly name?: string;
+  /** Path such as `spec.replicas` or `spec.template.spec.containers[name=istio-proxy]`. */
+  readonly path: string;
+}
+
+/** A value that is never in a stack file itself. */
+export type KeySource = { readonly env: string } | { readonly file: string };
+
+export interface FlagSetting {
+  readonly name: string;
+  readonly source:
+    | { readonly configMap: string; readonly key: string; readonly namespace?: string }
+    | { readonly workload: string; readonly container?: string; readonly env: string; readonly namespace?: string };
+}
+
+/** Where a request goes. `via` reaches into the cluster without a route of our own. */
+export interface HttpTarget {
+  /** Path with query when `via` is given (`/health`), else an absolute URL. */
+  readonly url: string;
+  readonly via?:
+    | { readonly service: string; readonly port: number | string; readonly namespace?: string }
+    /** Sent to the address in the Ingress' status, with the Host of its first rule unless `host` is given. */
+    | { readonly ingress: string; readonly namespace?: string; readonly host?: string };
+}
+
+export interface HookSetting {
+  readonly name: string;
+  /** The hook runs while the run goes into this phase. */
+  readonly phase: Phase;
+  readonly scopes?: readonly NamedScope[];
+  /** Milliseconds. @default 30_000 */
+  readonly timeoutMs: number;
+  /** `halt`: the phase fails. `warn`: reported, the run goes on. @default 'halt' */
+  readonly onError: 'halt' | 'warn';
+  readonly action: HookAction;
+  /** Takes the action back, when the run goes back. */
+  readonly reverse?: HookAction;
+}
+
+export type HookAction =
+  | {
+      readonly kind: 'http';
+      readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+      readonly target: HttpTarget;
+      readonly body?: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly accept: readonly number[];
+    }
+  | { readonly kind: 'command'; readonly command: readonly string[]; readonly env?: Readonly<Record<string, string>> }
+  | { readonly kind: 'restart'; readonly workloads: readonly string[] }
+  /** Slack-compatible incoming webhook; the URL itself is a secret. */
+  | { readonly kind: 'announce'; readonly webhook: KeySource; readonly channel?: string; readonly text: string }
+  /** GitHub-compatible issue API. */
+  | {
+      readonly kind: 'ticket';
+      readonly api: string;
+      readonly repository: string;
+      readonly token: KeySource;
+      readonly title: string;
+      readonly body: string;
+      readonly labels: readonly string[];
+    };
+
+export type CheckSetting = {
+  readonly name: string;
+  /** `before`: also asked before the run (and at capture); every check is asked after. */
+  readonly when: readonly ('capture' | 'before' | 'after')[];
+  readonly scopes?: readonly NamedScope[];
+  /** Asked only while a flag has this value, such as docling 503 while the backend is mineru. */
+  readonly onlyIf?: { readonly flag: string; readonly is: string };
+  /** Milliseconds for the whole check. @default 30_000 */
+  readonly timeoutMs: number;
+} & (
+  | { readonly kind: 'http'; readonly target: HttpTarget; readonly accept: readonly number[] }
+  | {
+      readonly kind: 'performance';
+      readonly target: HttpTarget;
+      readonly accept: readonly number[];
+      readonly count: number;
+      /** Requests a second, open loop: latency counts from the intended start. */
+      readonly rate: number;
+      readonly averageMs: number;
+      readonly p95Ms: number;
+      readonly maxMs: number;
+    }
+  /** observedGeneration, updated and available replicas, no pods of an older template. Empty: every workload in scope. */
+  | { readonly kind: 'rollout'; readonly workloads: readonly string[] }
+  | {
+      readonly kind: 'canary';
+      readonly target: HttpTarget;
+      /** PDF (or other) files sent as the body; paths relative to the stack file. */
+      readonly documents: readonly { readonly file: string; readonly recorded: string }[];
+      readonly contentType: string;
+      /** Which backend must have answered, from the answer's `backend` field. */
+      readonly backend?: string;
+      /** Similarity to the recorded text, 0 to 1. */
+      readonly minSimilarity: number;
+    }
+);

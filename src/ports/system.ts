@@ -1,0 +1,69 @@
+import type { HttpAnswer } from './cluster.ts';
+import type { RunEvent } from '../model/index.ts';
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Monotonic milliseconds, for durations. */
+  monotonic(): number;
+  /** Resolves after `ms`, rejects with the signal's reason. Only for pacing and deadlines, never instead of a watch. */
+  delay(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Reporter {
+  report(event: RunEvent): void;
+}
+
+/** One run a stack at a time, across machines. Errors: LEASE_HELD (holder and age), LEASE_LOST. */
+export interface Lock {
+  acquire(stack: string, holder: LockHolder): Promise<HeldLock>;
+}
+
+export interface LockHolder {
+  readonly run: string;
+  readonly journal: string;
+  readonly user: string;
+  readonly host: string;
+}
+
+export interface HeldLock {
+  /** Grows with every acquisition: the fencing token. */
+  readonly token: number;
+  /** Aborted when the lease is lost. */
+  readonly lost: AbortSignal;
+  /** Throws LEASE_LOST when it is no longer ours. Asked before every effect. */
+  assertHeld(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** HTTP of our own, outside the API server's proxy. One pooled connection. */
+export interface HttpClient {
+  request(request: {
+    readonly method: string;
+    readonly url: string;
+    /** Connect here instead of the URL's host (as `curl --connect-to`); Host header stays the URL's. */
+    readonly connectTo?: { readonly host: string; readonly port: number };
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string | Uint8Array;
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal;
+  }): Promise<HttpAnswer>;
+}
+
+/** Reads a KeySource. Errors: KEY_MISSING naming the variable or file. */
+export interface KeyReader {
+  read(source: { readonly env: string } | { readonly file: string }): Promise<string>;
+}
+
+/** Runs a command without a shell. Never throws for a non-zero exit. */
+export interface Exec {
+  run(
+    command: readonly string[],
+    options: {
+      readonly env?: Readonly<Record<string, string>>;
+      readonly cwd?: string;
+      readonly timeoutMs: number;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
+}
