@@ -86,6 +86,7 @@ export interface WatchOptions {
   readonly namespace?: string;
   readonly name?: string;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
   readonly signal: AbortSignal;
 }
 
