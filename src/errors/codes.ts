@@ -29,6 +29,8 @@ export const CODES = {
   SNAPSHOT_UNSIGNED: row('environment', 7, 'A snapshot has no signature by a trusted key.', 'Pass --allow-unsigned if you know where it comes from.'),
   SNAPSHOT_FORMAT: row('environment', 7, 'A snapshot is of a newer format than this program knows.', 'Use a newer backstay.'),
   KEY_MISSING: row('user', 7, 'A key that is needed is not at hand.', 'Set the variable or file that the stack file names.'),
+  KEY_EXPOSED: row('user', 7, 'A private key file is open to other users of this machine.', 'Run `chmod 600` on the file named.'),
+  MANIFESTS_INVALID: row('user', 64, 'A directory of manifests cannot be made into a snapshot.', 'Correct the files at the places named.'),
   SECRETS_UNREADABLE: row('environment', 7, 'The secrets of a snapshot cannot be decrypted.', 'Provide an age identity that is among its recipients.'),
   CLUSTER_UNREACHABLE: row('environment', 1, 'The API server does not answer.', 'Check the context and the network, then run it again.'),
   CLUSTER_UNAUTHENTICATED: row('environment', 1, 'The API server does not accept the credentials.', 'Log in again, then run it again.'),

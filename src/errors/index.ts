@@ -1,2 +1,3 @@
 export { BackstayError, type BackstayErrorOptions, isBackstayError } from './backstay-error.ts';
 export { CODES, type CodeRow, type ErrorCode } from './codes.ts';
+export { didYouMean } from './did-you-mean.ts';

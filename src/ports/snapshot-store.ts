@@ -13,11 +13,23 @@ export interface SnapshotStore {
   put(stack: string, entry: NewSnapshot): Promise<Sighting>;
   /** Newest first. Damaged entries are reported as such, not hidden. */
   list(stack: string): Promise<readonly (Sighting | DamagedEntry)[]>;
-  /** Id (4 or more hex digits, with or without `sha256:`), label, `previous`, `known-good`. */
-  resolve(stack: string, target: string, options?: { readonly allowUnsigned?: boolean }): Promise<Snapshot>;
+  /**
+   * Id (4 or more hex digits, with or without `sha256:`), label, `previous`, `known-good`. `previous` counts from `live`
+   * (the id of what is live now) when it is given, else from the newest sighting of the live stack.
+   */
+  resolve(
+    stack: string,
+    target: string,
+    options?: { readonly allowUnsigned?: boolean; readonly live?: Digest },
+  ): Promise<Snapshot>;
   get(stack: string, id: Digest, options?: { readonly allowUnsigned?: boolean }): Promise<Snapshot>;
   /** Decrypts the Secret values of a snapshot. */
   secrets(stack: string, snapshot: Snapshot): Promise<SecretValues>;
+  /**
+   * Stores one more signed record (reason `relabel`) about a content that is there already. `labels` replaces the labels
+   * in force; `held: null` lets a person release a held version; what is left out stays as it is.
+   */
+  annotate(stack: string, id: Digest, change: Annotation): Promise<Sighting>;
   /** Everything of a stack (or one snapshot) read and checked again. */
   verify(stack: string, id?: Digest): Promise<readonly VerifyFinding[]>;
   /** Proves that signing, encrypting, decrypting (given a snapshot) and comparing keys are at hand. Throws KEY_MISSING. */
@@ -30,6 +42,12 @@ export interface NewSnapshot {
   readonly record: Omit<SnapshotRecord, 'apiVersion' | 'kind' | 'id' | 'stack' | 'secrets' | 'by'>;
   /** For imports from people without the key. @default true */
   readonly sign?: boolean;
+}
+
+export interface Annotation {
+  readonly labels?: readonly string[];
+  readonly held?: { readonly run: string; readonly reason: string } | null;
+  readonly note?: string;
 }
 
 export interface DamagedEntry {
