@@ -1,0 +1,200 @@
+import type { GlobalOptions, Terminal } from './output.ts';
+
+export interface Invocation {
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly globals: GlobalOptions;
+  readonly terminal: Terminal;
+  readonly process: NodeJS.Process;
+}
+
+/** Runs a command; resolves with the exit code, throws BackstayError for what cannot go on. */
+export type CommandRun = (invocation: Invocation) => Promise<number>;
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  readonly args?: readonly (readonly [syntax: string, help: string])[];
+  readonly options?: readonly (readonly [flags: string, help: string, fallback?: string])[];
+  readonly aliases?: readonly string[];
+  readonly examples?: readonly string[];
+  /** Loads the code of the command: nothing heavy is imported for `--help`. */
+  readonly load: () => Promise<CommandRun>;
+}
+
+const STACK = ['<stack>', 'name of a stack file: stacks/Pulumi.<stack>.yaml'] as const;
+const TO = ['--to <target>', 'snapshot id, label, previous, known-good, or deployment/NAME@REVISION'] as const;
+const SCOPE = [
+  '--scope <scope>',
+  'full, application, workers, config, flags, traffic, database, infrastructure, or workload names with commas',
+] as const;
+
+/** Permissions that change what a plan may do; the same for `diff` and `rollback`. */
+const PERMISSIONS = [
+  ['--allow-unsigned', 'accept a snapshot without a trusted signature'],
+  ['--allow-cluster-mismatch', 'accept a snapshot of another cluster'],
+  ['--exact-replicas', 'lower replicas below live when the target has fewer'],
+  ['--take <managers>', 'take over the fields of these controllers (commas)'],
+  ['--delete-protected', 'also delete PVCs, namespaces, CRDs and data-store workloads that the target lacks'],
+] as const;
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'stacks',
+    summary: 'list the stacks',
+    load: async () => (await import('./commands/stacks.ts')).stacks,
+  },
+  {
+    name: 'capture',
+    summary: 'store what the stack is now, with its checks, as a signed snapshot',
+    args: [STACK],
+    options: [
+      ['--as <label>', 'a label, such as v1.2.2'],
+      ['--note <text>', 'why it was captured'],
+      ['--no-checks', 'do not ask the checks: the snapshot is then not known good'],
+    ],
+    examples: ['backstay capture medical-kg --as v1.2.2'],
+    load: async () => (await import('./commands/capture.ts')).capture,
+  },
+  {
+    name: 'import-manifests',
+    summary: 'make a snapshot from a directory of plain manifests',
+    args: [STACK, ['<dir>', 'directory with YAML or JSON']],
+    options: [
+      ['--as <label>', 'a label'],
+      ['--note <text>', 'why it was imported'],
+      ['--allow-unsigned', 'store it without a signature when the key is not at hand'],
+    ],
+    load: async () => (await import('./commands/capture.ts')).importManifests,
+  },
+  {
+    name: 'list',
+    summary: 'list the snapshots of a stack',
+    args: [STACK],
+    load: async () => (await import('./commands/snapshots.ts')).list,
+  },
+  {
+    name: 'show',
+    summary: 'show one snapshot: objects, flags, images, checks',
+    args: [STACK, ['<target>', 'snapshot id, label, previous or known-good']],
+    options: [['--allow-unsigned', 'show it also without a trusted signature']],
+    load: async () => (await import('./commands/snapshots.ts')).show,
+  },
+  {
+    name: 'verify',
+    summary: 'read every stored snapshot again: digests, signatures, completeness',
+    args: [STACK, ['[target]', 'only this one']],
+    load: async () => (await import('./commands/snapshots.ts')).verify,
+  },
+  {
+    name: 'check',
+    summary: 'ask the checks of a stack now',
+    args: [STACK],
+    options: [['--when <moment>', 'capture, before or after', 'after']],
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  {
+    name: 'diff',
+    summary: 'show what differs between the live stack and a target',
+    args: [STACK],
+    options: [
+      TO,
+      ['--from <snapshot>', 'compare this snapshot instead of the live stack'],
+      SCOPE,
+      ['--detailed-exitcode', 'exit 2 when something differs'],
+      ...PERMISSIONS,
+    ],
+    examples: ['backstay diff medical-kg --to known-good', 'backstay diff medical-kg --to v1.2.2 --scope traffic'],
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  {
+    name: 'rollback',
+    summary: 'take the stack to a target: plan, confirm, run, prove',
+    args: [STACK],
+    options: [
+      TO,
+      ['--target-version <label>', 'the same as --to'],
+      SCOPE,
+      ['--dry-run', 'plan and show, change nothing'],
+      ['--emergency', 'skip the precondition of the runbook and the checks before (never the snapshot before)'],
+      ['--immediate', 'the same as --emergency'],
+      ['--reason <text>', 'why: journaled, announced, in the report'],
+      ['--incident <url>', 'link of the incident'],
+      ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
+      ['--validate-before', 'ask the checks before, too'],
+      ['--validate-after', 'ask the checks afterwards (this is the default)'],
+      ['--create-backup', 'keep a snapshot of before (always done; accepted for older scripts)'],
+      ['--list-versions', 'list what can be gone back to, and stop'],
+      ['--timeout <duration>', 'limit for a workload to become ready, such as 5m'],
+      ['-y, --yes', 'do not ask'],
+      ...PERMISSIONS,
+    ],
+    examples: [
+      'backstay rollback medical-kg --to known-good --dry-run',
+      'backstay rollback medical-kg --to v1.2.2 --reason "Docling is slow" --incident https://pd.example/42',
+      'backstay rollback medical-kg --to deployment/gateway@3 --scope gateway',
+    ],
+    load: async () => (await import('./commands/rollback.ts')).rollback,
+  },
+  {
+    name: 'resume',
+    summary: 'go on with a run that stopped part of the way',
+    args: [['<run>', 'id of the run']],
+    options: [['-y, --yes', 'do not ask']],
+    load: async () => (await import('./commands/rollback.ts')).resume,
+  },
+  {
+    name: 'history',
+    summary: 'list the runs',
+    args: [['[stack]', 'only of this stack']],
+    load: async () => (await import('./commands/history.ts')).history,
+  },
+  {
+    name: 'report',
+    summary: 'print the report of a run',
+    args: [['<run>', 'id of the run']],
+    load: async () => (await import('./commands/history.ts')).report,
+  },
+  {
+    name: 'keys init',
+    summary: 'make the keys of a stack (never overwrites)',
+    args: [STACK],
+    load: async () => (await import('./commands/keys.ts')).init,
+  },
+  {
+    name: 'toolchain',
+    summary: 'list the tools: version, where from, size',
+    load: async () => (await import('./commands/toolchain.ts')).toolchain,
+  },
+  {
+    name: 'sandbox up',
+    summary: 'start it (or say that it is up)',
+    options: [
+      ['--fake-nodes <count>', 'kwok nodes for measuring roll-outs', '0'],
+      ['--ingress-port <port>', 'port of the Ingress on 127.0.0.1 (free one by default)'],
+    ],
+    load: async () => (await import('./commands/sandbox.ts')).up,
+  },
+  { name: 'sandbox down', summary: 'stop it', load: async () => (await import('./commands/sandbox.ts')).down },
+  { name: 'sandbox status', summary: 'say whether it is up, and where', load: async () => (await import('./commands/sandbox.ts')).status },
+  {
+    name: 'sandbox kubeconfig',
+    summary: 'print the path of its kubeconfig',
+    load: async () => (await import('./commands/sandbox.ts')).kubeconfig,
+  },
+  {
+    name: 'sandbox fault',
+    summary: 'make the pods of a workload slow, failing or unavailable',
+    args: [
+      ['<workload>', 'NAMESPACE/NAME'],
+      ['<fault...>', 'delay=SECONDS, errors=PERCENT, unavailable, or off'],
+    ],
+    examples: ['backstay sandbox fault production/docling-vlm delay=8 errors=60', 'backstay sandbox fault production/docling-vlm off'],
+    load: async () => (await import('./commands/sandbox.ts')).fault,
+  },
+  {
+    name: 'version',
+    summary: 'versions of backstay, Node and Pulumi',
+    load: async () => (await import('./commands/version.ts')).version,
+  },
+];

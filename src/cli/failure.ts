@@ -1,0 +1,33 @@
+import type { BackstayError } from '../errors/index.ts';
+import { isBackstayError } from '../errors/index.ts';
+import type { Terminal } from './output.ts';
+
+/** Prints an error for a person or as JSON, and returns the exit code. A quiet "no" of a person is one line. */
+export function reportFailure(error: unknown, terminal: Terminal): number {
+  if (isBackstayError(error)) return reportKnown(error, terminal);
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error && terminal.env['BACKSTAY_DEBUG'] !== undefined ? `\n${error.stack ?? ''}` : '';
+  if (terminal.format === 'json' || terminal.format === 'jsonl') {
+    terminal.result('Error', { code: 'INTERNAL', message, source: 'us' }, () => '');
+  }
+  terminal.note(`${terminal.err.bad('error')} INTERNAL  ${message}${stack}`);
+  terminal.note(terminal.err.dim('This is a defect in Backstay. BACKSTAY_DEBUG=1 shows where.'));
+  return 1;
+}
+
+function reportKnown(error: BackstayError, terminal: Terminal): number {
+  const { code, message, next, at, source, exitCode, details } = error;
+  if (terminal.format === 'json' || terminal.format === 'jsonl') {
+    terminal.result('Error', { code, message, next, source, exitCode, ...(at ? { at } : {}), details }, () => '');
+  }
+  if (code === 'DECLINED') {
+    terminal.note(message);
+    return exitCode;
+  }
+  const where = at === undefined ? '' : `${[at.file, at.line, at.column].filter((part) => part !== undefined).join(':')}: `;
+  terminal.note(`${terminal.err.bad('error')} ${terminal.err.bold(code)}  ${where}${message}`);
+  if (Array.isArray(details['problems'])) for (const problem of details['problems']) terminal.note(`  ${String(problem)}`);
+  if (next !== '') terminal.note(`  ${terminal.err.dim('next:')} ${next}`);
+  if (terminal.env['BACKSTAY_DEBUG'] !== undefined && error.stack !== undefined) terminal.note(error.stack);
+  return exitCode;
+}

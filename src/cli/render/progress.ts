@@ -1,0 +1,66 @@
+import type { Reporter } from '../../ports/index.ts';
+import type { RunEvent } from '../../model/index.ts';
+import { duration } from './time.ts';
+import type { Style } from './style.ts';
+
+/**
+ * Tells a run line by line on stderr: what a person watches at three in the morning and what a CI log keeps. Repeated
+ * messages of an object are told once.
+ */
+export function progressReporter(write: (line: string) => void, style: Style, startedAt: () => number): Reporter {
+  const last = new Map<string, string>();
+  const clock = (): string => style.dim(`${((Date.now() - startedAt()) / 1000).toFixed(1).padStart(6)}s`);
+  return {
+    report(event: RunEvent): void {
+      const text = lineOf(event, style, last);
+      if (text !== undefined) write(`${clock()}  ${text}`);
+    },
+  };
+}
+
+function lineOf(event: RunEvent, style: Style, last: Map<string, string>): string | undefined {
+  switch (event.type) {
+    case 'run.started':
+      return `${style.bold('run')} ${event.run} on ${event.stack}, target ${event.target}`;
+    case 'phase.entered':
+      return style.bold(event.phase);
+    case 'phase.left':
+      return undefined;
+    case 'step.started':
+      return `  ${style.accent('›')} ${event.title}`;
+    case 'step.ended':
+      return stepEnd(event, style);
+    case 'object.progress': {
+      const said = `${event.state} ${event.message}`;
+      if (last.get(event.object) === said) return undefined;
+      last.set(event.object, said);
+      return `      ${objectMark(event.state, style)} ${event.object}  ${event.message}`;
+    }
+    case 'check.measured': {
+      const { verdict, name, reason } = event.result;
+      const mark = verdict === 'pass' ? style.good('pass') : verdict === 'fail' ? style.bad('fail') : style.warn('unknown');
+      return `      ${mark}  ${name}  ${style.dim(reason)}`;
+    }
+    case 'run.message':
+      return `  ${event.level === 'warn' ? style.warn('warning') : style.dim('note')}  ${event.message}`;
+    case 'run.ended': {
+      const good = event.outcome === 'succeeded' || event.outcome === 'nothing-to-do';
+      const why = event.reason === undefined ? '' : `: ${event.reason}`;
+      return `${style.bold('run')} ${good ? style.good(event.outcome) : style.bad(event.outcome)} after ${duration(event.durationMs)}${why}`;
+    }
+  }
+}
+
+function stepEnd(event: Extract<RunEvent, { type: 'step.ended' }>, style: Style): string | undefined {
+  const why = event.message === undefined ? '' : `  ${event.message}`;
+  if (event.outcome === 'done') return event.message === undefined ? undefined : `    ${style.good('done')}${style.dim(why)}`;
+  if (event.outcome === 'skipped') return `    ${style.dim(`not needed${why}`)}`;
+  if (event.outcome === 'warned') return `    ${style.warn('warning')}${why}`;
+  return `    ${style.bad('failed')}${why}`;
+}
+
+function objectMark(state: Extract<RunEvent, { type: 'object.progress' }>['state'], style: Style): string {
+  if (state === 'failed') return style.bad('✗');
+  if (state === 'ready' || state === 'done') return style.good('✓');
+  return style.dim('·');
+}
