@@ -1,0 +1,110 @@
+import { dirname, join, resolve } from 'node:path';
+import type { CheckSetting, HookSetting, KeySource, ObjectPattern, Stack } from '../model/index.ts';
+import type { RawCheck } from './checks-schema.ts';
+import type { Environment } from './environment.ts';
+import { DURATION } from './fields.ts';
+import type { RawHook } from './hooks-schema.ts';
+import { KEY_FILES } from './key-folder.ts';
+import { expandPath } from './paths.ts';
+import type { RawSettings } from './schema.ts';
+
+export interface Surroundings {
+  readonly name: string;
+  readonly file: string;
+  readonly projectDir: string;
+  readonly environment: Environment;
+  readonly keyFolder: string;
+  readonly publicKeys: { readonly recipients: readonly string[]; readonly trusted: Stack['signing']['trusted'] };
+  /** `backend.url` of Pulumi.yaml and `secretsprovider` of the stack file, where they are given. */
+  readonly pulumi: { readonly backend?: string; readonly secretsProvider?: string };
+}
+
+/** Valid settings → the Stack that the rest of the program works with: units converted, paths absolute, defaults filled. */
+export function compileStack(raw: RawSettings, around: Surroundings): Stack {
+  const inProject = (path: string): string => expandPath(path, around.projectDir, around.environment);
+  const source = (given: KeySource | undefined, file: string): KeySource => {
+    if (given === undefined) return { file: join(around.keyFolder, file) };
+    return 'file' in given ? { file: inProject(given.file) } : given;
+  };
+  const { kubeconfig, ...cluster } = raw.cluster;
+  return {
+    name: around.name,
+    file: around.file,
+    cluster: { ...cluster, ...(kubeconfig === undefined ? {} : { kubeconfig: inProject(kubeconfig) }) },
+    namespaces: typeof raw.namespaces === 'string' ? [raw.namespaces] : raw.namespaces,
+    capture: { exclude: raw.capture.exclude.map(toPattern), include: raw.capture.include.map(toPattern) },
+    roles: { workers: raw.roles.workers.map(toPattern), data: raw.roles.data.map(toPattern) },
+    foreign: raw.foreign,
+    flags: raw.flags,
+    secrets: {
+      recipients: raw.secrets.recipients ?? around.publicKeys.recipients,
+      identity: source(raw.secrets.identity, KEY_FILES.identity),
+      comparisonKey: source(raw.secrets.comparisonKey, KEY_FILES.comparisonKey),
+    },
+    signing: {
+      trusted: raw.signing.trusted ?? around.publicKeys.trusted,
+      key: source(raw.signing.key, KEY_FILES.signingKey),
+    },
+    engine: {
+      provider: raw.engine.provider,
+      backend: backendUrl(raw.engine.backend ?? around.pulumi.backend, around, inProject),
+      secretsProvider: raw.engine.secretsProvider ?? around.pulumi.secretsProvider ?? 'passphrase',
+      passphrase: source(raw.engine.passphrase, KEY_FILES.passphrase),
+    },
+    hooks: raw.hooks.map((hook) => toHook(hook, inProject)),
+    checks: raw.checks.map((check) => toCheck(check, dirname(around.file))),
+    context: raw.context,
+    order: raw.order,
+    readyTimeoutMs: milliseconds(raw.readyTimeout),
+    requireReason: raw.requireReason === true || raw.requireReason === 'true',
+  };
+}
+
+export function milliseconds(text: string): number {
+  const [, amount, unit] = DURATION.exec(text) ?? [];
+  const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? 'ms'] ?? 1;
+  return Math.round(Number(amount) * factor);
+}
+
+/** A bare word is a name; `Kind/name` and `Kind/namespace/name` narrow it. */
+export function toPattern(raw: string | ObjectPattern): ObjectPattern {
+  if (typeof raw !== 'string') return raw;
+  const parts = raw.split('/');
+  const name = parts.pop() ?? '*';
+  const [kind, namespace] = parts;
+  return { name, ...(kind === undefined ? {} : { kind }), ...(namespace === undefined ? {} : { namespace }) };
+}
+
+function toHook({ timeout, action, reverse, ...hook }: RawHook, inProject: (path: string) => string): HookSetting {
+  const settle = (given: RawHook['action']): HookSetting['action'] => {
+    const place = (source: KeySource): KeySource => ('file' in source ? { file: inProject(source.file) } : source);
+    if (given.kind === 'announce') return { ...given, webhook: place(given.webhook) };
+    if (given.kind === 'ticket') return { ...given, token: place(given.token) };
+    return given;
+  };
+  return {
+    ...hook,
+    timeoutMs: milliseconds(timeout),
+    action: settle(action),
+    ...(reverse === undefined ? {} : { reverse: settle(reverse) }),
+  };
+}
+
+function toCheck({ timeout, ...check }: RawCheck, folder: string): CheckSetting {
+  const timeoutMs = milliseconds(timeout);
+  if (check.kind === 'performance') {
+    const { average, p95, max, ...rest } = check;
+    return { ...rest, timeoutMs, averageMs: milliseconds(average), p95Ms: milliseconds(p95), maxMs: milliseconds(max) };
+  }
+  if (check.kind !== 'canary') return { ...check, timeoutMs };
+  const documents = check.documents.map(({ file, recorded }) => ({
+    file: resolve(folder, file),
+    recorded: resolve(folder, recorded),
+  }));
+  return { ...check, timeoutMs, documents };
+}
+
+function backendUrl(given: string | undefined, around: Surroundings, inProject: (path: string) => string): string {
+  if (given === undefined) return `file://${join(around.environment.stateDir, 'pulumi')}`;
+  return given.startsWith('file://') ? `file://${inProject(given.slice('file://'.length))}` : given;
+}

@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { homedir, hostname, userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+/** What the surroundings of the process say. Folders are absolute; none of them need exist. */
+export interface Environment {
+  readonly home: string;
+  /** The XDG base folders themselves. */
+  readonly xdg: { readonly config: string; readonly data: string; readonly state: string; readonly cache: string };
+  /** The project: holds `stacks/`, `Pulumi.yaml` and `snapshots/`. $BACKSTAY_PROJECT_DIR, else the nearest folder upwards. */
+  readonly projectDir: string;
+  /** Keys and settings of a person: $BACKSTAY_CONFIG_DIR, else $XDG_CONFIG_HOME/backstay. */
+  readonly configDir: string;
+  /** $BACKSTAY_DATA_DIR, else $XDG_DATA_HOME/backstay. */
+  readonly dataDir: string;
+  /** Journal, reports, Pulumi state: $BACKSTAY_STATE_DIR, else $XDG_STATE_HOME/backstay. */
+  readonly stateDir: string;
+  /** Tools that were downloaded or built: $BACKSTAY_CACHE_DIR, else $XDG_CACHE_HOME/backstay. */
+  readonly cacheDir: string;
+  /** $BACKSTAY_SNAPSHOTS_DIR, else `snapshots` in the project. */
+  readonly snapshotsDir: string;
+  /** $KUBECONFIG as it stands: may list several files. */
+  readonly kubeconfig?: string;
+  /** `never` with NO_COLOR, `always` with FORCE_COLOR, else as the terminal says. */
+  readonly color: 'auto' | 'always' | 'never';
+  /** Who works here, for records and journals: $BACKSTAY_USER, else the login name. */
+  readonly user: string;
+  readonly host: string;
+}
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the settings that come from environment variables. The only such reader beside entry files; an empty variable
+ * counts as unset, as the XDG specification asks.
+ */
+export function readEnvironment(env: Variables, cwd: string = process.cwd()): Environment {
+  const value = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
+  const home = value('HOME') ?? homedir();
+  const base = (name: string, fallback: string): string => {
+    const given = value(name);
+    // Relative XDG folders are invalid by specification and to be ignored.
+    return given?.startsWith('/') ? given : join(home, fallback);
+  };
+  const xdg = {
+    config: base('XDG_CONFIG_HOME', '.config'),
+    data: base('XDG_DATA_HOME', '.local/share'),
+    state: base('XDG_STATE_HOME', '.local/state'),
+    cache: base('XDG_CACHE_HOME', '.cache'),
+  };
+  const folder = (name: string, xdgBase: string): string => resolve(cwd, value(name) ?? join(xdgBase, 'backstay'));
+  const projectDir = resolve(cwd, value('BACKSTAY_PROJECT_DIR') ?? nearestProject(cwd));
+  const kubeconfig = value('KUBECONFIG');
+  return {
+    home,
+    xdg,
+    projectDir,
+    configDir: folder('BACKSTAY_CONFIG_DIR', xdg.config),
+    dataDir: folder('BACKSTAY_DATA_DIR', xdg.data),
+    stateDir: folder('BACKSTAY_STATE_DIR', xdg.state),
+    cacheDir: folder('BACKSTAY_CACHE_DIR', xdg.cache),
+    snapshotsDir: resolve(cwd, value('BACKSTAY_SNAPSHOTS_DIR') ?? join(projectDir, 'snapshots')),
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    color: value('NO_COLOR') !== undefined ? 'never' : isForced(value('FORCE_COLOR')) ? 'always' : 'auto',
+    user: value('BACKSTAY_USER') ?? value('USER') ?? value('LOGNAME') ?? loginName(),
+    host: hostname(),
+  };
+}
+
+function isForced(value: string | undefined): boolean {
+  return value !== undefined && value !== '0' && value !== 'false';
+}
+
+function nearestProject(from: string): string {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'stacks'))) return folder;
+    if (folder === dirname(folder)) return resolve(from);
+  }
+}
+
+function loginName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a user id that has no entry.
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
+}

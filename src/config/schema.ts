@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { check } from './checks-schema.ts';
+import { duration, flag, httpTarget, keySource, namespace, patterns, text, textList } from './fields.ts';
+import { hook } from './hooks-schema.ts';
+
+/** Every Backstay setting of a stack file stands under `config:` as `backstay:<key>`, beside Pulumi's own. */
+export const PREFIX = 'backstay:';
+
+const where = { namespace: namespace.exactOptional() };
+
+const flagSetting = z.union(
+  [
+    z.strictObject({ name: text, source: z.strictObject({ configMap: text, key: text, ...where }) }),
+    z.strictObject({
+      name: text,
+      source: z.strictObject({ workload: text, container: text.exactOptional(), env: text, ...where }),
+    }),
+  ],
+  { error: '{name, source: {configMap, key}} or {name, source: {workload, env}}' },
+);
+
+const recipient = z
+  .string({ error: 'an age recipient (age1…)' })
+  .regex(/^age1[a-z0-9]{20,}$/, { error: 'an age recipient (age1…)' })
+  .meta({ private: true });
+
+const trustedKey = z.strictObject(
+  {
+    name: text,
+    publicKey: z
+      .string({ error: 'an Ed25519 public key (43 characters of base64url)' })
+      .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'an Ed25519 public key (43 characters of base64url)' })
+      .meta({ private: true }),
+  },
+  { error: '{name, publicKey}' },
+);
+
+/**
+ * The settings as they stand in the file, without their prefix. The one source of validation, defaults and the JSON
+ * Schema for editors; compile.ts turns the result into a Stack.
+ */
+export const settingsSchema = z.strictObject({
+  target: text
+    .exactOptional()
+    .describe('What plain `pulumi up` goes to: a snapshot id, a label, known-good or previous.'),
+  cluster: z
+    .strictObject(
+      {
+        context: text.exactOptional().describe('Context of the kubeconfig. Default: its current one.'),
+        kubeconfig: text.exactOptional().describe('Path. Default: $KUBECONFIG, then ~/.kube/config.'),
+        uid: text.exactOptional().describe('UID of the kube-system namespace; every other cluster is then refused.'),
+      },
+      { error: '{context, kubeconfig, uid}' },
+    )
+    .default({}),
+  namespaces: z
+    .union([namespace, z.array(namespace).min(1, { error: 'at least one namespace' })], {
+      error: 'a namespace or a list of them',
+    })
+    .describe('The first is the default for names without one.'),
+  capture: z
+    .strictObject(
+      {
+        exclude: patterns.default([]).describe('Left out of every snapshot, beside the built-in exclusions.'),
+        include: patterns.default([]).describe('Cluster-scoped objects that belong to the stack.'),
+      },
+      { error: '{exclude, include}' },
+    )
+    .prefault({}),
+  roles: z
+    .strictObject(
+      {
+        workers: patterns.default([]),
+        data: patterns.default([]).describe('Data stores: touched only by scope `database`.'),
+      },
+      { error: '{workers, data}' },
+    )
+    .prefault({}),
+  foreign: z
+    .array(
+      z.strictObject(
+        { kind: text, name: text.exactOptional(), path: text.describe('Such as spec.replicas.') },
+        { error: '{kind, name?, path}' },
+      ),
+      { error: 'a list of {kind, name?, path}' },
+    )
+    .default([])
+    .describe('Fields that another controller owns and that stay as they are.'),
+  flags: z.array(flagSetting, { error: 'a list of flags' }).default([]),
+  keys: z
+    .strictObject({ directory: text }, { error: '{directory: PATH}' })
+    .exactOptional()
+    .describe('Where the key files are. Default: $XDG_CONFIG_HOME/backstay/keys/STACK.'),
+  secrets: z
+    .strictObject(
+      {
+        recipients: z.array(recipient).min(1, { error: 'at least one age recipient' }).exactOptional(),
+        identity: keySource.exactOptional(),
+        comparisonKey: keySource.exactOptional(),
+      },
+      { error: '{recipients, identity, comparisonKey}' },
+    )
+    .default({}),
+  signing: z
+    .strictObject(
+      {
+        trusted: z.array(trustedKey, { error: 'a list of {name, publicKey}' }).exactOptional(),
+        key: keySource.exactOptional(),
+      },
+      { error: '{trusted, key}' },
+    )
+    .default({}),
+  engine: z
+    .strictObject(
+      {
+        provider: z.enum(['backstay', 'official']).default('backstay'),
+        backend: text
+          .exactOptional()
+          .describe('Pulumi backend URL. Default: that of Pulumi.yaml, else a folder of our own.'),
+        secretsProvider: text.exactOptional().describe("Default: the file's own `secretsprovider`, else passphrase."),
+        passphrase: keySource.exactOptional(),
+      },
+      { error: '{provider, backend, secretsProvider, passphrase}' },
+    )
+    .prefault({}),
+  hooks: z.array(hook, { error: 'a list of hooks' }).default([]),
+  checks: z.array(check, { error: 'a list of checks' }).default([]),
+  context: z
+    .strictObject(
+      {
+        alertmanager: httpTarget.exactOptional(),
+        anyOf: textList.default([]).describe('Alerts, of which one must be firing.'),
+        dependencies: textList.default([]).describe('Checks by name that must pass before a run.'),
+      },
+      { error: '{alertmanager, anyOf, dependencies}' },
+    )
+    .prefault({}),
+  order: textList.default([]).describe('Workloads by name, dependencies first.'),
+  readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),
+  requireReason: flag.default(true).describe('Whether a rollback needs --reason.'),
+});
+
+export type RawSettings = z.output<typeof settingsSchema>;

@@ -1,0 +1,275 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { stackFileJsonSchema } from '../../src/config/json-schema.ts';
+import { listStacks, loadStack, type Problem, readTarget } from '../../src/config/index.ts';
+import { BackstayError } from '../../src/errors/index.ts';
+
+let projectDir: string;
+let env: Record<string, string>;
+
+beforeEach(async () => {
+  projectDir = await mkdtemp(join(tmpdir(), 'backstay-config-'));
+  await mkdir(join(projectDir, 'stacks'));
+  env = { HOME: join(projectDir, 'home') };
+});
+afterEach(() => rm(projectDir, { recursive: true, force: true }));
+
+async function write(name: string, text: string): Promise<string> {
+  const file = join(projectDir, 'stacks', `Pulumi.${name}.yaml`);
+  await writeFile(file, text);
+  return file;
+}
+
+async function failure(name: string): Promise<BackstayError> {
+  const error = await loadStack(name, { projectDir, env }).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(BackstayError);
+  return error as BackstayError;
+}
+
+async function problemsOf(config: string): Promise<readonly Problem[]> {
+  await write('bad', config);
+  const error = await failure('bad');
+  expect(error.code).toBe('STACK_INVALID');
+  return error.details.problems as readonly Problem[];
+}
+
+const RECIPIENT = 'age1c9srgngv6ykfknf0ge2gje76q24zlkasf7mnrrputl9fvyhd59nqf99r2p';
+
+describe('a stack file', () => {
+  test('with one namespace is a whole stack: everything else has a documented default', async () => {
+    const file = await write('small', 'config:\n  backstay:namespaces: production\n');
+    const stack = await loadStack('small', { projectDir, env });
+    const keys = join(projectDir, 'home/.config/backstay/keys/small');
+    expect(stack).toEqual({
+      name: 'small',
+      file,
+      cluster: {},
+      namespaces: ['production'],
+      capture: { exclude: [], include: [] },
+      roles: { workers: [], data: [] },
+      foreign: [],
+      flags: [],
+      secrets: {
+        recipients: [],
+        identity: { file: join(keys, 'identity.txt') },
+        comparisonKey: { file: join(keys, 'comparison.key') },
+      },
+      signing: { trusted: [], key: { file: join(keys, 'signing.jwk') } },
+      engine: {
+        provider: 'backstay',
+        backend: `file://${join(projectDir, 'home/.local/state/backstay/pulumi')}`,
+        secretsProvider: 'passphrase',
+        passphrase: { file: join(keys, 'passphrase') },
+      },
+      hooks: [],
+      checks: [],
+      context: { anyOf: [], dependencies: [] },
+      order: [],
+      readyTimeoutMs: 300_000,
+      requireReason: true,
+    });
+  });
+
+  test('is compiled: durations to milliseconds, patterns taken apart, paths made absolute', async () => {
+    await write(
+      'full',
+      `secretsprovider: passphrase
+encryptionsalt: v1:abc
+config:
+  kubernetes:context: elsewhere
+  other:secret:
+    secure: AAABBB
+  backstay:target: known-good
+  backstay:namespaces: [production, jobs]
+  backstay:requireReason: "false"
+  backstay:readyTimeout: 90s
+  backstay:cluster: {kubeconfig: ~/kube, context: prod}
+  backstay:capture: {exclude: [ConfigMap/tmp-*], include: [ClusterRole/-/reader]}
+  backstay:roles: {workers: [pdf-orchestrator], data: [{kind: StatefulSet, name: postgres}]}
+  backstay:keys: {directory: $XDG_CONFIG_HOME/team}
+  backstay:secrets: {recipients: [${RECIPIENT}], identity: {env: AGE_IDENTITY}}
+  backstay:engine: {backend: "file://.pulumi-state", provider: official}
+  backstay:flags:
+    - {name: backend, source: {configMap: cfg, key: PDF_PROCESSING_BACKEND}}
+  backstay:hooks:
+    - name: pause
+      phase: frozen
+      timeout: 1.5s
+      action: {kind: http, target: {url: /pause, via: {service: gateway, port: 80}}}
+    - name: say
+      phase: completed
+      onError: warn
+      action: {kind: announce, webhook: {file: secrets/hook}, text: done}
+  backstay:checks:
+    - {name: health, kind: http, target: {url: "http://127.0.0.1/health"}, onlyIf: {flag: backend, is: docling}}
+    - {name: speed, kind: performance, target: {url: /health, via: {ingress: main}}, average: 250ms}
+    - {name: canary, kind: canary, target: {url: /parse, via: {ingress: main}}, documents: [{file: a.pdf, recorded: a.txt}]}
+  backstay:context: {dependencies: [health]}
+`,
+    );
+    const stack = await loadStack('full', { projectDir, env });
+    expect(stack.namespaces).toEqual(['production', 'jobs']);
+    expect(stack.requireReason).toBe(false);
+    expect(stack.readyTimeoutMs).toBe(90_000);
+    expect(stack.cluster).toEqual({ context: 'prod', kubeconfig: join(projectDir, 'home/kube') });
+    expect(stack.capture.exclude).toEqual([{ kind: 'ConfigMap', name: 'tmp-*' }]);
+    expect(stack.capture.include).toEqual([{ kind: 'ClusterRole', namespace: '-', name: 'reader' }]);
+    expect(stack.roles).toEqual({
+      workers: [{ name: 'pdf-orchestrator' }],
+      data: [{ kind: 'StatefulSet', name: 'postgres' }],
+    });
+    expect(stack.secrets.recipients).toEqual([RECIPIENT]);
+    expect(stack.secrets.identity).toEqual({ env: 'AGE_IDENTITY' });
+    expect(stack.signing.key).toEqual({ file: join(projectDir, 'home/.config/team/signing.jwk') });
+    expect(stack.engine).toMatchObject({
+      provider: 'official',
+      backend: `file://${join(projectDir, '.pulumi-state')}`,
+    });
+    expect(stack.hooks[0]).toMatchObject({
+      timeoutMs: 1500,
+      onError: 'halt',
+      action: { method: 'POST', accept: [200, 201, 202, 204] },
+    });
+    expect(stack.hooks[1]?.action).toMatchObject({ webhook: { file: join(projectDir, 'secrets/hook') } });
+    expect(stack.checks[0]).toMatchObject({ when: ['capture', 'after'], accept: [200], timeoutMs: 30_000 });
+    expect(stack.checks[1]).toMatchObject({ count: 10, rate: 10, averageMs: 250, p95Ms: 1000, maxMs: 2000 });
+    expect(stack.checks[2]).toMatchObject({
+      documents: [{ file: join(projectDir, 'stacks/a.pdf'), recorded: join(projectDir, 'stacks/a.txt') }],
+    });
+    expect(await readTarget('full', { projectDir })).toBe('known-good');
+    expect(Object.isFrozen(stack.hooks[0]?.action)).toBe(true);
+  });
+
+  test('takes the backend from Pulumi.yaml and the public keys from the key folder when it names none itself', async () => {
+    await write('team', 'config:\n  backstay:namespaces: [production]\n');
+    await writeFile(join(projectDir, 'Pulumi.yaml'), 'name: x\nbackend: {url: "s3://state"}\n');
+    const folder = join(projectDir, 'home/.config/backstay/keys/team');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'recipients.txt'), `# the team\n${RECIPIENT}\n\n`);
+    const trusted = [{ name: 'anna', publicKey: 'a'.repeat(43) }];
+    await writeFile(join(folder, 'trusted.json'), JSON.stringify(trusted));
+    const stack = await loadStack('team', { projectDir, env });
+    expect(stack.engine.backend).toBe('s3://state');
+    expect(stack.secrets.recipients).toEqual([RECIPIENT]);
+    expect(stack.signing.trusted).toEqual(trusted);
+  });
+});
+
+describe('a stack file with mistakes', () => {
+  test('reports every one at once, each with its line, its column, what was found and what was expected', async () => {
+    const problems = await problemsOf(`config:
+  backstay:namespces: [production]
+  backstay:namespaces: [Production]
+  backstay:readyTimeout: 5 minutes
+  backstay:hooks:
+    - name: pause
+      phase: frozn
+      action: {kind: htpp, target: {url: /x}}
+    - name: pause
+      phase: frozen
+      timout: 3s
+      action: {kind: restart, workloads: []}
+  backstay:checks:
+    - name: a
+      kind: http
+      target: {url: /health}
+      onlyIf: {flag: none, is: x}
+  backstay:flags:
+    - name: f
+      source: {configMap: cfg, ky: K}
+  backstay:context: {dependencies: [b]}
+`);
+    expect(
+      problems.map(
+        ({ line, column, path, found, hint }) =>
+          `${line}:${column} ${path} ${found}${hint === undefined ? '' : ` → ${hint}`}`,
+      ),
+    ).toEqual([
+      '2:3 backstay:namespces the unknown key backstay:namespces → backstay:namespaces',
+      '3:25 backstay:namespaces[0] "Production"',
+      '4:26 backstay:readyTimeout "5 minutes"',
+      '7:14 backstay:hooks[0].phase "frozn" → frozen',
+      '8:22 backstay:hooks[0].action.kind "htpp" → http',
+      '9:13 backstay:hooks[1].name "pause" a second time',
+      '11:7 backstay:hooks[1].timout the unknown key timout → timeout',
+      '12:42 backstay:hooks[1].action.workloads a list of 0',
+      '16:21 backstay:checks[0].target.url "/health"',
+      '17:22 backstay:checks[0].onlyIf.flag "none"',
+      '20:15 backstay:flags[0].source.key nothing',
+      '20:32 backstay:flags[0].source.ky the unknown key ky → key',
+      '21:37 backstay:context.dependencies[0] "b"',
+    ]);
+    expect(problems.every(({ expected }) => expected.length > 0 && !/invalid input/i.test(expected))).toBe(true);
+  });
+
+  test('names the first place in the error itself, so that an editor can jump there', async () => {
+    const file = await write('one', 'config:\n  backstay:namespaces: [x]\n  backstay:order: gateway\n');
+    const error = await failure('one');
+    expect(error.at).toEqual({ file, line: 3, column: 19 });
+    expect(error.message).toBe(`${file}:3:19: backstay:order: found "gateway", expected a list of texts`);
+  });
+
+  test.each([
+    ['no config at all', 'encryptionsalt: x\n', /backstay:namespaces: found nothing, expected a namespace or a list/],
+    ['an empty file', '', /backstay:namespaces: found nothing/],
+    ['a list for a file', '- a\n', /backstay:namespaces: found nothing/],
+    ['broken YAML', 'config:\n  backstay:namespaces: [x\n', /:3:1: found .*expected valid YAML/],
+    [
+      'a key given twice',
+      'config:\n  backstay:namespaces: x\n  backstay:namespaces: y\n',
+      /:3:3: found Map keys must be unique/,
+    ],
+    [
+      'a value that Pulumi encrypted',
+      'config:\n  backstay:namespaces: {secure: AAA}\n',
+      /:2:24: .*encrypted by Pulumi, expected a plain setting/,
+    ],
+  ])('%s is refused by place', async (_, text, message) => {
+    await write('bad', text);
+    expect((await failure('bad')).message).toMatch(message);
+  });
+
+  test('never repeats what may be a secret in the wrong place', async () => {
+    await write(
+      'leak',
+      `config:
+  backstay:namespaces: x
+  backstay:engine: {passphrase: canary-hunter2}
+  backstay:secrets: {recipients: [AGE-SECRET-KEY-1CANARY], identity: AGE-SECRET-KEY-1CANARY}
+  backstay:signing: {key: {file: 1, env: canary-hunter2}, trusted: [{name: a, publicKey: canary-hunter2}]}
+  backstay:hooks: [{name: a, phase: frozen, action: {kind: announce, webhook: "https://canary-hunter2", text: a}}]
+`,
+    );
+    const error = await failure('leak');
+    expect((error.details.problems as Problem[]).length).toBeGreaterThanOrEqual(6);
+    expect(JSON.stringify(error.details) + error.message).not.toMatch(/hunter2|CANARY/);
+  });
+});
+
+describe('finding stacks', () => {
+  test('an unknown stack is answered with those there are and the one that was probably meant', async () => {
+    await write('medical-kg', 'config: {}\n');
+    await write('paperless', 'config: {}\n');
+    expect(await listStacks(projectDir)).toEqual(['medical-kg', 'paperless']);
+    const error = await failure('medcal-kg');
+    expect(error.code).toBe('STACK_UNKNOWN');
+    expect(error.message).toMatch(/There are: medical-kg, paperless\. Did you mean medical-kg\?/);
+    expect(error.details).toEqual({ stacks: ['medical-kg', 'paperless'], didYouMean: 'medical-kg' });
+  });
+
+  test('a name cannot lead out of the folder of stack files', async () => {
+    await writeFile(join(projectDir, 'Pulumi.evil.yaml'), 'config:\n  backstay:namespaces: x\n');
+    expect((await failure('../Pulumi.evil')).code).toBe('STACK_UNKNOWN');
+  });
+
+  test('a project without a folder of stacks has none', async () => {
+    expect(await listStacks(join(projectDir, 'nowhere'))).toEqual([]);
+  });
+});
+
+test('stacks/schema.json is what the schema in the code gives (scripts/stack-schema.ts writes it)', async () => {
+  const file = new URL('../../stacks/schema.json', import.meta.url);
+  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(stackFileJsonSchema())));
+});
