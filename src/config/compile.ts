@@ -1,10 +1,16 @@
 import { dirname, join, resolve } from 'node:path';
-import type { CheckSetting, HookSetting, KeySource, ObjectPattern, Stack } from '../model/index.ts';
+import {
+  type CheckSetting,
+  type HookSetting,
+  KEY_FILES,
+  type KeySource,
+  type ObjectPattern,
+  type Stack,
+} from '../model/index.ts';
 import type { RawCheck } from './checks-schema.ts';
 import type { Environment } from './environment.ts';
 import { DURATION } from './fields.ts';
 import type { RawHook } from './hooks-schema.ts';
-import { KEY_FILES } from './key-folder.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
 

@@ -2,18 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BackstayError } from '../errors/index.ts';
-import type { Stack } from '../model/index.ts';
+import { KEY_FILES, type Stack } from '../model/index.ts';
 import type { Environment } from './environment.ts';
-
-/** The files of a stack's key folder. `recipients` and `trusted` are public; the others are private (mode 0600). */
-export const KEY_FILES = {
-  identity: 'identity.txt',
-  recipients: 'recipients.txt',
-  comparisonKey: 'comparison.key',
-  signingKey: 'signing.jwk',
-  trusted: 'trusted.json',
-  passphrase: 'passphrase',
-} as const;
 
 /** Where the keys of a stack are unless its file says otherwise: `$XDG_CONFIG_HOME/backstay/keys/<stack>`. */
 export function defaultKeyFolder(environment: Environment, stack: string): string {

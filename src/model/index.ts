@@ -11,6 +11,7 @@
 export * from './captured.ts';
 export * from './event.ts';
 export * from './json.ts';
+export * from './key-files.ts';
 export * from './object.ts';
 export * from './phase.ts';
 export * from './plan.ts';

@@ -1,5 +1,5 @@
-import type { Digest } from './json.ts';
-import type { KubeObject, ObjectKey } from './object.ts';
+import { type Digest, digestOf } from './json.ts';
+import { keyOf, type KubeObject, type ObjectKey } from './object.ts';
 import type { CheckResult, Verdict } from './verdict.ts';
 
 /**
@@ -87,4 +87,24 @@ export function shortId(id: Digest): string {
 
 export function isKnownGood(record: Pick<SnapshotRecord, 'verdict' | 'held'>): boolean {
   return record.verdict === 'pass' && record.held === undefined;
+}
+
+/** The content with everything whose order means nothing in a fixed order, so that equal stacks have equal ids. */
+export function orderedContent(content: SnapshotContent): SnapshotContent {
+  return {
+    ...content,
+    objects: sorted(content.objects, keyOf),
+    flags: sorted(content.flags, (flag) => flag.name),
+    images: sorted(content.images, (image) => `${image.workload} ${image.container}`),
+  };
+}
+
+/** A content's id, whatever order its parts are in. */
+export function contentId(content: SnapshotContent): Digest {
+  return digestOf(orderedContent(content));
+}
+
+/** By UTF-16 code units, as canonical JSON sorts keys: the same in every locale. */
+function sorted<T>(items: readonly T[], key: (item: T) => string): T[] {
+  return items.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
 }
