@@ -49,6 +49,8 @@ export type StepAction =
   | { readonly kind: 'hook'; readonly hook: HookSetting }
   | { readonly kind: 'snapshot-before' }
   | { readonly kind: 'pause-rollouts'; readonly workloads: readonly ObjectKey[] }
+  /** Takes `pause-rollouts` back: as its reverse, and as a step of the phase `resumed`. */
+  | { readonly kind: 'resume-rollouts'; readonly workloads: readonly ObjectKey[] }
   | { readonly kind: 'apply' }
   | { readonly kind: 'prune'; readonly objects: readonly ObjectKey[] }
   | { readonly kind: 'prove-equal' }

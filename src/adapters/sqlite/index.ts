@@ -1,0 +1,1 @@
+export { createSqliteJournal, type SqliteJournalOptions } from './journal-store.ts';

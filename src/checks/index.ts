@@ -1,0 +1,2 @@
+export type { CheckContext } from './context.ts';
+export { runChecks } from './run-checks.ts';

@@ -1,0 +1,107 @@
+import { rolloutProgress } from '../hooks/index.ts';
+import { type KubeObject, keyOf, type ObjectRef } from '../model/index.ts';
+import type { CheckContext, Measure } from './context.ts';
+import { newestTemplateHash, podsOf, templateHashOf } from './pods.ts';
+
+const KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
+
+/**
+ * The truth about a rollout: its controller has seen the last change, as many pods as wanted are updated and available,
+ * no pod of an older template is left, and the live pods run the template's images.
+ */
+export const measureRollout: Measure<'rollout'> = async ({ workloads }, context) => {
+  const { found, missing } = await select(workloads, context);
+  if (missing.length > 0) return { verdict: 'fail', reason: `not there: ${missing.join(', ')}` };
+  if (found.length === 0) return { verdict: 'unknown', reason: 'there is no workload to look at' };
+  const problems: string[] = [];
+  for (const workload of found) {
+    const problem = rolloutProgress(workload) ?? (await podProblem(workload, context));
+    if (problem !== undefined) problems.push(`${nameOf(workload)}: ${problem}`);
+  }
+  const measured = { workloads: found.map(nameOf) };
+  if (problems.length > 0) return { verdict: 'fail', reason: problems.join('; '), measured };
+  return { verdict: 'pass', reason: `${found.length} workloads are rolled out`, measured };
+};
+
+interface Selection {
+  readonly found: readonly KubeObject[];
+  readonly missing: readonly string[];
+}
+
+async function select(names: readonly string[], context: CheckContext): Promise<Selection> {
+  if (names.length === 0) return { found: await everyWorkload(context), missing: [] };
+  const found: KubeObject[] = [];
+  const missing: string[] = [];
+  for (const name of names) {
+    const object = await findByName(name, context);
+    if (object === undefined) missing.push(name);
+    else found.push(object);
+  }
+  return { found, missing };
+}
+
+/** `gateway` or `deployment/gateway`, looked for in the namespaces of the stack in turn. */
+async function findByName(said: string, { cluster, stack }: CheckContext): Promise<KubeObject | undefined> {
+  const [kindOrName = '', name = kindOrName] = said.split('/', 2);
+  const kinds = said.includes('/') ? KINDS.filter((kind) => kind.toLowerCase() === kindOrName.toLowerCase()) : KINDS;
+  for (const namespace of stack.namespaces) {
+    for (const kind of kinds) {
+      const object = await cluster.get({ apiVersion: 'apps/v1', kind, namespace, name });
+      if (object !== undefined) return object;
+    }
+  }
+  return undefined;
+}
+
+async function everyWorkload({ cluster, stack, inventory, signal }: CheckContext): Promise<readonly KubeObject[]> {
+  if (inventory !== undefined) return await fresh(inventory, cluster);
+  const lists = stack.namespaces.flatMap((namespace) =>
+    KINDS.map(async (kind) => {
+      const served = await cluster.kindOf('apps/v1', kind);
+      if (served === undefined) return [];
+      return (await cluster.list(served, { namespace, ...(signal === undefined ? {} : { signal }) })).items;
+    }),
+  );
+  return (await Promise.all(lists)).flat();
+}
+
+/** An inventory has no status: the objects it names are read as they are now. One that is gone counts as not rolled out. */
+async function fresh(inventory: readonly KubeObject[], cluster: CheckContext['cluster']): Promise<readonly KubeObject[]> {
+  const named = inventory.filter(({ apiVersion, kind }) => apiVersion.startsWith('apps/') && KINDS.includes(kind as 'Deployment'));
+  const live = await Promise.all(named.map(async (object) => (await cluster.get(refFor(object))) ?? object));
+  return [...new Map(live.map((object) => [keyOf(object), object])).values()];
+}
+
+function refFor({ apiVersion, kind, metadata: { name, namespace } }: KubeObject): ObjectRef {
+  return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+/** Old pods and wrong images, as the pods themselves tell. */
+async function podProblem(workload: KubeObject, context: CheckContext): Promise<string | undefined> {
+  const pods = await podsOf(workload, context.cluster);
+  const newest = await newestTemplateHash(workload, context.cluster);
+  if (newest === undefined && pods.length > 0) return 'which of its pods are new cannot be told: it has no revision';
+  const old = pods.filter((pod) => templateHashOf(pod, workload.kind) !== newest);
+  if (old.length > 0) return `pods of an older template are left: ${old.map((pod) => pod.metadata.name).join(', ')}`;
+  const wanted = imagesOf((workload['spec'] as { template?: { spec?: PodSpec } } | undefined)?.template?.spec);
+  for (const pod of pods) {
+    const running = imagesOf(pod['spec'] as PodSpec | undefined);
+    for (const [container, image] of wanted) {
+      if (running.get(container) !== image) return `pod ${pod.metadata.name} runs ${running.get(container) ?? 'no'} ${container}, expected ${image}`;
+    }
+  }
+  return undefined;
+}
+
+interface PodSpec {
+  readonly containers?: readonly { readonly name: string; readonly image?: string }[];
+}
+
+function imagesOf(spec: PodSpec | undefined): ReadonlyMap<string, string> {
+  return new Map((spec?.containers ?? []).map(({ name, image }) => [name, image ?? '']));
+}
+
+function nameOf(object: KubeObject): string {
+  return `${object.kind.toLowerCase()}/${object.metadata.name}`;
+}
+

@@ -1,0 +1,148 @@
+import type { Direction, RunState, StepState, TurnCause } from '../journal/index.ts';
+import type { Outcome, Phase, Step } from '../model/index.ts';
+import { mayLeaveMixed, PHASE_TABLE } from './phases.ts';
+
+/** What a run does next. Each is journaled before it takes effect. */
+export type Command =
+  | { readonly kind: 'enter'; readonly phase: Phase }
+  | { readonly kind: 'step'; readonly step: Step; readonly attempt: number; readonly reverse: boolean }
+  | {
+      readonly kind: 'turn';
+      readonly direction: Exclude<Direction, 'forward'>;
+      readonly reason: string;
+      readonly cause: TurnCause;
+      readonly code?: string;
+      readonly signal?: string;
+    }
+  | { readonly kind: 'end'; readonly outcome: Outcome; readonly reason?: string; readonly code?: string }
+  | { readonly kind: 'ended' };
+
+/** What reached the run from outside since the last command. */
+export interface Outside {
+  /** The signal that asked it to stop, such as `SIGINT`. */
+  readonly stop?: string;
+  /** The lease went to somebody else: no effect may follow, not even a reverse. */
+  readonly leaseLost?: string;
+}
+
+/**
+ * The machine: the same state and the same outside always give the same command. A stop is obeyed between steps; once
+ * the run goes back it goes all the way, because a half taken back pause is worse than a short wait.
+ */
+export function decide(state: RunState, outside: Outside = {}): Command {
+  if (state.ended !== undefined) return { kind: 'ended' };
+  if (outside.leaseLost !== undefined && state.turn?.cause !== 'lease-lost') {
+    return { kind: 'turn', direction: 'halt', reason: outside.leaseLost, cause: 'lease-lost', code: 'LEASE_LOST' };
+  }
+  switch (state.direction) {
+    case 'forward':
+      return forward(state, outside);
+    case 'back':
+      return back(state);
+    case 'halt':
+      return halted(state);
+  }
+}
+
+function forward(state: RunState, outside: Outside): Command {
+  const failed = [...state.steps.values()].find((s) => s.status === 'failed' && wayOf(state, s) !== 'on');
+  if (failed !== undefined) return turnFor(state, failed);
+  const next = [...state.steps.values()].find((s) => s.status === 'pending' || s.status === 'begun');
+  if (next === undefined) return arrive(state);
+  if (outside.stop !== undefined) return stopFor(state, outside.stop);
+  if (next.step.phase !== state.phase) return { kind: 'enter', phase: next.step.phase };
+  return { kind: 'step', step: next.step, attempt: next.attempts + 1, reverse: false };
+}
+
+function turnFor(state: RunState, failed: StepState): Command {
+  const direction = wayOf(state, failed) === 'back' ? 'back' : 'halt';
+  const said = failed.message ?? 'no reason was given';
+  return {
+    kind: 'turn',
+    direction,
+    reason: `${failed.step.title}: ${said}`,
+    cause: 'failed',
+    ...(failed.code === undefined ? {} : { code: failed.code }),
+  };
+}
+
+function stopFor(state: RunState, signal: string): Command {
+  const direction = hasChangedObjects(state) ? 'halt' : 'back';
+  return { kind: 'turn', direction, reason: `stopped by ${signal}`, cause: 'cancelled', code: 'CANCELLED', signal };
+}
+
+/** The table's way, except that a step which changed nothing lets the run go back as long as no other changed anything. */
+function wayOf(state: RunState, failed: StepState): 'back' | 'on' | 'halt' {
+  const way = PHASE_TABLE[failed.step.phase].onFailure;
+  return way === 'halt' && !hasChangedObjects(state) ? 'back' : way;
+}
+
+/** Whether something may have been changed that no reverse of a step takes back. */
+export function hasChangedObjects(state: RunState): boolean {
+  return [...state.steps.values()].some(
+    (s) => mayLeaveMixed(s.step.phase) && s.attempts > 0 && s.status !== 'skipped' && s.touched !== false,
+  );
+}
+
+function arrive(state: RunState): Command {
+  if (state.phase !== 'completed') return { kind: 'enter', phase: 'completed' };
+  const failed = [...state.steps.values()].filter((s) => s.status === 'failed');
+  if (failed.length > 0) {
+    const names = failed.map((s) => `${s.step.title} (${s.message ?? 'failed'})`).join('; ');
+    return { kind: 'end', outcome: 'mixed', reason: `the target is in place, but not done: ${names}`, ...codeOf(failed) };
+  }
+  return { kind: 'end', outcome: state.plan.options.skipValidation ? 'unvalidated' : 'succeeded' };
+}
+
+function back(state: RunState): Command {
+  const next = [...state.steps.values()].reverse().find((s) => needsReverse(s) && isOpen(state.reverses.get(s.step.id)));
+  if (next !== undefined) {
+    const attempt = (state.reverses.get(next.step.id)?.attempts ?? 0) + 1;
+    return { kind: 'step', step: next.step, attempt, reverse: true };
+  }
+  const stuck = [...state.reverses.values()].filter((s) => s.status === 'failed');
+  const reason = state.turn?.reason ?? 'went back';
+  if (stuck.length > 0) {
+    const names = stuck.map((s) => `${s.step.title} (${s.message ?? 'failed'})`).join('; ');
+    return { kind: 'end', outcome: 'mixed', reason: `${reason}; could not be taken back: ${names}`, ...codeOf(stuck) };
+  }
+  const outcome = state.turn?.cause === 'cancelled' ? 'cancelled' : 'failed';
+  return { kind: 'end', outcome, reason, ...(state.turn?.code === undefined ? {} : { code: state.turn.code }) };
+}
+
+/** Halted with nothing to take back and nothing changed is a plain failure; anything else is for a person. */
+function halted(state: RunState): Command {
+  const clean = !hasChangedObjects(state) && ![...state.steps.values()].some(needsReverse);
+  const reason = state.turn?.reason ?? 'halted';
+  return {
+    kind: 'end',
+    outcome: clean ? 'failed' : 'mixed',
+    reason,
+    ...(state.turn?.code === undefined ? {} : { code: state.turn.code }),
+  };
+}
+
+/** The action that takes a step back, where there is one. */
+export function reverseOf(step: Step): Step['reverse'] {
+  if (step.reverse !== undefined) return step.reverse;
+  if (step.action.kind === 'pause-rollouts') return { kind: 'resume-rollouts', workloads: step.action.workloads };
+  if (step.action.kind === 'hook' && step.action.hook.reverse !== undefined) {
+    const { reverse, ...hook } = step.action.hook;
+    return { kind: 'hook', hook: { ...hook, name: `${hook.name} (back)`, action: reverse } };
+  }
+  return undefined;
+}
+
+/** A step that failed or was cut off may have had its effect all the same, so it is taken back too. */
+function needsReverse(s: StepState): boolean {
+  return s.attempts > 0 && s.status !== 'skipped' && s.touched !== false && reverseOf(s.step) !== undefined;
+}
+
+function isOpen(reverse: StepState | undefined): boolean {
+  return reverse === undefined || reverse.status === 'pending' || reverse.status === 'begun';
+}
+
+function codeOf(steps: readonly StepState[]): { readonly code?: string } {
+  const code = steps.find((s) => s.code !== undefined)?.code;
+  return code === undefined ? {} : { code };
+}

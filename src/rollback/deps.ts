@@ -1,0 +1,116 @@
+import type { Person } from '../journal/index.ts';
+import type {
+  CheckResult,
+  Digest,
+  HookSetting,
+  HttpTarget,
+  Json,
+  KubeObject,
+  ObjectKey,
+  ObjectRef,
+  Plan,
+  Stack,
+  Verdict,
+} from '../model/index.ts';
+import type {
+  Clock,
+  Cluster,
+  Engine,
+  HttpAnswer,
+  JournalStore,
+  Lock,
+  Reporter,
+  SecretHasher,
+  SnapshotStore,
+} from '../ports/index.ts';
+
+/** What a run is given. Ports, and the few things that live beside it in the layout and are wired in by actions/. */
+export interface RunDeps {
+  readonly stack: Stack;
+  readonly by: Person;
+  readonly journal: JournalStore;
+  /** Where the journal lies, told to whoever finds the lease held. */
+  readonly journalName: string;
+  readonly lock: Lock;
+  readonly cluster: Cluster;
+  readonly engine: Engine;
+  readonly store: SnapshotStore;
+  readonly hasher: SecretHasher;
+  readonly clock: Clock;
+  readonly reporter: Reporter;
+  readonly capture: (request: CaptureRequest) => Promise<Captured>;
+  readonly observe: (plan: Plan) => Promise<Observation>;
+  readonly runHook: (hook: HookSetting, request: HookRequest) => Promise<HookDone>;
+  readonly runChecks: (request: ChecksRequest) => Promise<readonly CheckResult[]>;
+  /** Restarts the pods of workloads and waits until they are all new. Once for each token. */
+  readonly restart: (request: RestartRequest) => Promise<void>;
+  readonly ask: (target: HttpTarget, options: AskOptions) => Promise<HttpAnswer>;
+}
+
+export interface CaptureRequest {
+  readonly reason: 'before-run' | 'after-run';
+  readonly run: string;
+  /** What was measured, for the record's verdict. */
+  readonly checks: readonly CheckResult[];
+  readonly note: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Captured {
+  readonly id: Digest;
+  readonly verdict: Verdict;
+}
+
+/** One look at the live objects in the plan's scope. */
+export interface Observation {
+  /** With Secret values hashed and everything else as the server sent it, so that uid and resourceVersion are there. */
+  readonly live: ReadonlyMap<ObjectKey, KubeObject>;
+  /** Where live is not what the plan saw. Empty: nothing was changed since. */
+  readonly moved: readonly Moved[];
+}
+
+/** A live object that is not what the plan saw: changed, gone, or new. */
+export interface Moved {
+  readonly key: ObjectKey;
+  /** In one line: what differs. */
+  readonly what: string;
+}
+
+export interface HookRequest {
+  readonly run: string;
+  readonly attempt: number;
+  /** For `{{placeholders}}`. */
+  readonly values: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+export interface HookDone {
+  readonly message: string;
+  readonly result: Json;
+}
+
+export interface ChecksRequest {
+  readonly when: 'before' | 'after';
+  readonly names: readonly string[];
+  readonly onResult: (result: CheckResult) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RestartRequest {
+  readonly workloads: readonly ObjectRef[];
+  /** The same token restarts nothing twice. */
+  readonly token: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (ref: ObjectRef, state: 'updating' | 'waiting' | 'ready', message: string) => void;
+}
+
+export interface AskOptions {
+  readonly method: string;
+  /** Added to the target's own path. */
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,20 @@
+export { type Command, decide, type Outside } from './decide.ts';
+export type {
+  AskOptions,
+  Captured,
+  CaptureRequest,
+  ChecksRequest,
+  HookDone,
+  HookRequest,
+  Moved,
+  Observation,
+  RestartRequest,
+  RunDeps,
+} from './deps.ts';
+export type { Executor, Executors, StepContext, StepResult } from './executor.ts';
+export { exitCodeOf } from './exit-code.ts';
+export { PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
+export { type RunOptions, type RunResult, resumeRun, runPlan } from './run.ts';
+export { measuredChecks } from './steps/checks.ts';
+export { readable } from './steps/placeholder-values.ts';
+export { beforeId } from './steps/record-after.ts';

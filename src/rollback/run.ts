@@ -1,0 +1,299 @@
+import { randomUUID } from 'node:crypto';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
+import { fold, type RunState } from '../journal/index.ts';
+import { digestOf, type Outcome, type Plan } from '../model/index.ts';
+import type { HeldLock } from '../ports/index.ts';
+import { type Command, decide, type Outside, reverseOf } from './decide.ts';
+import type { RunDeps } from './deps.ts';
+import type { Executor, Executors, StepContext, StepResult } from './executor.ts';
+import { Recorder } from './recorder.ts';
+import { EXECUTORS } from './steps/index.ts';
+
+export interface RunOptions {
+  readonly run: string;
+  readonly deps: RunDeps;
+  /** The first signal: the run stops between steps. Its reason names the signal (`new Error('SIGTERM')`). */
+  readonly signal?: AbortSignal;
+  /** The second signal: the step at work breaks off. */
+  readonly abort?: AbortSignal;
+  /** @default the real ones */
+  readonly executors?: Executors;
+}
+
+export interface RunResult {
+  readonly run: string;
+  readonly outcome: Outcome;
+  readonly reason?: string;
+  /** Code of the error that decided the outcome. */
+  readonly code?: string;
+  /** The signal that stopped the run. */
+  readonly signal?: string;
+  readonly state: RunState;
+  /** Milliseconds from its creation to its end, times between resumes included. */
+  readonly durationMs: number;
+}
+
+/**
+ * Carries a plan out, journaling intent before each act and its result before the next. Never throws for what a run may
+ * meet: that is an outcome. @throws PLAN_REFUSED for a plan that was altered, JOURNAL_BROKEN when nothing can be journaled.
+ */
+export async function runPlan(options: RunOptions & { readonly plan: Plan }): Promise<RunResult> {
+  const { plan, deps } = options;
+  assertIntact(plan);
+  const recorder = recorderFor(options, plan.stack);
+  await recorder.append({ kind: 'run-created', plan, by: deps.by });
+  recorder.emit({ type: 'run.started', target: plan.target.said, plan: plan.hash });
+  return await drive(recorder, options, new Session(options));
+}
+
+/**
+ * Goes on with a run that was cut off or halted, from its first step without an end.
+ * @throws RUN_UNKNOWN, JOURNAL_BROKEN, LEASE_HELD (before anything is journaled).
+ */
+export async function resumeRun(options: RunOptions): Promise<RunResult> {
+  const { deps, run } = options;
+  const known = await readState(options);
+  if (isOver(known)) return resultOf(known);
+  assertIntact(known.plan);
+  const session = new Session(options);
+  await session.acquire(known.stack);
+  try {
+    // Read again under the lease: whoever held it until now may have written more.
+    const state = await readState(options);
+    if (isOver(state)) return resultOf(state);
+    const recorder = recorderFor(options, state.stack, state);
+    await recorder.append({ kind: 'resumed', by: deps.by });
+    recorder.emit({ type: 'run.message', level: 'info', message: `resumed by ${deps.by.user} on ${deps.by.host}` });
+    return await drive(recorder, options, session);
+  } finally {
+    await session.release();
+  }
+}
+
+async function drive(recorder: Recorder, options: RunOptions, session: Session): Promise<RunResult> {
+  try {
+    for (;;) {
+      const command = decide(recorder.state, outside(options, session));
+      if (command.kind === 'ended') break;
+      await carryOut(command, recorder, options, session);
+    }
+    await recorder.settled();
+    return resultOf(recorder.state);
+  } finally {
+    await session.release();
+  }
+}
+
+async function carryOut(command: Command, recorder: Recorder, options: RunOptions, session: Session): Promise<void> {
+  switch (command.kind) {
+    case 'enter':
+      leavePhase(recorder);
+      await recorder.append({ kind: 'phase-entered', phase: command.phase });
+      recorder.emit({ type: 'phase.entered', phase: command.phase });
+      return;
+    case 'step':
+      await carryOutStep(command, recorder, options, session);
+      return;
+    case 'turn': {
+      const { kind: _kind, ...turn } = command;
+      await recorder.append({ kind: 'direction', ...turn });
+      const message = turn.direction === 'back' ? `going back: ${turn.reason}` : `halted: ${turn.reason}`;
+      recorder.emit({ type: 'run.message', level: 'warn', message });
+      return;
+    }
+    case 'end': {
+      leavePhase(recorder);
+      const { kind: _kind, ...end } = command;
+      await recorder.append({ kind: 'run-ended', ...end });
+      const durationMs = between(recorder.state.startedAt, recorder.state.lastAt);
+      const reason = end.reason === undefined ? {} : { reason: end.reason };
+      recorder.emit({ type: 'run.ended', outcome: end.outcome, durationMs, ...reason });
+      return;
+    }
+    case 'ended':
+  }
+}
+
+function leavePhase(recorder: Recorder): void {
+  const visit = recorder.state.phases.at(-1);
+  // Entering `planned` is not told: a run starts in it and does nothing there.
+  if (visit === undefined || visit.phase === 'planned') return;
+  const durationMs = between(visit.enteredAt, recorder.state.lastAt);
+  recorder.emit({ type: 'phase.left', phase: visit.phase, durationMs });
+}
+
+async function carryOutStep(
+  command: Extract<Command, { kind: 'step' }>,
+  recorder: Recorder,
+  options: RunOptions,
+  session: Session,
+): Promise<void> {
+  const { step, attempt, reverse } = command;
+  const { clock } = options.deps;
+  const operation = randomUUID();
+  const direction = reverse ? ({ reverse: true } as const) : {};
+  const title = reverse ? `take back: ${step.title}` : step.title;
+  const phase = recorder.state.phase;
+  await recorder.append({ kind: 'step-begin', operation, step: step.id, attempt, ...direction });
+  recorder.emit({ type: 'step.started', step: step.id, title, phase });
+  const began = clock.monotonic();
+  const result = await perform(command, recorder, options, session);
+  const { outcome, message } = result;
+  await recorder.append({ kind: 'step-end', operation, step: step.id, ...result, ...direction });
+  recorder.emit({
+    type: 'step.ended',
+    step: step.id,
+    outcome,
+    durationMs: clock.monotonic() - began,
+    ...(message === undefined ? {} : { message }),
+  });
+}
+
+async function perform(
+  { step, attempt, reverse }: Extract<Command, { kind: 'step' }>,
+  recorder: Recorder,
+  options: RunOptions,
+  session: Session,
+): Promise<StepResult> {
+  const action = reverse ? reverseOf(step) : step.action;
+  if (action === undefined) throw new TypeError(`step ${step.id} has no reverse`);
+  const { deps } = options;
+  const execute = (options.executors ?? EXECUTORS)[action.kind] as Executor;
+  const context: StepContext = {
+    run: options.run,
+    state: recorder.state,
+    step,
+    attempt,
+    deps: { ...deps, lock: session.lock },
+    signal: session.signal,
+    report: (event) => recorder.emit(event),
+    effect: async (act) => {
+      await session.assertHeld();
+      session.signal.throwIfAborted();
+      return await act();
+    },
+  };
+  try {
+    return await execute(action, context);
+  } catch (error) {
+    return failureOf(error, session);
+  }
+}
+
+function failureOf(error: unknown, session: Session): StepResult {
+  if (isBackstayError(error)) {
+    if (error.code === 'LEASE_LOST') session.loseLease(error.message);
+    return { outcome: 'failed', message: error.message, code: error.code };
+  }
+  if (session.signal.aborted) return { outcome: 'failed', message: 'broken off', code: 'CANCELLED' };
+  const message = error instanceof Error ? error.message : String(error);
+  return { outcome: 'failed', message: `defect: ${message}`, code: 'INTERNAL' };
+}
+
+/** The lease and the ways to be told to stop, for as long as this process works on the run. */
+class Session {
+  readonly #options: RunOptions;
+  readonly #broken = new AbortController();
+  readonly signal: AbortSignal;
+  #held: HeldLock | undefined;
+  #lost: string | undefined;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.signal = AbortSignal.any([this.#broken.signal, ...(options.abort === undefined ? [] : [options.abort])]);
+  }
+
+  get leaseLost(): string | undefined {
+    return this.#lost;
+  }
+
+  /** What the lease step sees: acquiring what this session holds already gives the same lease. */
+  get lock(): RunDeps['lock'] {
+    return { acquire: async (stack) => await this.acquire(stack) };
+  }
+
+  async acquire(stack: string): Promise<HeldLock> {
+    if (this.#held !== undefined) return this.#held;
+    const { deps, run } = this.#options;
+    const held = await deps.lock.acquire(stack, { run, journal: deps.journalName, ...deps.by });
+    this.#held = held;
+    const lost = (): void => this.loseLease('the lease was taken by another run, or could not be renewed in time');
+    if (held.lost.aborted) lost();
+    else held.lost.addEventListener('abort', lost, { once: true });
+    return held;
+  }
+
+  loseLease(reason: string): void {
+    this.#lost ??= reason;
+    this.#broken.abort(new BackstayError('LEASE_LOST', this.#lost));
+  }
+
+  /** Before every effect (rule 4). @throws LEASE_LOST */
+  async assertHeld(): Promise<void> {
+    if (this.#lost !== undefined) throw new BackstayError('LEASE_LOST', this.#lost);
+    if (this.#held === undefined) throw new BackstayError('LEASE_LOST', 'there is no lease: the run has not taken it yet');
+    await this.#held.assertHeld();
+  }
+
+  async release(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined || this.#lost !== undefined) return;
+    // A lease that cannot be given back runs out by itself; the run's outcome is stored and stands.
+    await held.release().catch(() => {});
+  }
+}
+
+function outside({ signal }: RunOptions, session: Session): Outside {
+  return {
+    ...(signal?.aborted === true ? { stop: signalName(signal.reason) } : {}),
+    ...(session.leaseLost === undefined ? {} : { leaseLost: session.leaseLost }),
+  };
+}
+
+function signalName(reason: unknown): string {
+  const said = reason instanceof Error ? reason.message : String(reason);
+  return said.includes('SIGTERM') ? 'SIGTERM' : 'SIGINT';
+}
+
+async function readState({ deps, run }: RunOptions): Promise<RunState> {
+  const entries = await deps.journal.read(run);
+  if (entries.length === 0) throw new BackstayError('RUN_UNKNOWN', `there is no run ${run} in ${deps.journalName}`);
+  return fold(entries);
+}
+
+function recorderFor({ deps, run }: RunOptions, stack: string, state?: RunState): Recorder {
+  const { journal, clock, reporter } = deps;
+  return new Recorder({ journal, clock, reporter, run, stack, ...(state === undefined ? {} : { state }) });
+}
+
+/** What was shown is what is done (rule 2). */
+function assertIntact(plan: Plan): void {
+  const { hash, ...content } = plan;
+  if (digestOf(content) === hash) return;
+  throw new BackstayError('PLAN_REFUSED', `the plan for ${plan.stack} does not match its hash ${hash}: it was altered`, {
+    next: 'Plan again.',
+  });
+}
+
+function isOver(state: RunState): boolean {
+  return state.ended !== undefined && state.ended.outcome !== 'mixed';
+}
+
+function resultOf(state: RunState): RunResult {
+  const { ended } = state;
+  if (ended === undefined) throw new TypeError(`run ${state.run} has not ended`);
+  return {
+    run: state.run,
+    outcome: ended.outcome,
+    ...(ended.reason === undefined ? {} : { reason: ended.reason }),
+    ...(ended.code === undefined ? {} : { code: ended.code }),
+    ...(state.turn?.signal === undefined ? {} : { signal: state.turn.signal }),
+    state,
+    durationMs: between(state.startedAt, ended.at),
+  };
+}
+
+function between(from: string, to: string): number {
+  return Date.parse(to) - Date.parse(from);
+}

@@ -1,0 +1,160 @@
+import { isBackstayError } from '../../errors/index.ts';
+import { type Change, capturedForm, displayName, digestOf, type KubeObject, keyOf, type ObjectKey } from '../../model/index.ts';
+import type { EngineResult, Permit } from '../../ports/index.ts';
+import type { Moved, Observation } from '../deps.ts';
+import type { Executor, StepContext, StepResult } from '../executor.ts';
+import { staleResult } from './moved.ts';
+
+/**
+ * Carries the plan's objects into the cluster: one `up` of the engine, permitted exactly what the plan names, then the
+ * restarts of pods whose template did not change. Safe to repeat: what is at the target already is left alone.
+ */
+export const apply: Executor = async (_action, context) => {
+  const { state, deps } = context;
+  const { plan } = state;
+  const seen = await deps.observe(plan);
+  const foreign = seen.moved.filter((moved) => !isOurs(moved, seen, context));
+  if (foreign.length > 0) return { ...staleResult(state.stack, foreign), ...touchedOnResume(context) };
+  const objects = await realObjects(context);
+  const updated = await engineUp(objects, permitFor(plan.changes, seen, plan.options.takeFrom), context);
+  if ('outcome' in updated) return updated;
+  const restarted = await restart(context);
+  return {
+    outcome: 'done',
+    message: describe(updated, restarted),
+    result: {
+      created: updated.created,
+      updated: updated.updated,
+      deleted: updated.deleted,
+      restarted,
+      timings: updated.timings,
+    },
+  };
+};
+
+/** A former attempt of this run may have brought the object where the plan wants it: that is not somebody else's change. */
+function isOurs({ key }: Moved, { live }: Observation, { state, deps, attempt }: StepContext): boolean {
+  const change = state.plan.changes.find((c) => c.key === key);
+  if (change === undefined || attempt === 1) return false;
+  const now = live.get(key);
+  if (now === undefined) return change.action === 'delete' || change.action === 'replace';
+  const wanted = state.plan.desired.find((object) => keyOf(object) === key);
+  return wanted !== undefined && equalForm(now, wanted, deps.stack.foreign);
+}
+
+export function equalForm(a: KubeObject, b: KubeObject, foreign: Parameters<typeof capturedForm>[1]): boolean {
+  return digestOf(capturedForm(a, foreign)) === digestOf(capturedForm(b, foreign));
+}
+
+/** A repeat that finds a stranger's change may itself have changed something before: only a first attempt is innocent. */
+function touchedOnResume({ attempt }: StepContext): { readonly touched: boolean } {
+  return { touched: attempt > 1 };
+}
+
+async function realObjects({ state, deps }: StepContext): Promise<readonly KubeObject[]> {
+  const { plan } = state;
+  const target = await deps.store.get(plan.stack, plan.target.id, { allowUnsigned: plan.options.allowUnsigned });
+  const secrets = await deps.store.secrets(plan.stack, target);
+  return deps.hasher.reveal(plan.desired, secrets);
+}
+
+/** Exactly what the plan names, bound to the versions that were just compared with it. */
+export function permitFor(changes: readonly Change[], { live }: Observation, takeFrom: readonly string[]): Permit {
+  const of = (...actions: readonly Change['action'][]): ReadonlySet<ObjectKey> =>
+    new Set(changes.filter((change) => actions.includes(change.action)).map(({ key }) => key));
+  const versionOf = (key: ObjectKey): readonly (readonly [ObjectKey, string])[] => {
+    const version = live.get(key)?.metadata.resourceVersion;
+    return version === undefined ? [] : [[key, version]];
+  };
+  const deletions = changes.filter((change) => change.action === 'delete');
+  return {
+    create: of('create'),
+    update: of('update'),
+    replace: of('replace'),
+    delete: new Map(deletions.map((change) => [change.key, preconditions(change, live.get(change.key))])),
+    observed: new Map(changes.flatMap(({ key }) => versionOf(key))),
+    takeFrom,
+  };
+}
+
+function preconditions(change: Change, live: KubeObject | undefined): { readonly uid?: string; readonly resourceVersion?: string } {
+  const uid = change.uid ?? live?.metadata.uid;
+  const resourceVersion = live?.metadata.resourceVersion ?? change.resourceVersion;
+  return { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+}
+
+async function engineUp(objects: readonly KubeObject[], permit: Permit, context: StepContext): Promise<EngineResult | StepResult> {
+  const { deps, signal, effect, report } = context;
+  const told = new Map<ObjectKey, string>();
+  const result = await effect(
+    async () =>
+      await deps.engine.up({
+        objects,
+        permit,
+        signal,
+        readyTimeoutMs: deps.stack.readyTimeoutMs,
+        onProgress: ({ key, state, message }) => {
+          // Watches repeat themselves; people need each thing said once.
+          if (told.get(key) === `${state} ${message}`) return;
+          told.set(key, `${state} ${message}`);
+          report({ type: 'object.progress', object: key, state, message });
+        },
+      }),
+  ).catch((error: unknown) => error);
+  if (isEngineResult(result)) {
+    if (result.failed.length === 0) return result;
+    const said = result.failed.map(({ key, message }) => `${displayName(key)}: ${message}`).join('; ');
+    const changed = result.created.length + result.updated.length + result.deleted.length > 0;
+    return { outcome: 'failed', code: 'ENGINE_FAILED', message: said, ...(await touched(context, changed)) };
+  }
+  if (isBackstayError(result, 'LEASE_LOST')) throw result;
+  const code = isBackstayError(result) ? result.code : signal.aborted ? 'CANCELLED' : 'ENGINE_FAILED';
+  const message = result instanceof Error ? result.message : String(result);
+  return { outcome: 'failed', code, message, ...(await touched(context, false)) };
+}
+
+function isEngineResult(value: unknown): value is EngineResult {
+  return typeof value === 'object' && value !== null && !(value instanceof Error) && 'failed' in value && 'timings' in value;
+}
+
+/** Measured, not assumed: when live still is what the plan saw, the failure changed nothing and the run may go back. */
+async function touched({ state, deps, attempt }: StepContext, known: boolean): Promise<{ readonly touched: boolean }> {
+  if (known || attempt > 1) return { touched: true };
+  try {
+    const { moved } = await deps.observe(state.plan);
+    return { touched: moved.length > 0 };
+  } catch {
+    return { touched: true };
+  }
+}
+
+async function restart({ run, state, deps, signal, effect, report }: StepContext): Promise<readonly ObjectKey[]> {
+  const changes = state.plan.changes.filter((change) => change.action === 'restart');
+  if (changes.length === 0) return [];
+  const keys = new Map(changes.map(({ key, ref }) => [`${ref.kind}/${ref.namespace ?? ''}/${ref.name}`, key]));
+  await effect(
+    async () =>
+      await deps.restart({
+        workloads: changes.map(({ ref }) => ref),
+        token: run,
+        timeoutMs: deps.stack.readyTimeoutMs,
+        signal,
+        onProgress: (ref, progress, message) => {
+          const object = keys.get(`${ref.kind}/${ref.namespace ?? ''}/${ref.name}`);
+          if (object !== undefined) report({ type: 'object.progress', object, state: progress, message });
+        },
+      }),
+  );
+  return changes.map(({ key }) => key);
+}
+
+function describe(result: EngineResult, restarted: readonly ObjectKey[]): string {
+  const counts: readonly (readonly [number, string])[] = [
+    [result.created.length, 'created'],
+    [result.updated.length, 'updated'],
+    [result.deleted.length, 'deleted'],
+    [restarted.length, 'restarted'],
+  ];
+  const said = counts.filter(([count]) => count > 0).map(([count, verb]) => `${count} ${verb}`);
+  return said.length === 0 ? 'nothing was left to do' : said.join(', ');
+}

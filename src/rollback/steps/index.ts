@@ -1,0 +1,26 @@
+import type { Executors } from '../executor.ts';
+import { apply } from './apply.ts';
+import { checks } from './checks.ts';
+import { confirmContext } from './confirm-context.ts';
+import { hook } from './hook.ts';
+import { lease } from './lease.ts';
+import { proveEqual } from './prove-equal.ts';
+import { prune } from './prune.ts';
+import { recordAfter } from './record-after.ts';
+import { pauseRollouts, resumeRollouts } from './rollouts.ts';
+import { snapshotBefore } from './snapshot-before.ts';
+
+/** What each kind of step does. */
+export const EXECUTORS: Executors = {
+  lease,
+  'confirm-context': confirmContext,
+  hook,
+  'snapshot-before': snapshotBefore,
+  'pause-rollouts': pauseRollouts,
+  apply,
+  prune,
+  'prove-equal': proveEqual,
+  'resume-rollouts': resumeRollouts,
+  checks,
+  'record-after': recordAfter,
+};
