@@ -47,9 +47,10 @@ export function fieldValue(path: string, facts: PodFacts): string | undefined {
 /** Value of a resourceFieldRef; undefined when the resource is not a number that a container has. */
 export function resourceValue(ref: ResourceFieldRef, container: Container, facts: PodFacts): string | undefined {
   const { initContainers = [], containers } = facts.pod.spec;
-  const subject = ref.containerName === undefined
-    ? container
-    : [...containers, ...initContainers].find((candidate) => candidate.name === ref.containerName);
+  const subject =
+    ref.containerName === undefined
+      ? container
+      : [...containers, ...initContainers].find((candidate) => candidate.name === ref.containerName);
   const [section, ...rest] = ref.resource.split('.');
   const name = rest.join('.');
   if (subject === undefined || (section !== 'limits' && section !== 'requests')) return undefined;

@@ -11,7 +11,11 @@ export type SourceLookup = (kind: SourceKind, name: string) => Readonly<Record<s
 export type EnvResult =
   | { readonly ok: true; readonly env: Readonly<Record<string, string>> }
   /** `missing` is what to wait for; a key can only appear when its object changes. */
-  | { readonly ok: false; readonly message: string; readonly missing?: { readonly kind: SourceKind; readonly name: string } };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      readonly missing?: { readonly kind: SourceKind; readonly name: string };
+    };
 
 /** Every ConfigMap and Secret that the container's environment refers to, each once. */
 export function envSources(container: Container): readonly { readonly kind: SourceKind; readonly name: string }[] {
@@ -34,7 +38,10 @@ export function envSources(container: Container): readonly { readonly kind: Sour
 export function resolveEnv(container: Container, facts: PodFacts, lookup: SourceLookup): EnvResult {
   const env: Record<string, string> = {};
   for (const from of container.envFrom ?? []) {
-    for (const [kind, ref] of [['ConfigMap', from.configMapRef], ['Secret', from.secretRef]] as const) {
+    for (const [kind, ref] of [
+      ['ConfigMap', from.configMapRef],
+      ['Secret', from.secretRef],
+    ] as const) {
       if (ref === undefined) continue;
       const data = lookup(kind, ref.name);
       if (data === undefined) {
@@ -73,7 +80,9 @@ function valueOf(
   }
   if (from.resourceFieldRef) {
     const ref = from.resourceFieldRef;
-    return resourceValue(ref, container, facts) ?? { ok: false, message: `unsupported container resource : ${ref.resource}` };
+    return (
+      resourceValue(ref, container, facts) ?? { ok: false, message: `unsupported container resource : ${ref.resource}` }
+    );
   }
   return '';
 }
