@@ -9,12 +9,16 @@
  * captured form: an object without what servers, controllers and Backstay's own bookkeeping put into it.
  */
 export * from './captured.ts';
+export * from './captured-scope.ts';
 export * from './event.ts';
+export { fieldPathGet, fieldPathRemove, parseFieldPath } from './field-path.ts';
 export * from './json.ts';
 export * from './key-files.ts';
 export * from './object.ts';
+export * from './pattern.ts';
 export * from './phase.ts';
 export * from './plan.ts';
+export * from './role.ts';
 export * from './snapshot.ts';
 export * from './stack.ts';
 export * from './verdict.ts';
