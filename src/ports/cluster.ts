@@ -52,6 +52,8 @@ export interface ListOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** The list as it was at this resourceVersion. OBJECT_MOVED when the server has forgotten it (after some minutes). */
+  readonly exactVersion?: string;
   /** Objects a page. @default 500 */
   readonly limit?: number;
   readonly signal?: AbortSignal;

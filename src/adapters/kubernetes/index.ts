@@ -197,6 +197,9 @@ async function pages(transport: Transport, kind: ApiKind, options: ListOptions):
         continue: next,
         labelSelector: options.labelSelector,
         fieldSelector: options.fieldSelector,
+        // A later page names its version in its token.
+        resourceVersion: next === undefined ? options.exactVersion : undefined,
+        resourceVersionMatch: next === undefined && options.exactVersion !== undefined ? 'Exact' : undefined,
       }),
     });
     // Items of built-in lists come without apiVersion and kind.
