@@ -6,7 +6,8 @@ export interface CheckContext {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly stack: Stack;
-  readonly when: 'capture' | 'before' | 'after';
+  /** `named`: the settings were chosen by name, so their own `when` does not count. */
+  readonly when: 'capture' | 'before' | 'after' | 'named';
   /** Flags as they are now; `onlyIf` is decided by them. */
   readonly flags: readonly FlagValue[];
   /** The workloads of the stack, for a rollout check that names none. @default listed from the cluster */

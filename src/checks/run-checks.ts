@@ -11,10 +11,13 @@ import { measureRollout } from './rollout.ts';
  * for what a measurement meets: that is verdict `unknown`, with its reason. Throws the signal's reason when told to stop.
  */
 export async function runChecks(settings: readonly CheckSetting[], context: CheckContext): Promise<readonly CheckResult[]> {
-  const chosen = settings.map((setting) => ({ setting, applies: applies(setting, context) })).filter((c) => c.applies !== false);
+  const chosen = settings.flatMap((setting): readonly Chosen[] => {
+    const known = applies(setting, context);
+    return known === false ? [] : [known === true ? { setting } : { setting, known }];
+  });
   const results = new Map<CheckSetting, CheckResult>();
-  const measureOne = async ({ setting, applies: known }: (typeof chosen)[number]): Promise<void> => {
-    const result = await timed(setting, context, known === true ? undefined : known);
+  const measureOne = async ({ setting, known }: Chosen): Promise<void> => {
+    const result = await timed(setting, context, known);
     context.signal?.throwIfAborted();
     results.set(setting, result);
     context.onResult?.(result);
@@ -24,6 +27,12 @@ export async function runChecks(settings: readonly CheckSetting[], context: Chec
   await Promise.all(chosen.filter((c) => !loud.includes(c)).map(measureOne));
   for (const one of loud) await measureOne(one);
   return chosen.map(({ setting }) => results.get(setting) as CheckResult);
+}
+
+interface Chosen {
+  readonly setting: CheckSetting;
+  /** The finding that stands before anything is measured. */
+  readonly known?: Finding;
 }
 
 async function timed(setting: CheckSetting, context: CheckContext, known: Finding | undefined): Promise<CheckResult> {

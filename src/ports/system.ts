@@ -67,3 +67,8 @@ export interface Exec {
     },
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
 }
+
+/** Writes files that only their owner may read, whole or not at all. Makes the folders on the way. */
+export interface PrivateFiles {
+  write(path: string, content: string): Promise<void>;
+}

@@ -9,6 +9,7 @@ import type {
   ObjectKey,
   ObjectRef,
   Plan,
+  Scope,
   Stack,
   Verdict,
 } from '../model/index.ts';
@@ -90,7 +91,9 @@ export interface HookDone {
 }
 
 export interface ChecksRequest {
-  readonly when: 'before' | 'after';
+  readonly when: 'before' | 'after' | 'named';
+  /** Checks of other scopes are not asked. */
+  readonly scope?: Scope;
   readonly names: readonly string[];
   readonly onResult: (result: CheckResult) => void;
   readonly signal: AbortSignal;

@@ -14,7 +14,7 @@ export const checks: Executor<ChecksAction> = async ({ when, names }, { state, d
     return { outcome: 'skipped', touched: false, message: 'not validated: --skip-validation' };
   }
   const onResult = (result: CheckResult): void => report({ type: 'check.measured', result });
-  const results = await deps.runChecks({ when, names, onResult, signal });
+  const results = await deps.runChecks({ when, names, scope: state.plan.scope, onResult, signal });
   const outcome = when === 'after' ? judgeAfter(results) : judgeBefore(results, options);
   return { ...outcome, touched: false, result: { when, results: results as unknown as Json } };
 };

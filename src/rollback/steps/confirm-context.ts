@@ -41,7 +41,7 @@ export const confirmContext: Executor = async (_action, context) => {
 async function askDependencies({ deps, signal, report }: StepContext): Promise<readonly CheckResult[]> {
   const names = deps.stack.context.dependencies;
   const onResult = (result: CheckResult): void => report({ type: 'check.measured', result });
-  return await deps.runChecks({ when: 'before', names, onResult, signal });
+  return await deps.runChecks({ when: 'named', names, onResult, signal });
 }
 
 /** Firing alerts by Alertmanager's API v2, or in one line why they are not known. */

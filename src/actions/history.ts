@@ -1,0 +1,60 @@
+import { isBackstayError } from '../errors/index.ts';
+import { fold } from '../journal/index.ts';
+import type { Outcome, Phase } from '../model/index.ts';
+import type { JournalStore } from '../ports/index.ts';
+
+export type PastRun =
+  | {
+      readonly kind: 'run';
+      readonly run: string;
+      readonly stack: string;
+      readonly startedAt: string;
+      /** `unfinished`: at work now, or cut off; `backstay resume` tells which. */
+      readonly outcome: Outcome | 'unfinished';
+      readonly phase: Phase;
+      /** Milliseconds until its end, or until its last entry. */
+      readonly durationMs: number;
+      readonly target: string;
+      readonly by: string;
+      readonly reason?: string;
+      /** Whether `backstay resume` would go on with it. */
+      readonly resumable: boolean;
+    }
+  | { readonly kind: 'damaged'; readonly run: string; readonly stack: string; readonly startedAt: string; readonly why: string };
+
+export interface HistoryOptions {
+  readonly stack?: string;
+  /** The newest so many. @default all */
+  readonly limit?: number;
+}
+
+/** The runs there were, newest first. A run whose journal cannot be read is listed as such, not hidden. */
+export async function history(options: HistoryOptions, { journal }: { readonly journal: JournalStore }): Promise<readonly PastRun[]> {
+  const runs = await journal.runs(options.stack);
+  const wanted = runs.slice(0, options.limit ?? runs.length);
+  return await Promise.all(wanted.map(async (known) => await describe(known, journal)));
+}
+
+async function describe(
+  known: { readonly run: string; readonly stack: string; readonly startedAt: string },
+  journal: JournalStore,
+): Promise<PastRun> {
+  try {
+    const state = fold(await journal.read(known.run));
+    const { plan, ended, by, phase } = state;
+    return {
+      kind: 'run',
+      ...known,
+      outcome: ended?.outcome ?? 'unfinished',
+      phase,
+      durationMs: Date.parse(ended?.at ?? state.lastAt) - Date.parse(state.startedAt),
+      target: plan.target.said,
+      by: `${by.user}@${by.host}`,
+      ...(plan.options.reason === undefined ? {} : { reason: plan.options.reason }),
+      resumable: ended === undefined || ended.outcome === 'mixed',
+    };
+  } catch (error) {
+    if (!isBackstayError(error, 'JOURNAL_BROKEN')) throw error;
+    return { kind: 'damaged', ...known, why: error.message };
+  }
+}

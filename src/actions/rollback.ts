@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import type { Outcome, Plan } from '../model/index.ts';
+import type { PrivateFiles } from '../ports/index.ts';
+import { exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
+import { type WrittenReport, writeReportOf } from './report.ts';
+import { type RunActionDeps, runDepsOf } from './run-deps.ts';
+
+export interface RollbackOptions {
+  /** As it was shown and agreed to. */
+  readonly plan: Plan;
+  /** @default made from the time and chance */
+  readonly run?: string;
+  /** The first signal: stop between steps. Its reason names the signal. */
+  readonly signal?: AbortSignal;
+  /** The second signal: break off. */
+  readonly abort?: AbortSignal;
+}
+
+export interface RollbackDeps extends RunActionDeps {
+  readonly files: PrivateFiles;
+  readonly stateDir: string;
+}
+
+export type RollbackResult =
+  | { readonly kind: 'nothing-to-do'; readonly outcome: 'nothing-to-do'; readonly exitCode: 0 }
+  | RunEnded;
+
+export interface RunEnded {
+  readonly kind: 'ended';
+  readonly run: string;
+  readonly outcome: Outcome;
+  readonly exitCode: number;
+  readonly reason?: string;
+  readonly code?: string;
+  /** The command that goes on, where a person is needed. */
+  readonly next?: string;
+  readonly durationMs: number;
+  /** Absent when it could not be written; the run is what it is all the same. */
+  readonly report?: WrittenReport;
+  readonly reportProblem?: string;
+}
+
+/**
+ * Carries a plan out. A plan without changes starts no run and touches nothing.
+ * @throws PLAN_REFUSED for a plan that was altered, JOURNAL_BROKEN; what a run meets is in its outcome.
+ */
+export async function rollback(options: RollbackOptions, deps: RollbackDeps): Promise<RollbackResult> {
+  const { plan, signal, abort } = options;
+  if (plan.changes.length === 0) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
+  const run = options.run ?? newRunId(deps.clock.now());
+  const result = await runPlan({ plan, run, deps: runDepsOf(deps), ...given(signal, abort) });
+  return await endOf(result, deps);
+}
+
+/** `20260101-120000-3f9a2c`: sorts by time, can be read out over the phone. */
+export function newRunId(now: number): string {
+  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return `${time}-${randomBytes(3).toString('hex')}`;
+}
+
+export function given(signal?: AbortSignal, abort?: AbortSignal): { readonly signal?: AbortSignal; readonly abort?: AbortSignal } {
+  return { ...(signal === undefined ? {} : { signal }), ...(abort === undefined ? {} : { abort }) };
+}
+
+export async function endOf(result: RunResult, deps: RollbackDeps): Promise<RunEnded> {
+  const { run, outcome, reason, code, durationMs } = result;
+  return {
+    kind: 'ended',
+    run,
+    outcome,
+    exitCode: exitCodeOf(result),
+    ...(reason === undefined ? {} : { reason }),
+    ...(code === undefined ? {} : { code }),
+    ...(outcome === 'mixed' ? { next: `backstay resume ${run}` } : {}),
+    durationMs,
+    ...(await reportFor(result, deps)),
+  };
+}
+
+async function reportFor(result: RunResult, deps: RollbackDeps): Promise<Pick<RunEnded, 'report' | 'reportProblem'>> {
+  try {
+    return { report: await writeReportOf(result.state, deps) };
+  } catch (error) {
+    return { reportProblem: error instanceof Error ? error.message : String(error) };
+  }
+}
