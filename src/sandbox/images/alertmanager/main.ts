@@ -1,0 +1,4 @@
+import { runService } from '../kit/run.ts';
+import { createAlertmanager } from './server.ts';
+
+await runService(createAlertmanager(process.env));

@@ -1,0 +1,4 @@
+import { runService } from '../kit/run.ts';
+import { createServices } from './server.ts';
+
+await runService(createServices(process.env));
