@@ -95,8 +95,7 @@ function conditionHealth(object: KubeObject): Health {
   if (stalled !== undefined) return failed(saidBy(stalled, stalled.type));
   const telling = conditionOf(object, 'Ready') ?? conditionOf(object, 'Available') ?? conditionOf(object, 'Programmed');
   if (telling === undefined) return ready('exists');
-  if (telling.status === 'True')
-    return ready(saidBy({ ...(telling.reason === undefined ? {} : { reason: telling.reason }) }, telling.type));
+  if (telling.status === 'True') return ready(telling.reason || telling.type);
   if (telling.status === 'Unknown') return unknown(saidBy(telling, `${telling.type} is unknown`));
   return progressing(saidBy(telling, `not ${telling.type.toLowerCase()} yet`));
 }

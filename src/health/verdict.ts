@@ -32,7 +32,7 @@ export const unknown = (reason: string): Health => ({ state: 'unknown', reason }
 /** A part of an object as a map; empty when it is not there. */
 export function part<T extends object>(object: KubeObject, field: 'spec' | 'status'): Partial<T> {
   const value = object[field];
-  return typeof value === 'object' && value !== null ? (value as Partial<T>) : {};
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 export function conditionsOf(object: KubeObject): readonly Condition[] {

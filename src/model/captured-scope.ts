@@ -67,7 +67,7 @@ function reasonAgainst(object: KubeObject): string | undefined {
   if (metadata.deletionTimestamp !== undefined) return 'being deleted';
   if (metadata.labels?.['app.kubernetes.io/name'] === 'backstay') return "Backstay's own";
   if (group !== '') return undefined;
-  if (kind === 'Secret') return CLUSTER_SECRET_TYPES.get(String(object['type'] ?? ''));
+  if (kind === 'Secret') return CLUSTER_SECRET_TYPES.get(object['type'] as string);
   if (kind === 'ConfigMap') {
     if (CLUSTER_CONFIG_MAPS.has(metadata.name)) return 'put into every namespace by the cluster';
     if (metadata.annotations?.['control-plane.alpha.kubernetes.io/leader'] !== undefined)

@@ -65,7 +65,7 @@ export function carryOver(live: KubeObject, target: KubeObject, options: CarryOp
 
 function outside(draft: Draft, row: OutsideRow, path: readonly Segment[]): void {
   if (row.when !== 'empty') return removeAt(draft, path);
-  for (const { path: found, value } of [...occurrences(draft, path)]) if (isEmpty(value)) removeAt(draft, found);
+  for (const { path: found, value } of occurrences(draft, path)) if (isEmpty(value)) removeAt(draft, found);
 }
 
 const applies = (row: OutsideRow, object: KubeObject, met: ReadonlySet<Condition>): boolean =>

@@ -138,7 +138,9 @@ function step(value: unknown, segment: Segment): (readonly [Segment, unknown])[]
 }
 
 const fits = (item: Values, where: Readonly<Record<string, unknown>>): boolean =>
-  Object.entries(where).every(([field, wanted]) => String(item[field] ?? '') === String(wanted ?? ''));
+  Object.entries(where).every(
+    ([field, wanted]) => item[field] === wanted || (typeof item[field] === 'number' && `${item[field]}` === wanted),
+  );
 
 /** What tells an item of a list from its neighbours: its name, a port with its protocol, else its place. */
 function identityOf(item: unknown, index: number): Segment {

@@ -72,10 +72,10 @@ export function failureOf(asked: Asked, code: number, body: string): BackstayErr
   if (code === 409) return conflict(asked, status, message, details);
   if (code === 410)
     return new BackstayError('OBJECT_MOVED', `${where(asked)}: what was read is too old: ${message}`, { details });
-  if (code === 422 && isFailedTest(status, message)) {
+  if (code === 422 && isMisfit(asked, status, message)) {
     return new BackstayError(
       'OBJECT_MOVED',
-      `${where(asked)} moved since it was read: ${causesOf(status) || message}`,
+      `${where(asked)} moved since it was read: the patch does not fit it any more.`,
       { details },
     );
   }
@@ -204,6 +204,11 @@ function serverFailed(
 const causesOf = (status: Status | undefined): string =>
   (status?.details.causes ?? []).flatMap((cause) => (cause.message ? [cause.message] : [])).join('; ');
 
-/** A JSON patch whose `test` did not hold. */
-const isFailedTest = (status: Status | undefined, message: string): boolean =>
-  /testing value \S+ failed|testing path \S+ failed|test failed/i.test(`${message} ${causesOf(status)}`);
+/**
+ * A JSON patch that does not fit the object as it is now: a `test` that did not hold, or a path that is gone. The server
+ * says no more about it than this.
+ */
+const isMisfit = (asked: Asked, status: Status | undefined, message: string): boolean =>
+  asked.verb === 'patch' &&
+  causesOf(status) === '' &&
+  message === 'the server rejected our request due to an error in our request';

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type * as undiciModule from 'undici';
 import type { Dispatcher } from 'undici';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { Credentials, Proof, TlsSettings } from './credentials.ts';
@@ -30,7 +31,7 @@ export interface TransportOptions {
   readonly credentials: Credentials;
 }
 
-type Undici = typeof import('undici');
+type Undici = typeof undiciModule;
 
 /** Requests share these connections; watches have connections of their own, so that they never starve the rest. */
 const CONNECTIONS = 12;
@@ -148,7 +149,7 @@ export class Transport {
     const dispatcher = this.#poolsFor(this.#undici, proof)[pool];
     return await this.#undici.request(new URL(this.server).origin + this.#base + ask.path, {
       dispatcher,
-      method: ask.method as Dispatcher.HttpMethod,
+      method: ask.method,
       headers: { accept: 'application/json', 'user-agent': this.#options.userAgent, ...ask.headers, ...proof.headers },
       headersTimeout: ANSWER_TIMEOUT_MS,
       bodyTimeout: pool === 'stream' ? STREAM_SILENCE_MS : ANSWER_TIMEOUT_MS,

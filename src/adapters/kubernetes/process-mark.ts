@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, readlink } from 'node:fs/promises';
+
+/** Names one life of one process. */
+export interface ProcessMark {
+  /** Boot of the machine and its process namespace; empty where that cannot be told. */
+  readonly machine: string;
+  readonly pid: number;
+  /** Drawn anew in each process, for numbers are used again. */
+  readonly life: string;
+}
+
+const LIFE = randomUUID();
+let mark: Promise<ProcessMark> | undefined;
+
+export function thisProcess(): Promise<ProcessMark> {
+  mark ??= machine().then((name) => ({ machine: name, pid: process.pid, life: LIFE }));
+  return mark;
+}
+
+/** True only when the other process surely is gone: it ran on this very machine, and nothing runs under its number. */
+export function isDead(self: ProcessMark, other: Partial<ProcessMark> | undefined): boolean {
+  if (other === undefined || self.machine === '' || other.machine !== self.machine) return false;
+  if (typeof other.pid !== 'number' || other.life === self.life) return false;
+  if (other.pid === self.pid) return true;
+  try {
+    process.kill(other.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** Linux only; elsewhere a dead holder is found by its silence. */
+async function machine(): Promise<string> {
+  try {
+    const [boot, namespace] = await Promise.all([
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+      readlink('/proc/self/ns/pid'),
+    ]);
+    return `${boot.trim()}/${namespace}`;
+  } catch {
+    return '';
+  }
+}
