@@ -115,6 +115,7 @@ function begin(state: RunState, entry: Begin): RunState {
     beganAt: entry.time,
     // What an earlier attempt found out stays readable until this one has its own result.
     ...(known?.result === undefined ? {} : { result: known.result }),
+    ...(known !== undefined && known.attempts > 0 && known.touched !== false ? { touched: true } : {}),
   });
 }
 
@@ -131,7 +132,7 @@ function end(state: RunState, entry: End): RunState {
     ...(entry.result === undefined ? {} : { result: entry.result }),
     ...(entry.message === undefined ? {} : { message: entry.message }),
     ...(entry.code === undefined ? {} : { code: entry.code }),
-    ...(entry.touched === undefined ? {} : { touched: entry.touched }),
+    ...(entry.touched === undefined || open.touched === true ? {} : { touched: entry.touched }),
   });
 }
 

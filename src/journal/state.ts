@@ -14,6 +14,7 @@ export interface StepState {
   readonly result?: Json;
   readonly message?: string;
   readonly code?: string;
+  /** False only when every attempt was proven to have changed nothing; one that was cut off proves nothing. */
   readonly touched?: boolean;
   /** ISO 8601, of the last attempt. */
   readonly beganAt?: string;

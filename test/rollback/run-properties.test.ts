@@ -87,6 +87,10 @@ function assertSound(plan: Plan, { world, result }: Played): void {
   expect(['succeeded', 'unvalidated', 'failed', 'mixed', 'cancelled']).toContain(result.outcome);
   expect(world.lock.holder()).toBeUndefined();
 
+  const turnedBack = world.journal.entries.findIndex((entry) => entry.kind === 'direction' && entry.direction === 'back');
+  const forwardAfter = world.journal.entries.filter((entry, i) => entry.kind === 'step-begin' && !entry.reverse && i > turnedBack);
+  if (turnedBack >= 0) expect(forwardAfter).toEqual([]);
+
   const ends = new Map<string, number>();
   for (const entry of world.journal.entries) {
     if (entry.kind === 'step-begin') expect(ends.get(`${entry.step} ${entry.reverse === true}`) ?? 0).toBe(0);

@@ -14,7 +14,7 @@ export const apply: Executor = async (_action, context) => {
   const { plan } = state;
   const seen = await deps.observe(plan);
   const foreign = seen.moved.filter((moved) => !isOurs(moved, seen, context));
-  if (foreign.length > 0) return { ...staleResult(state.stack, foreign), ...touchedOnResume(context) };
+  if (foreign.length > 0) return staleResult(state.stack, foreign);
   const objects = await realObjects(context);
   const updated = await engineUp(objects, permitFor(plan.changes, seen, plan.options.takeFrom), context);
   if ('outcome' in updated) return updated;
@@ -44,11 +44,6 @@ function isOurs({ key }: Moved, { live }: Observation, { state, deps, attempt }:
 
 export function equalForm(a: KubeObject, b: KubeObject, foreign: Parameters<typeof capturedForm>[1]): boolean {
   return digestOf(capturedForm(a, foreign)) === digestOf(capturedForm(b, foreign));
-}
-
-/** A repeat that finds a stranger's change may itself have changed something before: only a first attempt is innocent. */
-function touchedOnResume({ attempt }: StepContext): { readonly touched: boolean } {
-  return { touched: attempt > 1 };
 }
 
 async function realObjects({ state, deps }: StepContext): Promise<readonly KubeObject[]> {
@@ -118,8 +113,8 @@ function isEngineResult(value: unknown): value is EngineResult {
 }
 
 /** Measured, not assumed: when live still is what the plan saw, the failure changed nothing and the run may go back. */
-async function touched({ state, deps, attempt }: StepContext, known: boolean): Promise<{ readonly touched: boolean }> {
-  if (known || attempt > 1) return { touched: true };
+async function touched({ state, deps }: StepContext, known: boolean): Promise<{ readonly touched: boolean }> {
+  if (known) return { touched: true };
   try {
     const { moved } = await deps.observe(state.plan);
     return { touched: moved.length > 0 };
