@@ -1,0 +1,389 @@
+import { execFile } from 'node:child_process';
+import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { fc, test as property } from '@fast-check/vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createFsSnapshotStore, createKeyReader, initKeys } from '../../../src/adapters/fs/index.ts';
+import { BackstayError } from '../../../src/errors/index.ts';
+import { canonicalJson, digestOfBytes, type Sighting } from '../../../src/model/index.ts';
+import { snapshotStoreContract } from '../../contracts/snapshot-store.ts';
+import { configMap, newSnapshot, secret, type TemporaryStore, temporaryStore } from '../../support/snapshots.ts';
+
+snapshotStoreContract('the folder of files', () => temporaryStore());
+
+let place: TemporaryStore;
+beforeEach(async () => {
+  place = await temporaryStore();
+});
+afterEach(() => place.remove());
+
+const folder = (): string => join(place.root, 'demo');
+const blobFolder = (): string => join(folder(), 'blobs/sha256');
+const blobPath = (digest: string): string => join(blobFolder(), digest.slice(7));
+const put = (i: number, record = {}): Promise<Sighting> =>
+  place.store.put(
+    'demo',
+    newSnapshot(place, [configMap('a', { i: String(i) }), secret('db', { password: `canary-${i}` })], record),
+  );
+
+async function errorOf(promise: Promise<unknown>): Promise<BackstayError> {
+  const error = await promise.then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  expect(error).toBeInstanceOf(BackstayError);
+  return error as BackstayError;
+}
+
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path);
+  const index = Math.min(bytes.length - 1, Math.max(0, at));
+  bytes[index] = (bytes[index] ?? 0) ^ 0x01;
+  await writeFile(path, bytes);
+}
+
+/** Everything that a run reads of a snapshot. */
+async function use(target: string): Promise<void> {
+  const snapshot = await place.store.resolve('demo', target);
+  await place.store.secrets('demo', snapshot);
+}
+
+describe('a damaged store', () => {
+  property.prop([fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom('flip', 'truncate', 'empty', 'remove')], {
+    numRuns: 12,
+  })('refuses every file that was changed by a byte, cut, emptied or removed, by its name', async (where, how) => {
+    const { record } = await put(1, { labels: ['v1'] });
+    const files = (await readdir(blobFolder())).map((name) => join(blobFolder(), name));
+    expect(files).toHaveLength(4);
+    for (const path of files) {
+      const before = await readFile(path);
+      if (how === 'flip') await flip(path, Math.floor(where * before.length));
+      else if (how === 'remove') await rm(path);
+      else await writeFile(path, before.subarray(0, how === 'empty' ? 0 : Math.floor(where * (before.length - 1))));
+      for (const target of [record.id, 'v1']) {
+        const error = await errorOf(use(target));
+        expect(error).toMatchObject({ code: 'SNAPSHOT_TAMPERED', at: { file: path } });
+        expect(error.message).toContain(path);
+      }
+      expect((await place.store.verify('demo')).filter(({ ok }) => !ok).map((finding) => finding.path)).toEqual([path]);
+      await writeFile(path, before);
+    }
+    await use('v1');
+    await rm(folder(), { recursive: true });
+  });
+
+  test('names the digest that was expected and the one that was found', async () => {
+    const { record } = await put(1);
+    const path = blobPath(record.id);
+    await flip(path, 20);
+    const actual = digestOfBytes(await readFile(path));
+    expect(await errorOf(place.store.get('demo', record.id))).toMatchObject({
+      details: { path, expected: record.id, actual },
+    });
+  });
+
+  test('refuses two files whose contents were exchanged', async () => {
+    const [one, two] = [await put(1), await put(2)];
+    const [a, b] = [blobPath(one.record.id), blobPath(two.record.id)];
+    await rename(a, `${a}.x`);
+    await rename(b, a);
+    await rename(`${a}.x`, b);
+    for (const { record } of [one, two]) expect((await errorOf(use(record.id))).code).toBe('SNAPSHOT_TAMPERED');
+  });
+
+  test('refuses the age file of another snapshot, even when the record names it', async () => {
+    const [one, two] = [await put(1), await put(2)];
+    const snapshot = await place.store.get('demo', one.record.id);
+    const swapped = {
+      ...snapshot,
+      sighting: { ...snapshot.sighting, record: { ...snapshot.sighting.record, ...pick(two.record.secrets) } },
+    };
+    expect(await errorOf(place.store.secrets('demo', swapped))).toMatchObject({ code: 'SNAPSHOT_TAMPERED' });
+  });
+
+  test('refuses a record whose signature does not fit, and one that a stranger signed', async () => {
+    const { record, recordDigest } = await put(1, { labels: ['v1'] });
+    const signatureFile = await fileOfKind('SnapshotSignature');
+    const signature = JSON.parse(await readFile(signatureFile, 'utf8')) as Record<string, string>;
+    const forged = { ...record, verdict: 'pass' };
+    const forgedDigest = await write(canonicalJson(forged));
+    await write(canonicalJson({ ...signature, record: forgedDigest }));
+    expect(await errorOf(place.store.resolve('demo', 'known-good'))).toMatchObject({ code: 'SNAPSHOT_TAMPERED' });
+    await rm(blobPath(forgedDigest));
+    await rm(join(folder(), 'index.json'));
+    expect(recordDigest).not.toBe(forgedDigest);
+
+    const other = await initKeys('demo', join(place.root, 'other-keys'), 'stranger');
+    const stranger = createFsSnapshotStore({
+      root: place.root,
+      stack: {
+        ...place.stack,
+        signing: { key: { file: join(place.root, 'other-keys/signing.jwk') }, trusted: [other.trusted] },
+      },
+      keys: place.keys,
+      clock: { now: Date.now },
+      by: { user: 'x', host: 'y', version: 'z' },
+    });
+    const theirs = await stranger.put(
+      'demo',
+      newSnapshot(place, [configMap('evil', {})], { verdict: 'pass', labels: ['v9'] }),
+    );
+    expect(await errorOf(place.store.get('demo', theirs.record.id))).toMatchObject({ code: 'SNAPSHOT_UNSIGNED' });
+    expect((await errorOf(place.store.resolve('demo', 'v9'))).code).toMatch(/SNAPSHOT_(UNSIGNED|TAMPERED)/);
+  });
+
+  test('shows damaged entries in the list beside the sound ones', async () => {
+    const [one, two] = [await put(1), await put(2)];
+    await flip(blobPath(one.recordDigest), 5);
+    const listed = await place.store.list('demo');
+    expect(listed).toHaveLength(2);
+    expect(listed[0]).toMatchObject({
+      path: blobPath(one.recordDigest),
+      damaged: expect.stringContaining('does not match its digest') as string,
+    });
+    expect(listed[1]).toEqual(two);
+  });
+
+  test('answers an id, but not what "newest" means, while some record is unreadable', async () => {
+    const [one, two] = [await put(1, { verdict: 'pass' }), await put(2, { verdict: 'pass' })];
+    await flip(blobPath(two.recordDigest), 5);
+    await use(one.record.id);
+    const error = await errorOf(place.store.resolve('demo', 'known-good'));
+    expect(error).toMatchObject({ code: 'SNAPSHOT_TAMPERED', at: { file: blobPath(two.recordDigest) } });
+    expect(error.next).toContain('by its id');
+  });
+
+  test('heals a damaged content when the same content is captured again', async () => {
+    const { record } = await put(1);
+    await flip(blobPath(record.id), 9);
+    await put(1);
+    await use(record.id);
+  });
+});
+
+describe('the index', () => {
+  property.prop([fc.double({ min: 0, max: 1, noNaN: true })], { numRuns: 15 })(
+    'is made again when a byte of it was changed, is shown as damaged, and loses nothing',
+    async (where) => {
+      const sightings = [await put(1), await put(2, { labels: ['v2'] })];
+      const path = join(folder(), 'index.json');
+      await flip(path, Math.floor(where * (await readFile(path)).length));
+      const listed = await place.store.list('demo');
+      expect(listed.filter((entry) => 'record' in entry)).toEqual(sightings.toReversed());
+      expect((await place.store.verify('demo')).filter(({ ok }) => !ok).map((finding) => finding.path)).toEqual([path]);
+      await use('v2');
+      await put(3);
+      expect((await place.store.verify('demo')).every(({ ok }) => ok)).toBe(true);
+      await rm(folder(), { recursive: true });
+    },
+  );
+
+  test('may be absent, cut in two, or of a merge: the records are the truth', async () => {
+    await put(1, { labels: ['v1'] });
+    const path = join(folder(), 'index.json');
+    const text = await readFile(path, 'utf8');
+    for (const other of [
+      '',
+      text.slice(0, 40),
+      `<<<<<<< HEAD\n${text}=======\n`,
+      'null',
+      '{"format":1}',
+      text.replace('"records"', '"recordz"'),
+    ]) {
+      await writeFile(path, other);
+      await use('v1');
+    }
+    await rm(path);
+    await use('v1');
+  });
+
+  test('of a newer format is refused, not overwritten', async () => {
+    await put(1);
+    await writeFile(join(folder(), 'index.json'), '{"format": 2}');
+    expect((await errorOf(put(2))).code).toBe('SNAPSHOT_FORMAT');
+    expect((await errorOf(place.store.list('demo'))).code).toBe('SNAPSHOT_FORMAT');
+  });
+});
+
+test('a record of a newer format is refused with the version it has and the one that is known', async () => {
+  const { record } = await put(1);
+  await write(canonicalJson({ ...record, apiVersion: 'backstay.dev/v2' }));
+  const [damaged] = await place.store.list('demo');
+  expect(damaged).toMatchObject({
+    damaged: expect.stringMatching(/backstay\.dev\/v2 .*knows backstay\.dev\/v1/) as string,
+  });
+});
+
+test('a record copied from another stack is refused', async () => {
+  const { record } = await put(1);
+  await write(canonicalJson({ ...record, stack: 'staging' }));
+  const [damaged] = await place.store.list('demo');
+  expect(damaged).toMatchObject({ damaged: expect.stringContaining('of the stack staging, not of demo') as string });
+});
+
+test('no file of the store holds a Secret value, in clear or in base64, under property-made values', async () => {
+  const value = fc.string({ unit: 'binary', minLength: 8, maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), value, { minKeys: 1, maxKeys: 4 }),
+      async (values) => {
+        const object = {
+          ...secret('db', values),
+          metadata: {
+            name: 'db',
+            namespace: 'production',
+            annotations: { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(values) },
+          },
+        };
+        const { record } = await place.store.put('demo', newSnapshot(place, [object]));
+        for (const name of await readdir(folder(), { recursive: true, withFileTypes: true })) {
+          if (!name.isFile()) continue;
+          const bytes = await readFile(join(name.parentPath, name.name));
+          for (const text of Object.values(values)) {
+            expect(bytes.includes(text)).toBe(false);
+            expect(bytes.includes(Buffer.from(text).toString('base64'))).toBe(false);
+          }
+        }
+        const back = await place.store.secrets('demo', await place.store.get('demo', record.id));
+        expect([...back.values()]).toEqual([secret('db', values).data]);
+      },
+    ),
+    { numRuns: 15 },
+  );
+});
+
+describe('missing keys', () => {
+  const withKeys = (
+    change: (stack: TemporaryStore['stack']) => TemporaryStore['stack'],
+    env: Record<string, string> = {},
+  ): TemporaryStore['store'] =>
+    createFsSnapshotStore({
+      root: place.root,
+      stack: change(place.stack),
+      keys: createKeyReader(env),
+      clock: { now: Date.now },
+      by: { user: 'u', host: 'h', version: 'v' },
+    });
+
+  test('a missing signing key stops a capture before anything is written', async () => {
+    const store = withKeys((stack) => ({ ...stack, signing: { ...stack.signing, key: { env: 'NO_SUCH_KEY' } } }));
+    const error = await errorOf(store.put('demo', newSnapshot(place, [configMap('a', {})])));
+    expect(error.code).toBe('KEY_MISSING');
+    expect(error.message).toContain('NO_SUCH_KEY');
+    await expect(readdir(place.root)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('each key that is not at hand is found by the proof, before a run needs it', async () => {
+    const file = { file: join(place.root, 'gone') };
+    const changes: ((stack: TemporaryStore['stack']) => TemporaryStore['stack'])[] = [
+      (stack) => ({ ...stack, signing: { ...stack.signing, key: file } }),
+      (stack) => ({ ...stack, signing: { ...stack.signing, trusted: [] } }),
+      (stack) => ({ ...stack, secrets: { ...stack.secrets, comparisonKey: file } }),
+      (stack) => ({ ...stack, secrets: { ...stack.secrets, identity: file } }),
+      (stack) => ({ ...stack, secrets: { ...stack.secrets, recipients: [] } }),
+      (stack) => ({ ...stack, secrets: { ...stack.secrets, comparisonKey: { env: 'SHORT' } } }),
+    ];
+    for (const change of changes) {
+      expect((await errorOf(withKeys(change, { SHORT: 'AAAA' }).proveKeys('demo'))).code).toBe('KEY_MISSING');
+    }
+  });
+
+  test('an identity that is none of the recipients cannot read secrets, and the recipients are named', async () => {
+    const { record } = await put(1);
+    await initKeys('demo', join(place.root, 'other'), 'other');
+    const store = withKeys((stack) => ({
+      ...stack,
+      secrets: { ...stack.secrets, identity: { file: join(place.root, 'other/identity.txt') } },
+    }));
+    const snapshot = await store.get('demo', record.id);
+    const error = await errorOf(store.secrets('demo', snapshot));
+    expect(error.code).toBe('SECRETS_UNREADABLE');
+    expect(error.message).toContain(place.stack.secrets.recipients[0]);
+    expect((await errorOf(store.proveKeys('demo'))).code).toBe('SECRETS_UNREADABLE');
+  });
+
+  test('the content can be read and compared without any key at all', async () => {
+    const { record } = await put(1);
+    const store = withKeys((stack) => ({
+      ...stack,
+      secrets: { ...stack.secrets, identity: { env: 'NONE' }, comparisonKey: { env: 'NONE' } },
+      signing: { ...stack.signing, key: { env: 'NONE' } },
+    }));
+    expect((await store.get('demo', record.id)).content.objects).toHaveLength(2);
+  });
+
+  test('a key file that others may read is refused with the command that closes it', async () => {
+    const path = join(place.keyFolder, 'signing.jwk');
+    await chmod(path, 0o644);
+    const error = await errorOf(put(1));
+    expect(error.code).toBe('KEY_EXPOSED');
+    expect(error.next).toContain(`chmod 600 ${path}`);
+    await chmod(path, 0o640);
+    await put(1);
+  });
+});
+
+describe('several processes', () => {
+  const run = promisify(execFile);
+  const writer = fileURLToPath(new URL('./writer.ts', import.meta.url));
+
+  test('writing at once lose nothing', async () => {
+    const args = (from: number): string[] => [
+      writer,
+      place.root,
+      place.keyFolder,
+      JSON.stringify(place.stack),
+      String(from),
+      '8',
+    ];
+    await Promise.all([run(process.execPath, args(0)), run(process.execPath, args(100))]);
+    const listed = await place.store.list('demo');
+    expect(listed.filter((entry) => 'record' in entry)).toHaveLength(16);
+    expect((await place.store.verify('demo')).every(({ ok }) => ok)).toBe(true);
+  });
+
+  test('killed while writing leave a store that reads, verifies and goes on', async () => {
+    for (const delay of [5, 30, 70]) {
+      const child = execFile(process.execPath, [
+        writer,
+        place.root,
+        place.keyFolder,
+        JSON.stringify(place.stack),
+        String(delay * 1000),
+        '100000',
+      ]);
+      // The writer says one line a snapshot: killed some bytes after the first, somewhere in the middle of the next.
+      await new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+      await new Promise<void>((resolve) => setTimeout(resolve, delay));
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+      const listed = await place.store.list('demo');
+      expect(listed.length).toBeGreaterThan(0);
+      expect(listed.filter((entry) => 'damaged' in entry)).toEqual([]);
+      expect((await place.store.verify('demo')).filter(({ ok }) => !ok)).toEqual([]);
+      const { record } = await put(delay);
+      await use(record.id);
+    }
+  });
+});
+
+async function write(text: string): Promise<string> {
+  const digest = digestOfBytes(text);
+  await writeFile(blobPath(digest), text);
+  return digest;
+}
+
+async function fileOfKind(kind: string): Promise<string> {
+  for (const name of await readdir(blobFolder())) {
+    const path = join(blobFolder(), name);
+    if ((await readFile(path, 'utf8')).includes(`"kind":"${kind}"`)) return path;
+  }
+  throw new Error(`there is no ${kind}`);
+}
+
+function pick<T>(secrets: T | undefined): { secrets: T } | Record<string, never> {
+  return secrets === undefined ? {} : { secrets };
+}
