@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 
 export interface LockOptions {
   /** What the holder says of its work, while this process waits. */
@@ -78,7 +77,13 @@ async function holderGone(address: string, { onWait, signal }: LockOptions): Pro
       connected = true;
       onWait?.('');
     });
-    createInterface({ input: socket }).on('line', (line) => onWait?.(line));
+    // Not readline: it throws the socket's errors again, where nobody can catch them.
+    let rest = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      const lines = `${rest}${text}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onWait?.(line);
+    });
     // An error is always followed by `close`; which of the two reasons it was does not matter, we try again.
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
