@@ -44,7 +44,10 @@ export function decode(struct: Struct | undefined): Marked {
 }
 
 /** Writes plain JSON as a Struct, with the values at `secrets` wrapped as secrets and those at `unknowns` as unknown. */
-export function encode(value: JsonObject, marks: { readonly secrets?: readonly Path[]; readonly unknowns?: readonly Path[] } = {}): Struct {
+export function encode(
+  value: JsonObject,
+  marks: { readonly secrets?: readonly Path[]; readonly unknowns?: readonly Path[] } = {},
+): Struct {
   let marked: Json = plainCopy(value) ?? {};
   for (const path of marks.unknowns ?? []) marked = replaceAt(marked, path, () => UNKNOWN, true);
   // Deepest first: a secret within a secret is wrapped before what holds it.
@@ -63,7 +66,8 @@ function unwrap(value: Json, path: Path, secrets: Path[], unknowns: Path[]): Jso
     unknowns.push(path);
     return undefined;
   }
-  if (Array.isArray(value)) return value.map((item: Json, index) => unwrap(item, [...path, index], secrets, unknowns) ?? null);
+  if (Array.isArray(value))
+    return value.map((item: Json, index) => unwrap(item, [...path, index], secrets, unknowns) ?? null);
   if (!isObject(value)) return value;
   switch (value[SIGNATURE]) {
     case undefined:

@@ -1,4 +1,12 @@
-import { Metadata, type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  Metadata,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import pluginPb from '@pulumi/pulumi/proto/plugin_pb.js';
 import { type IResourceProviderServer, ResourceProviderService } from '@pulumi/pulumi/proto/provider_grpc_pb.js';
 import providerPb from '@pulumi/pulumi/proto/provider_pb.js';
@@ -16,12 +24,23 @@ import { urnParts } from './urn.ts';
 const MESSAGE_BYTES = 400 * 1024 * 1024;
 
 /** Serves one package on a free loopback port until `close`. */
-export async function servePlugin(plugin: Plugin, log: EngineLog): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function servePlugin(
+  plugin: Plugin,
+  log: EngineLog,
+  signal?: AbortSignal,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
   const cancelled = new AbortController();
-  const server = new Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES, 'grpc.max_send_message_length': MESSAGE_BYTES });
+  signal?.addEventListener('abort', () => cancelled.abort(signal.reason), { once: true });
+  if (signal?.aborted === true) cancelled.abort(signal.reason);
+  const server = new Server({
+    'grpc.max_receive_message_length': MESSAGE_BYTES,
+    'grpc.max_send_message_length': MESSAGE_BYTES,
+  });
   server.addService(ResourceProviderService, service(plugin, log, cancelled));
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
   });
   return {
     port,
@@ -48,7 +67,9 @@ function unary<Request, Response>(
 
 function unimplemented(method: string): () => Promise<never> {
   return () =>
-    Promise.reject(Object.assign(new TypeError(`the in-process provider has no ${method}`), { code: status.UNIMPLEMENTED }));
+    Promise.reject(
+      Object.assign(new TypeError(`the in-process provider has no ${method}`), { code: status.UNIMPLEMENTED }),
+    );
 }
 
 function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IResourceProviderServer {
@@ -56,7 +77,10 @@ function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IR
   return {
     handshake: unary(async (request: providerPb.ProviderHandshakeRequest) => {
       log.connect(request.getEngineAddress());
-      return new providerPb.ProviderHandshakeResponse().setAcceptSecrets(true).setAcceptResources(true).setAcceptOutputs(true);
+      return new providerPb.ProviderHandshakeResponse()
+        .setAcceptSecrets(true)
+        .setAcceptResources(true)
+        .setAcceptOutputs(true);
     }),
     attach: unary(async (request: pluginPb.PluginAttach) => {
       log.connect(request.getAddress());
@@ -66,10 +90,13 @@ function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IR
     getSchema: unary(async () =>
       new providerPb.GetSchemaResponse().setSchema(canonicalJson({ name: plugin.name, version: plugin.version })),
     ),
-    checkConfig: unary(async (request: providerPb.CheckRequest) => new providerPb.CheckResponse().setInputs(request.getNews())),
+    checkConfig: unary(async (request: providerPb.CheckRequest) =>
+      new providerPb.CheckResponse().setInputs(request.getNews()),
+    ),
     // Never a replacement: replacing a provider would replace everything that it made.
     diffConfig: unary(async (request: providerPb.DiffRequest) => {
-      const same = canonicalJson(decode(request.getOldInputs()).value) === canonicalJson(decode(request.getNews()).value);
+      const same =
+        canonicalJson(decode(request.getOldInputs()).value) === canonicalJson(decode(request.getNews()).value);
       const { DIFF_NONE, DIFF_SOME } = providerPb.DiffResponse.DiffChanges;
       return new providerPb.DiffResponse().setChanges(same ? DIFF_NONE : DIFF_SOME);
     }),
@@ -89,7 +116,9 @@ function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IR
       const failures = answer.failures.map(({ property, reason }) =>
         new providerPb.CheckFailure().setProperty(property).setReason(reason),
       );
-      return new providerPb.CheckResponse().setInputs(encode(answer.inputs.value, answer.inputs)).setFailuresList(failures);
+      return new providerPb.CheckResponse()
+        .setInputs(encode(answer.inputs.value, answer.inputs))
+        .setFailuresList(failures);
     }),
     diff: unary(async (request: providerPb.DiffRequest) => {
       const answer = await plugin.diff({
@@ -103,7 +132,7 @@ function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IR
         .setChanges(answer.changed ? DIFF_SOME : DIFF_NONE)
         .setDiffsList([...answer.properties])
         .setReplacesList([...answer.replaces])
-        .setDeletebeforereplace(answer.replaces.length > 0);
+        .setDeletebeforereplace(answer.deleteFirst);
     }),
     create: unary(async (request: providerPb.CreateRequest, dropped) => {
       const { id, outputs } = await plugin.create({
@@ -164,7 +193,10 @@ function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IR
     getMappings: unary(async () => new providerPb.GetMappingsResponse()),
     parameterize: unary(unimplemented('parameterization')),
     construct: unary(unimplemented('component resources')),
-    list: (call) => call.destroy(Object.assign(new TypeError('the in-process provider lists nothing'), { code: status.UNIMPLEMENTED })),
+    list: (call) =>
+      call.destroy(
+        Object.assign(new TypeError('the in-process provider lists nothing'), { code: status.UNIMPLEMENTED }),
+      ),
   };
 }
 

@@ -23,8 +23,10 @@ export interface DiffAnswer {
   readonly changed: boolean;
   /** Top-level properties that differ. */
   readonly properties: readonly string[];
-  /** Properties that force a replacement; it is always delete first, for names are fixed. */
+  /** Properties that force a replacement. */
   readonly replaces: readonly string[];
+  /** Whether the old one must go before the new one can be made, as with fixed names. */
+  readonly deleteFirst: boolean;
 }
 
 /**
@@ -36,7 +38,9 @@ export interface Plugin {
   /** Version of the npm SDK whose types it serves. */
   readonly version: string;
   check(resource: ResourceName & { readonly olds: Marked; readonly news: Marked }): Promise<CheckAnswer>;
-  diff(resource: ResourceName & { readonly id: string; readonly olds: Marked; readonly news: Marked }): Promise<DiffAnswer>;
+  diff(
+    resource: ResourceName & { readonly id: string; readonly olds: Marked; readonly news: Marked },
+  ): Promise<DiffAnswer>;
   create(
     resource: ResourceName & { readonly inputs: Marked; readonly preview: boolean; readonly signal: AbortSignal },
   ): Promise<{ readonly id: string; readonly outputs: Outputs }>;
@@ -53,7 +57,9 @@ export interface Plugin {
       readonly signal: AbortSignal;
     },
   ): Promise<Outputs>;
-  delete(resource: ResourceName & { readonly id: string; readonly state: Marked; readonly signal: AbortSignal }): Promise<void>;
+  delete(
+    resource: ResourceName & { readonly id: string; readonly state: Marked; readonly signal: AbortSignal },
+  ): Promise<void>;
 }
 
 /** The resource exists with these outputs, but did not become ready for these reasons. */

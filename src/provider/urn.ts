@@ -10,6 +10,7 @@ export interface UrnParts {
 export function urnParts(urn: string): UrnParts {
   const [head = '', project, types, ...name] = urn.split('::');
   const stack = head.replace(/^urn:pulumi:/, '');
-  if (project === undefined || types === undefined || name.length === 0) throw new TypeError(`${urn} is not a Pulumi URN`);
+  if (project === undefined || types === undefined || name.length === 0)
+    throw new TypeError(`${urn} is not a Pulumi URN`);
   return { stack, project, type: types.slice(types.lastIndexOf('$') + 1), name: name.join('::') };
 }

@@ -1,0 +1,51 @@
+import { isBackstayError } from '../../errors/index.ts';
+import { canonicalJson, capturedForm, carryOver, type ForeignField, type KubeObject } from '../../model/index.ts';
+import type { Cluster } from '../../ports/index.ts';
+
+/** What writing the target over a live object would do. */
+export type Prediction =
+  | { readonly kind: 'equal' }
+  /** `result` is what the API server would make of it: defaults and admission included. */
+  | { readonly kind: 'different'; readonly form: KubeObject; readonly result: KubeObject }
+  /** The API server refuses to change these fields of an existing object. */
+  | { readonly kind: 'immutable'; readonly fields: readonly string[]; readonly reason: string };
+
+/**
+ * Asks the API server, by a dry run of a full replacement: unlike an apply, which keeps what other managers own, its
+ * result is what the object will be after a run. Throws the cluster's errors, OBJECT_REFUSED by admission among them.
+ */
+export async function predict(
+  cluster: Cluster,
+  live: KubeObject,
+  target: KubeObject,
+  foreign: readonly ForeignField[],
+): Promise<Prediction> {
+  if (equalInForm(live, target, foreign)) return { kind: 'equal' };
+  const form = carryOver(live, target, { foreign, precondition: true });
+  try {
+    const result = await cluster.replace(form, { dryRun: true });
+    return equalInForm(live, result, foreign) ? { kind: 'equal' } : { kind: 'different', form, result };
+  } catch (error) {
+    const fields = immutableFields(error);
+    if (fields === undefined) throw error;
+    return { kind: 'immutable', fields, reason: (error as Error).message };
+  }
+}
+
+export function equalInForm(a: KubeObject, b: KubeObject, foreign: readonly ForeignField[]): boolean {
+  return canonicalJson(capturedForm(a, foreign)) === canonicalJson(capturedForm(b, foreign));
+}
+
+/** How API servers word it; the reason is `Invalid` for all sorts of mistakes, so that the words have to tell. */
+const IMMUTABLE =
+  /immutable|cannot change roleRef|can ?not be (changed|unset|removed|updated)|may not (be )?change|updates? to .*forbidden/i;
+
+/** The top-level fields that cannot be changed in place; undefined when the refusal has another reason. */
+export function immutableFields(error: unknown): readonly string[] | undefined {
+  if (!isBackstayError(error, 'OBJECT_REFUSED') || error.details['status'] !== 422) return undefined;
+  const causes = (error.details['causes'] ?? []) as readonly { readonly field?: string; readonly message?: string }[];
+  // One field that is merely wrong would be wrong after a replacement too.
+  if (causes.length === 0 || !causes.every(({ message }) => IMMUTABLE.test(message ?? ''))) return undefined;
+  const tops = causes.map(({ field }) => /^[A-Za-z]+/.exec(field ?? '')?.[0] ?? 'spec');
+  return [...new Set(tops)];
+}
