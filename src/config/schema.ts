@@ -49,10 +49,13 @@ export const settingsSchema = z.strictObject({
         context: text.exactOptional().describe('Context of the kubeconfig. Default: its current one.'),
         kubeconfig: text.exactOptional().describe('Path. Default: $KUBECONFIG, then ~/.kube/config.'),
         uid: text.exactOptional().describe('UID of the kube-system namespace; every other cluster is then refused.'),
+        leaseNamespace: text
+          .default('default')
+          .describe('Namespace of the Lease that keeps two runs apart. It must exist before the stack does.'),
       },
-      { error: '{context, kubeconfig, uid}' },
+      { error: '{context, kubeconfig, uid, leaseNamespace}' },
     )
-    .default({}),
+    .prefault({}),
   namespaces: z
     .union([namespace, z.array(namespace).min(1, { error: 'at least one namespace' })], {
       error: 'a namespace or a list of them',
@@ -131,8 +134,12 @@ export const settingsSchema = z.strictObject({
         alertmanager: httpTarget.exactOptional(),
         anyOf: textList.default([]).describe('Alerts, of which one must be firing.'),
         dependencies: textList.default([]).describe('Checks by name that must pass before a run.'),
+        when: z
+          .strictObject({ flag: text, from: text, to: text }, { error: '{flag, from, to}' })
+          .exactOptional()
+          .describe('Ask only when the plan takes this flag from one value to the other. Default: always.'),
       },
-      { error: '{alertmanager, anyOf, dependencies}' },
+      { error: '{alertmanager, anyOf, dependencies, when}' },
     )
     .prefault({}),
   order: textList.default([]).describe('Workloads by name, dependencies first.'),

@@ -13,6 +13,8 @@ export interface Stack {
     readonly kubeconfig?: string;
     /** kube-system UID; when set, every other cluster is refused. */
     readonly uid?: string;
+    /** Where the Lease is: a namespace that exists before the stack's own do. @default 'default' */
+    readonly leaseNamespace: string;
   };
   /** The first is the default for names without a namespace. */
   readonly namespaces: readonly string[];
@@ -60,6 +62,8 @@ export interface Stack {
     readonly anyOf: readonly string[];
     /** Checks by name that must pass, so that the fault is the suspect's own and not its dependency's. */
     readonly dependencies: readonly string[];
+    /** The runbook is about this change of a flag; other plans do not ask. Absent: every plan asks. */
+    readonly when?: { readonly flag: string; readonly from: string; readonly to: string };
   };
   /** Restart order hint: workloads by name, dependencies first. */
   readonly order: readonly string[];

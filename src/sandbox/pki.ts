@@ -44,7 +44,6 @@ export async function createPki(dir: string): Promise<Pki> {
   // The library is only needed when a sandbox starts, so it is not loaded with the CLI. It wants the metadata polyfill first.
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
-  x509.cryptoProvider.set(webcrypto as Crypto);
 
   const notBefore = new Date(Date.now() - 60_000);
   const notAfter = new Date(Date.now() + DAYS * 86_400_000);

@@ -55,7 +55,7 @@ export function aStack(part: Partial<Stack> = {}): Stack {
   return {
     name: 'medical-kg',
     file: '/stacks/Pulumi.medical-kg.yaml',
-    cluster: {},
+    cluster: { leaseNamespace: 'default' },
     namespaces: ['production'],
     capture: { exclude: [], include: [] },
     roles: { workers: [], data: [] },

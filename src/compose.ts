@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
+import type { Stack } from './model/index.ts';
+import type { Clock, Cluster, Engine, Exec, JournalStore, KeyReader, Lock, PrivateFiles, SecretHasher, SnapshotStore } from './ports/index.ts';
+import type { ClosableHttpClient } from './adapters/system/index.ts';
+import type { ToolProgress } from './toolchain/index.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * The only place where adapters meet actions. Everything is made when it is first asked for, so that `backstay list`
+ * loads neither Pulumi nor the Kubernetes client.
+ */
+export interface Composition {
+  readonly environment: Environment;
+  readonly stack: Stack;
+  readonly by: { readonly user: string; readonly host: string };
+  readonly clock: Clock;
+  readonly exec: Exec;
+  readonly keys: KeyReader;
+  readonly files: PrivateFiles;
+  readonly journalName: string;
+  readonly store: SnapshotStore;
+  http(): Promise<ClosableHttpClient>;
+  hasher(): Promise<SecretHasher>;
+  cluster(): Promise<Cluster>;
+  journal(): Promise<JournalStore>;
+  lock(): Promise<Lock>;
+  /** Finds the Pulumi CLI (and builds or fetches it when it is nowhere, with progress). */
+  engine(): Promise<Engine>;
+  close(): Promise<void>;
+}
+
+export interface ComposeOptions {
+  readonly stack: string;
+  readonly env: Variables;
+  readonly cwd: string;
+  /** Win over the stack file and the environment. */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly onToolProgress?: (progress: ToolProgress) => void;
+}
+
+export async function compose(options: ComposeOptions): Promise<Composition> {
+  const { env } = options;
+  const environment = readEnvironment(env, options.cwd);
+  const stack = await loadStack(options.stack, { projectDir: environment.projectDir, env });
+  const system = await import('./adapters/system/index.ts');
+  const fs = await import('./adapters/fs/index.ts');
+  const by = { user: environment.user, host: environment.host };
+  const clock = system.createSystemClock();
+  const keys = fs.createKeyReader(env);
+  const store = fs.createFsSnapshotStore({ root: environment.snapshotsDir, stack, keys, clock, by: { ...by, version: VERSION } });
+  const closers: (() => Promise<void>)[] = [];
+  const closing = async <T extends { close(): Promise<void> }>(made: Promise<T>): Promise<T> => {
+    const it = await made;
+    closers.push(async () => await it.close());
+    return it;
+  };
+  const cluster = once(async () => {
+    const { connectCluster } = await import('./adapters/kubernetes/index.ts');
+    const kubeconfig = options.kubeconfig ?? stack.cluster.kubeconfig ?? environment.kubeconfig;
+    const context = options.context ?? stack.cluster.context;
+    return await closing(
+      connectCluster({ env, userAgent: `backstay/${VERSION}`, ...(kubeconfig ? { kubeconfig } : {}), ...(context ? { context } : {}) }),
+    );
+  });
+  return {
+    environment,
+    stack,
+    by,
+    clock,
+    keys,
+    store,
+    exec: system.createExec({ env }),
+    files: system.createPrivateFiles(),
+    journalName: journalFile(environment),
+    http: once(async () => await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` })))),
+    hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
+    cluster,
+    journal: once(async () => await closing(createJournal(environment))),
+    lock: once(async () => {
+      const { createLeaseLock } = await import('./adapters/kubernetes/lease.ts');
+      return createLeaseLock(await cluster(), { namespace: stack.cluster.leaseNamespace, clock });
+    }),
+    engine: once(async () => {
+      const { findTool } = await import('./toolchain/index.ts');
+      const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');
+      const pulumi = await findTool('pulumi', { env, ...(options.onToolProgress ? { onProgress: options.onToolProgress } : {}) });
+      return createPulumiEngine({
+        stack,
+        cluster: await cluster(),
+        pulumiPath: pulumi.path,
+        projectName: 'backstay',
+        stateDir: join(environment.stateDir, 'pulumi'),
+        passphrase: async () => await keys.read(stack.engine.passphrase),
+        env,
+      });
+    }),
+    close: async () => {
+      await Promise.allSettled(closers.map(async (close) => await close()));
+    },
+  };
+}
+
+/** The journal without a stack: for `history` and `report`, and to learn the stack of a run. */
+export async function openJournal(
+  env: Variables,
+  cwd: string,
+): Promise<{
+  readonly journal: JournalStore;
+  readonly reportDeps: { readonly journal: JournalStore; readonly files: PrivateFiles; readonly stateDir: string };
+  reportPath(run: string): string;
+  close(): Promise<void>;
+}> {
+  const environment = readEnvironment(env, cwd);
+  const system = await import('./adapters/system/index.ts');
+  const journal = await createJournal(environment);
+  return {
+    journal,
+    reportDeps: { journal, files: system.createPrivateFiles(), stateDir: environment.stateDir },
+    reportPath: (run) => join(environment.stateDir, 'runs', run, 'report.md'),
+    close: async () => await journal.close(),
+  };
+}
+
+const journalFile = (environment: Environment): string => join(environment.stateDir, 'journal.sqlite');
+
+async function createJournal(environment: Environment): Promise<JournalStore> {
+  const { createSqliteJournal } = await import('./adapters/sqlite/index.ts');
+  return await createSqliteJournal({ file: journalFile(environment) });
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
