@@ -1,7 +1,7 @@
-import { rolloutProgress } from '../hooks/index.ts';
+import { healthOf } from '../health/index.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../model/index.ts';
 import type { CheckContext, Measure } from './context.ts';
-import { newestTemplateHash, podsOf, templateHashOf } from './pods.ts';
+import { behind, newestTemplateHash, templateHashOf } from './pods.ts';
 
 const KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 
@@ -15,7 +15,7 @@ export const measureRollout: Measure<'rollout'> = async ({ workloads }, context)
   if (found.length === 0) return { verdict: 'unknown', reason: 'there is no workload to look at' };
   const problems: string[] = [];
   for (const workload of found) {
-    const problem = rolloutProgress(workload) ?? (await podProblem(workload, context));
+    const problem = await problemOf(workload, context);
     if (problem !== undefined) problems.push(`${nameOf(workload)}: ${problem}`);
   }
   const measured = { workloads: found.map(nameOf) };
@@ -76,18 +76,21 @@ function refFor({ apiVersion, kind, metadata: { name, namespace } }: KubeObject)
   return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) };
 }
 
-/** Old pods and wrong images, as the pods themselves tell. */
-async function podProblem(workload: KubeObject, context: CheckContext): Promise<string | undefined> {
-  const pods = await podsOf(workload, context.cluster);
-  const newest = await newestTemplateHash(workload, context.cluster);
-  if (newest === undefined && pods.length > 0) return 'which of its pods are new cannot be told: it has no revision';
-  const old = pods.filter((pod) => templateHashOf(pod, workload.kind) !== newest);
+/** What its controller says, then what the pods themselves tell: old templates and wrong images. */
+async function problemOf(workload: KubeObject, { cluster }: CheckContext): Promise<string | undefined> {
+  const related = await behind(workload, cluster);
+  const { state, reason } = healthOf(workload, related);
+  if (state !== 'ready') return reason;
+  const newest = newestTemplateHash(workload, related);
+  if (newest === undefined && related.pods.length > 0) return 'which of its pods are new cannot be told: it has no revision';
+  const old = related.pods.filter((pod) => templateHashOf(pod, workload.kind) !== newest);
   if (old.length > 0) return `pods of an older template are left: ${old.map((pod) => pod.metadata.name).join(', ')}`;
   const wanted = imagesOf((workload['spec'] as { template?: { spec?: PodSpec } } | undefined)?.template?.spec);
-  for (const pod of pods) {
+  for (const pod of related.pods) {
     const running = imagesOf(pod['spec'] as PodSpec | undefined);
     for (const [container, image] of wanted) {
-      if (running.get(container) !== image) return `pod ${pod.metadata.name} runs ${running.get(container) ?? 'no'} ${container}, expected ${image}`;
+      if (running.get(container) === image) continue;
+      return `pod ${pod.metadata.name} runs ${running.get(container) ?? 'no'} ${container}, expected ${image}`;
     }
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { BackstayError } from '../errors/index.ts';
+import { healthOf } from '../health/index.ts';
 import type { KubeObject, ObjectRef } from '../model/index.ts';
 import type { Cluster } from '../ports/index.ts';
-import { rolloutProgress } from './rollout-progress.ts';
 
 /** Names the run that restarted the pods: repeating it with the same token changes nothing. */
 export const RESTARTED_FOR = 'backstay.dev/restarted-for';
@@ -20,7 +20,7 @@ export interface RestartOptions {
 
 /**
  * Restarts the pods of workloads, in the order given, and waits by watch until all of them are new and available.
- * @throws TIMEOUT saying what is missing, HOOK_FAILED for a workload that is not there.
+ * @throws TIMEOUT saying what is missing, HOOK_FAILED for a workload that is not there or cannot come up.
  */
 export async function restartWorkloads(cluster: Cluster, options: RestartOptions): Promise<void> {
   const limit = AbortSignal.timeout(options.timeoutMs);
@@ -57,13 +57,14 @@ async function rolledOut(
     for await (const event of cluster.watch(kind, { ...watched, signal: AbortSignal.any([signal, over.signal]) })) {
       if (event.type === 'synced') continue;
       if (event.type === 'deleted') throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} was deleted during its restart`);
-      const left = rolloutProgress(event.object);
-      if (left === undefined) {
-        options.onProgress?.(ref, 'ready', 'all pods are new');
+      const { state, reason } = healthOf(event.object);
+      if (state === 'failed') throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} does not come up again: ${reason}`);
+      if (state === 'ready') {
+        options.onProgress?.(ref, 'ready', reason);
         return;
       }
-      if (left !== missing) options.onProgress?.(ref, 'waiting', left);
-      missing = left;
+      if (reason !== missing) options.onProgress?.(ref, 'waiting', reason);
+      missing = reason;
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -1,9 +1,15 @@
 import { isBackstayError } from '../../errors/index.ts';
-import { displayName, type KubeObject, type ObjectKey, type ObjectRef, partsOf, refOf, type StepAction } from '../../model/index.ts';
+import {
+  displayName,
+  type KubeObject,
+  type ObjectKey,
+  type ObjectRef,
+  PAUSED_BY,
+  partsOf,
+  refOf,
+  type StepAction,
+} from '../../model/index.ts';
 import type { Executor, StepContext, StepResult } from '../executor.ts';
-
-/** Names the run that holds a workload. Outside captured form, as all of backstay.dev is. */
-export const PAUSED_BY = 'backstay.dev/paused-by';
 
 type Pause = Extract<StepAction, { kind: 'pause-rollouts' }>;
 type Resume = Extract<StepAction, { kind: 'resume-rollouts' }>;

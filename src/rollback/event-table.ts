@@ -1,0 +1,80 @@
+import type { RunEvent } from '../model/index.ts';
+
+type Common = 'run' | 'stack' | 'sequence' | 'time' | 'type';
+type Fields<K extends RunEvent['type']> = Exclude<keyof Extract<RunEvent, { type: K }>, Common>;
+
+/**
+ * Every event of a run, in words. The type makes it complete both ways; docs/events.md is compared with it by a test.
+ * Fields are only ever added.
+ */
+export const EVENT_TABLE: {
+  readonly [K in RunEvent['type']]: { readonly when: string; readonly fields: { readonly [F in Fields<K>]-?: string } };
+} = {
+  'run.started': {
+    when: 'The run is journaled and begins. Not told again on a resume.',
+    fields: { target: 'the target as it was said', plan: "the plan's hash" },
+  },
+  'phase.entered': { when: 'The first step of a phase is next.', fields: { phase: 'the phase' } },
+  'phase.left': {
+    when: 'The next phase begins, or the run ends.',
+    fields: { phase: 'the phase', durationMs: 'milliseconds spent in it' },
+  },
+  'step.started': {
+    when: "The step's intent is stored; its act begins. A step that is taken back has a title that says so.",
+    fields: { step: "the step's id in the plan", title: 'what it does', phase: 'where the run is' },
+  },
+  'step.ended': {
+    when: "The step's result is stored.",
+    fields: {
+      step: "the step's id in the plan",
+      outcome: '`done`, `skipped`, `failed` or `warned`',
+      durationMs: 'milliseconds it took',
+      message: 'in one line: what was found or done (optional)',
+    },
+  },
+  'object.progress': {
+    when: 'An object is on its way. Each state and message is told once.',
+    fields: {
+      object: '`group/Kind/namespace/name`',
+      state: '`creating`, `updating`, `deleting`, `waiting`, `ready`, `done` or `failed`',
+      message: 'what it waits for, for people',
+    },
+  },
+  'check.measured': {
+    when: 'A check has its verdict.',
+    fields: { result: 'name, kind, verdict (`pass`, `fail`, `unknown`), reason, time and figures' },
+  },
+  'run.message': {
+    when: 'The run turns back, halts or is resumed, or has something else to say.',
+    fields: { level: '`info` or `warn`', message: 'for people', data: 'the same for programs (optional)' },
+  },
+  'run.ended': {
+    when: 'The outcome is stored. A mixed run may start again with `run.message`.',
+    fields: {
+      outcome: '`succeeded`, `unvalidated`, `nothing-to-do`, `failed`, `returned`, `mixed` or `cancelled`',
+      reason: 'why (optional)',
+      durationMs: 'milliseconds since the run was created',
+    },
+  },
+};
+
+/** Fields that every event has. */
+export const COMMON_FIELDS: { readonly [F in Common]: string } = {
+  run: "the run's id",
+  stack: "the stack's name",
+  sequence: 'grows by one within a run, over resumes too',
+  time: 'ISO 8601',
+  type: 'one of those below',
+};
+
+/** The tables of docs/events.md. */
+export function eventTables(): string {
+  const rows = (fields: Readonly<Record<string, string>>): string[] =>
+    Object.entries(fields).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`);
+  const head = ['| field | meaning |', '| --- | --- |'];
+  const common = [...head, ...rows(COMMON_FIELDS)].join('\n');
+  const events = Object.entries(EVENT_TABLE).map(([type, { when, fields }]) =>
+    [`## ${type}`, '', when, '', ...head, ...rows(fields)].join('\n'),
+  );
+  return [common, ...events].join('\n\n');
+}
