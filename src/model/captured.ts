@@ -10,6 +10,9 @@ type Values = Record<string, unknown>;
 type Draft = { metadata: Values } & Values;
 
 const PARSED = OUTSIDE_CAPTURED_FORM.map((row) => ({ row, path: parseFieldPath(row.path) }));
+/** What a write makes to put bookkeeping into; a template or a selector that the target lacks is not made for it. */
+const BOOKKEEPING_MAPS = new Set(['metadata', 'labels', 'annotations', 'finalizers']);
+const HOLD = parseFieldPath(`metadata.annotations["${PAUSED_BY}"]`);
 const foreignPaths = new WeakMap<ForeignField, readonly Segment[]>();
 
 /**
@@ -20,7 +23,7 @@ const foreignPaths = new WeakMap<ForeignField, readonly Segment[]>();
 export function capturedForm(object: KubeObject, foreign: readonly ForeignField[] = []): KubeObject {
   const draft = structuredClone(object) as unknown as Draft;
   if (draft['kind'] === 'Secret') storeStrings(draft);
-  for (const field of foreign) if (concerns(field, object)) removeAt(draft, pathOf(field));
+  for (const field of foreign) if (concerns(field, object)) removeWithParents(draft, pathOf(field), 1);
   const met = conditionsOf(object);
   for (const { row, path } of PARSED) if (applies(row, object, met)) outside(draft, row, path);
   const finalizers = draft.metadata['finalizers'];
@@ -45,7 +48,8 @@ export function carryOver(live: KubeObject, target: KubeObject, options: CarryOp
     if (row.onWrite !== 'keep' || !applies(row, live, met) || !hasPlace(row, target)) continue;
     for (const { path: found, value } of occurrences(live, path)) {
       // The condition is asked of the value that would be kept, as it is when captured.
-      if (row.when === undefined || satisfied(row.when, value, met)) addAt(draft, found, value);
+      if (row.when === undefined || satisfied(row.when, value, met))
+        addAt(draft, found, value, { makes: BOOKKEEPING_MAPS });
     }
   }
   for (const field of options.foreign ?? []) {
@@ -54,9 +58,11 @@ export function carryOver(live: KubeObject, target: KubeObject, options: CarryOp
     // A foreign field is the other's alone: what the target says about it, if anything, does not count.
     removeAt(draft, path);
     for (const { path: found, value } of occurrences(live, path))
-      addAt(draft, found, value, placeOf(live, found, value));
+      addAt(draft, found, value, { near: placeOf(live, found, value) });
   }
   for (const { row, path } of PARSED) if (row.onWrite === 'drop' && applies(row, live, met)) removeAt(draft, path);
+  // A target that is paused itself is not a hold of ours: taking the hold away must not set it going.
+  if ((target['spec'] as Values | undefined)?.['paused'] === true) removeAt(draft, HOLD);
   const { resourceVersion } = live.metadata;
   if (options.precondition === true && resourceVersion !== undefined)
     draft.metadata['resourceVersion'] = resourceVersion;
@@ -64,8 +70,22 @@ export function carryOver(live: KubeObject, target: KubeObject, options: CarryOp
 }
 
 function outside(draft: Draft, row: OutsideRow, path: readonly Segment[]): void {
-  if (row.when !== 'empty') return removeAt(draft, path);
-  for (const { path: found, value } of occurrences(draft, path)) if (isEmpty(value)) removeAt(draft, found);
+  // A custom resource may need its `spec`, empty or not; of the kinds that have rows of their own none does.
+  const least = row.kind === '*' ? 2 : 1;
+  if (row.when !== 'empty') return removeWithParents(draft, path, least);
+  for (const { path: found, value } of occurrences(draft, path))
+    if (isEmpty(value)) removeWithParents(draft, found, least);
+}
+
+/** Whether a map on the way is empty or absent is no difference, once what it may hold lies outside captured form. */
+function removeWithParents(draft: Draft, path: readonly Segment[], least: number): void {
+  removeAt(draft, path);
+  for (let depth = path.length - 1; depth >= least; depth -= 1) {
+    const parents = path.slice(0, depth);
+    const last = parents.at(-1)?.kind;
+    if (last !== 'key') continue;
+    for (const { path: found, value } of occurrences(draft, parents)) if (isEmpty(value)) removeAt(draft, found);
+  }
 }
 
 const applies = (row: OutsideRow, object: KubeObject, met: ReadonlySet<Condition>): boolean =>

@@ -83,21 +83,23 @@ export function removeAt(object: unknown, segments: readonly Segment[]): void {
   }
 }
 
+export interface AddOptions {
+  /** Index of a new list item. @default the end */
+  readonly near?: number | undefined;
+  /** Keys of maps and lists that may be made on the way. @default all */
+  readonly makes?: ReadonlySet<string>;
+}
+
 /**
  * Puts a value in place at a path without patterns, when it is not there yet. Maps on the way are made, items of lists
- * are not: without its container there is no place for a variable. `near` is the index of a new item, when there is one.
+ * are not: without its container there is no place for a variable.
  */
-export function addAt(
-  object: unknown,
-  path: readonly Segment[],
-  value: unknown,
-  near = Number.POSITIVE_INFINITY,
-): void {
+export function addAt(object: unknown, path: readonly Segment[], value: unknown, options: AddOptions = {}): void {
   let parent: unknown = object;
   for (const [position, segment] of path.slice(0, -1).entries()) {
     let found = step(parent, segment)[0]?.[1];
     if (found === undefined) {
-      if (segment.kind !== 'key' || !isMap(parent)) return;
+      if (segment.kind !== 'key' || !isMap(parent) || options.makes?.has(segment.key) === false) return;
       const next = path[position + 1]?.kind;
       found = next === 'key' ? {} : [];
       parent[segment.key] = found;
@@ -107,7 +109,8 @@ export function addAt(
   const last = path.at(-1);
   if (last === undefined || step(parent, last).length > 0) return;
   if (last.kind === 'key' && isMap(parent)) parent[last.key] = structuredClone(value);
-  else if (Array.isArray(parent)) parent.splice(Math.min(near, parent.length), 0, structuredClone(value));
+  else if (Array.isArray(parent))
+    parent.splice(Math.min(options.near ?? parent.length, parent.length), 0, structuredClone(value));
 }
 
 function keySegment(key: string): Segment {
