@@ -125,16 +125,17 @@ function aligned(a: readonly Segment[], b: readonly Segment[]): boolean {
   return a.length === b.length && a.every((cell, index) => Math.abs(cell.x0 - (b[index]?.x0 ?? Infinity)) <= cell.size);
 }
 
-/** The empty strip between two columns: its middle, or undefined when the page has one column. */
+/** The middle of the emptiest strip between two columns; undefined when the page has one column. */
 function gutterOf(segments: readonly Segment[], { width }: Page): number | undefined {
   const narrow = segments.filter((s) => s.x1 - s.x0 < width * 0.55);
-  let best: { readonly x: number; readonly share: number } | undefined;
+  let best: { readonly from: number; readonly to: number; readonly crossing: number } | undefined;
   for (let x = width * 0.35; x <= width * 0.65; x += 2) {
     const left = narrow.filter((s) => s.x1 <= x).length;
     const right = narrow.filter((s) => s.x0 >= x).length;
     const crossing = narrow.length - left - right;
-    const share = Math.min(left, right) / Math.max(1, narrow.length);
-    if (crossing <= narrow.length * 0.05 && share >= 0.1 && share > (best?.share ?? 0)) best = { x, share };
+    if (crossing > narrow.length * 0.05 || Math.min(left, right) < narrow.length * 0.1) continue;
+    if (best === undefined || crossing < best.crossing) best = { from: x, to: x, crossing };
+    else if (crossing === best.crossing) best = { ...best, to: x };
   }
-  return best?.x;
+  return best === undefined ? undefined : (best.from + best.to) / 2;
 }

@@ -1,0 +1,91 @@
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type Account, canReach } from './account.ts';
+import type { Binaries } from './binaries.ts';
+
+/** Beside the data folder that was asked for: where the data really is. */
+const POINTER = '.data-is-elsewhere';
+/** In the folder where the data really is: which data folder it stands for. */
+const HOME = 'stands-for';
+
+/**
+ * The folder for the data, owned by the account. A sandbox made by root lies where nobody else can reach it (`/root`, a
+ * folder of mode 0700); the data then goes to a folder of its own in the temporary directory, and a pointer stays
+ * behind. Such folders whose pointer is gone are removed.
+ */
+export function placeData(wanted: string, account: Account | undefined, temporary = tmpdir()): string {
+  mkdirSync(wanted, { recursive: true, mode: 0o700 });
+  if (account === undefined) return wanted;
+  const pointer = join(wanted, POINTER);
+  if (!existsSync(pointer) && canReach(wanted, account)) {
+    own(wanted, account);
+    return wanted;
+  }
+  sweep(temporary);
+  const known = existsSync(pointer) ? readFileSync(pointer, 'utf8') : undefined;
+  if (known !== undefined && standsFor(known) === wanted) return join(known, 'data');
+  const elsewhere = mkdtempSync(join(temporary, 'backstay-postgres-'));
+  chmodSync(elsewhere, 0o711);
+  writeFileSync(join(elsewhere, HOME), wanted);
+  const data = join(elsewhere, 'data');
+  mkdirSync(data, { mode: 0o700 });
+  own(data, account);
+  writeFileSync(pointer, elsewhere);
+  return data;
+}
+
+function own(dir: string, { uid, gid }: Account): void {
+  chownSync(dir, uid, gid);
+  chmodSync(dir, 0o700);
+}
+
+function standsFor(elsewhere: string): string | undefined {
+  const file = join(elsewhere, HOME);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+/** Removes folders of ours that no data folder points to any more. Links are left alone: they were not made here. */
+function sweep(temporary: string): void {
+  for (const name of readdirSync(temporary).filter((each) => each.startsWith('backstay-postgres-'))) {
+    const elsewhere = join(temporary, name);
+    const stat = lstatSync(elsewhere);
+    if (!stat.isDirectory() || stat.uid !== process.getuid?.()) continue;
+    const home = standsFor(elsewhere);
+    const pointer = home === undefined ? undefined : join(home, POINTER);
+    const isUsed =
+      home === undefined ||
+      (pointer !== undefined && existsSync(pointer) && readFileSync(pointer, 'utf8') === elsewhere);
+    if (!isUsed) rmSync(elsewhere, { recursive: true, force: true });
+  }
+}
+
+/** The folder of the binaries, or a copy of them where the account can reach it. */
+export function placeBinaries({ bin, version }: Binaries, account: Account | undefined, temporary = tmpdir()): string {
+  if (account === undefined || canReach(join(bin, 'postgres'), account)) return bin;
+  const copy = join(temporary, `backstay-postgresql-${version}-${process.getuid?.() ?? 0}`);
+  if (existsSync(join(copy, 'bin', 'postgres')) && lstatSync(copy).uid === process.getuid?.()) return join(copy, 'bin');
+  const partial = mkdtempSync(join(temporary, 'backstay-postgresql-partial-'));
+  cpSync(dirname(bin), partial, { recursive: true, verbatimSymlinks: false, dereference: true });
+  chmodSync(partial, 0o755);
+  try {
+    renameSync(partial, copy);
+  } catch {
+    // Another pod was first.
+    rmSync(partial, { recursive: true, force: true });
+  }
+  return join(copy, 'bin');
+}

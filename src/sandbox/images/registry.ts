@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import type { SandboxImage } from '../contract.ts';
+
+const entry = (folder: string): string => fileURLToPath(new URL(`./${folder}/main.ts`, import.meta.url));
+
+/** Releases of Medical_KG. v1.2.2 is the last good one of the example, v1.3.0 the one that brought Docling. */
+const RELEASES = ['v1.2.0', 'v1.2.1', 'v1.2.2', 'v1.3.0', 'v1.3.1'];
+
+/** What the sandbox can run. Plain data: the programs are loaded only in the pods' own processes. */
+export const SANDBOX_IMAGES: readonly SandboxImage[] = [
+  { repository: 'medical-kg-rev/gateway', tags: RELEASES, entry: entry('gateway') },
+  { repository: 'medical-kg-rev/pdf-orchestrator', tags: RELEASES, entry: entry('pdf-orchestrator') },
+  { repository: 'medical-kg-rev/mineru-parser', tags: RELEASES, entry: entry('mineru-parser') },
+  { repository: 'medical-kg-rev/docling-vlm', tags: RELEASES, entry: entry('docling-vlm') },
+  { repository: 'medical-kg-rev/services', tags: RELEASES, entry: entry('services') },
+  { repository: 'medical-kg-rev/kg-monitor', tags: RELEASES, entry: entry('kg-monitor') },
+  {
+    repository: 'postgres',
+    tags: ['14', '15', '16', '17', '18'],
+    entry: entry('postgres'),
+    note: 'Any tag is served by the PostgreSQL of this machine, of that major version where there is one. Never runs as root.',
+  },
+  {
+    repository: 'prom/alertmanager',
+    tags: ['v0.25.0', 'v0.28.1'],
+    entry: entry('alertmanager'),
+    env: { PORT: '9093' },
+    note: 'A stand-in that speaks the v2 API for alerts, without silences, grouping or notifications.',
+  },
+  {
+    repository: 'backstay/echo',
+    tags: ['v1', 'v2', 'v3'],
+    entry: entry('echo'),
+    env: { PORT: '8080' },
+    note: 'For tests.',
+  },
+];
