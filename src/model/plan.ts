@@ -27,6 +27,8 @@ export interface Change {
   /** Preconditions of update, replace and delete: the live object as it was seen. */
   readonly uid?: string;
   readonly resourceVersion?: string;
+  /** The live object in captured form as it was seen, Secret values hashed; absent for create. Tells later what moved. */
+  readonly live?: KubeObject;
   /** Field managers whose fields are taken over. */
   readonly takesOver: readonly string[];
 }

@@ -1,0 +1,11 @@
+/** Pure: what differs between live and target, in which scope, and what will be done about it. */
+export * from './compare.ts';
+export { describeObject, diffObjects, sameForm } from './diff.ts';
+export * from './images.ts';
+export { hashOfPlan, makePlan, type PlanInput } from './make-plan.ts';
+export { checkMoved, type Moved, type MovedInput } from './moved.ts';
+export { mayTakeFrom } from './owners.ts';
+export { CHANGE_RISKS, OPTION_RISKS, riskOfChange } from './risk.ts';
+export { SCOPE_TABLE, type ScopeRow, type ScopeView, unknownWorkloads, viewScope } from './scope.ts';
+export { effectiveForeign, type Refusal, shapeFlags, shapeTarget } from './shape.ts';
+export { definedKinds, inServedVersion } from './versions.ts';

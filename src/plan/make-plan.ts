@@ -1,0 +1,48 @@
+import { type Change, type Digest, digestOf, type KubeObject, keyOf, type ObjectKey, type Plan, type PlanOptions, type Scope, type Stack } from '../model/index.ts';
+import { riskOfPlan } from './risk.ts';
+import { planSteps } from './steps.ts';
+
+export interface PlanInput {
+  readonly stack: Stack;
+  readonly clusterUid: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly scope: Scope;
+  readonly target: Plan['target'];
+  readonly live: Digest;
+  readonly changes: readonly Change[];
+  readonly desired: readonly KubeObject[];
+  readonly warnings: readonly string[];
+  /** Deployments whose last change is not through yet. */
+  readonly rollingOut: ReadonlySet<ObjectKey>;
+  readonly options: PlanOptions;
+}
+
+/** The frozen plan. Pure: the same input gives the same plan and the same hash. */
+export function makePlan(input: PlanInput): Plan {
+  const { stack, changes, options } = input;
+  const steps = planSteps(input);
+  const plan: Omit<Plan, 'hash'> = {
+    apiVersion: 'backstay.dev/v1',
+    kind: 'Plan',
+    stack: stack.name,
+    clusterUid: input.clusterUid,
+    createdAt: input.createdAt,
+    scope: input.scope,
+    target: input.target,
+    live: input.live,
+    changes,
+    desired: [...input.desired].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
+    steps,
+    warnings: input.warnings,
+    risk: riskOfPlan(changes, steps, options),
+    options,
+  };
+  return { ...plan, hash: hashOfPlan(plan) };
+}
+
+/** What an approval is bound to: everything of the plan but the hash itself. */
+export function hashOfPlan(plan: Omit<Plan, 'hash'> & { readonly hash?: Digest }): Digest {
+  const { hash: _, ...rest } = plan;
+  return digestOf(rest);
+}

@@ -1,0 +1,185 @@
+import {
+  type CheckSetting,
+  displayName,
+  type HookSetting,
+  type KubeObject,
+  keyOf,
+  type NamedScope,
+  type ObjectKey,
+  PHASES,
+  type Phase,
+  type Risk,
+  type Scope,
+  type Step,
+  type StepAction,
+} from '../model/index.ts';
+import type { PlanInput } from './make-plan.ts';
+import { riskOfChanges } from './risk.ts';
+
+/** Own steps come before the stack's hooks of the same phase. */
+export function planSteps(input: PlanInput): readonly Step[] {
+  if (input.changes.length === 0) return [];
+  const steps = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
+  return unique(steps);
+}
+
+function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
+  const { stack, changes, options } = input;
+  const step = stepsOf(phase);
+  const held = rolloutsInProgress(input);
+  const deletions = changes.filter(({ action }) => action === 'delete').map(({ key }) => key);
+  switch (phase) {
+    case 'locked': {
+      const hasContext = stack.context.anyOf.length > 0 || stack.context.dependencies.length > 0;
+      return [
+        step('lease', 'Take the lease of the stack', { kind: 'lease' }),
+        ...(hasContext && !options.emergency ? [step('confirm-context', contextTitle(input), { kind: 'confirm-context' })] : []),
+      ];
+    }
+    case 'frozen':
+      if (held.length === 0) return [];
+      return [
+        {
+          ...step('pause-rollouts', `Hold the rollout of ${held.map(displayName).join(', ')}`, { kind: 'pause-rollouts', workloads: held }, 'low'),
+          reverse: { kind: 'resume-rollouts', workloads: held },
+        },
+      ];
+    case 'safeguarded': {
+      const names = checkNames('before', input);
+      const ask = options.validateBefore && !options.emergency && names.length > 0;
+      return [
+        step('snapshot-before', 'Capture what is live, so that there is a way back', { kind: 'snapshot-before' }),
+        ...(ask ? [step('checks-before', `Ask ${count(names.length, 'check')} before anything acts`, { kind: 'checks', when: 'before', names })] : []),
+      ];
+    }
+    case 'applied': {
+      const applied = changes.filter(({ action }) => action !== 'delete');
+      const replaces = applied.some(({ action }) => action === 'replace');
+      return [
+        ...(applied.length > 0 ? [{ ...step('apply', applyTitle(applied), { kind: 'apply' }, riskOfChanges(applied)), destructive: replaces }] : []),
+        ...(deletions.length > 0 ? [pruneStep(deletions, input)] : []),
+        step('prove-equal', 'Prove that every object in scope equals the target', { kind: 'prove-equal' }),
+      ];
+    }
+    case 'resumed': {
+      const paused = new Set(input.desired.filter(isPaused).map(keyOf));
+      const released = held.filter((key) => !paused.has(key));
+      if (released.length === 0) return [];
+      return [step('resume-rollouts', `Release ${released.map(displayName).join(', ')}`, { kind: 'resume-rollouts', workloads: released }, 'low')];
+    }
+    case 'validated': {
+      const names = checkNames('after', input);
+      if (options.skipValidation || names.length === 0) return [];
+      return [step('checks-after', `Validate with ${count(names.length, 'check')}`, { kind: 'checks', when: 'after', names })];
+    }
+    case 'completed':
+      return [step('record-after', 'Record what was reached', { kind: 'record-after' })];
+    default:
+      return [];
+  }
+}
+
+const stepsOf =
+  (phase: Phase) =>
+  (id: string, title: string, action: StepAction, risk: Risk = 'none'): Step => ({ id, phase, title, action, risk, destructive: false });
+
+function pruneStep(objects: readonly ObjectKey[], { changes }: PlanInput): Step {
+  const deleted = changes.filter(({ action }) => action === 'delete');
+  const title = `Delete ${count(objects.length, 'object')} that the target does not have`;
+  return { ...stepsOf('applied')('prune', title, { kind: 'prune', objects }, riskOfChanges(deleted)), destructive: true };
+}
+
+function hookSteps(phase: Phase, { stack, scope }: PlanInput): readonly Step[] {
+  return stack.hooks
+    .filter((hook) => hook.phase === phase && concerns(hook.scopes, scope))
+    .map((hook) => ({
+      ...stepsOf(phase)(`hook:${hook.name}`, hookTitle(hook), { kind: 'hook', hook }, hookRisk(hook)),
+      ...(hook.reverse === undefined ? {} : { reverse: reverseOf(hook, hook.reverse) }),
+      destructive: phase === 'restored',
+    }));
+}
+
+function reverseOf(hook: HookSetting, action: HookSetting['action']): StepAction {
+  const { reverse: _, ...rest } = hook;
+  return { kind: 'hook', hook: { ...rest, name: `${hook.name} (back)`, action } };
+}
+
+function hookTitle({ name, action }: HookSetting): string {
+  switch (action.kind) {
+    case 'http':
+      return `${name}: ${action.method} ${action.target.url}`;
+    case 'command':
+      return `${name}: run ${action.command[0] ?? ''}`;
+    case 'restart':
+      return `${name}: restart ${action.workloads.join(', ')}`;
+    case 'announce':
+      return `${name}: announce${action.channel === undefined ? '' : ` in ${action.channel}`}`;
+    case 'ticket':
+      return `${name}: open a ticket in ${action.repository}`;
+  }
+}
+
+/** A hook that touches data is as risky as data; one that only tells is not risky at all. */
+function hookRisk({ phase, action }: HookSetting): Risk {
+  if (phase === 'restored') return 'high';
+  if (action.kind === 'announce' || action.kind === 'ticket') return 'none';
+  return action.kind === 'restart' ? 'medium' : 'low';
+}
+
+/**
+ * Workloads named one by one are a part of the application: what is meant for that scope is meant for them. `full` holds
+ * every other scope but the data stores.
+ */
+function concerns(scopes: readonly NamedScope[] | undefined, scope: Scope): boolean {
+  if (scopes === undefined) return true;
+  if (scope.kind === 'full') return scopes.some((one) => one !== 'database');
+  return scopes.includes(scope.kind === 'workloads' ? 'application' : scope.kind);
+}
+
+/** After a run every check is asked; before it those that say so. */
+function checkNames(when: 'before' | 'after', { stack, scope }: PlanInput): readonly string[] {
+  const asked = (check: CheckSetting): boolean => when === 'after' || check.when.includes('before');
+  return stack.checks.filter((check) => asked(check) && concerns(check.scopes, scope)).map(({ name }) => name);
+}
+
+/** Deployments that change and whose last change is not through yet. */
+function rolloutsInProgress({ changes, rollingOut }: PlanInput): readonly ObjectKey[] {
+  return changes.filter(({ key, action }) => rollingOut.has(key) && action !== 'create').map(({ key }) => key);
+}
+
+function isPaused(object: KubeObject): boolean {
+  return (object['spec'] as { readonly paused?: boolean } | undefined)?.paused === true;
+}
+
+function contextTitle({ stack }: PlanInput): string {
+  const { anyOf, dependencies } = stack.context;
+  const parts = [
+    ...(anyOf.length > 0 ? [`one of ${anyOf.join(', ')} is firing`] : []),
+    ...(dependencies.length > 0 ? [`${dependencies.join(', ')} ${dependencies.length === 1 ? 'passes' : 'pass'}`] : []),
+  ];
+  return `Confirm that ${parts.join(' and that ')}`;
+}
+
+function applyTitle(changes: PlanInput['changes']): string {
+  const verbs = { create: 'create', update: 'update', replace: 'replace', restart: 'restart', delete: 'delete' } as const;
+  const parts = (['create', 'update', 'replace', 'restart'] as const).flatMap((action) => {
+    const found = changes.filter((change) => change.action === action).length;
+    return found === 0 ? [] : [`${verbs[action]} ${found}`];
+  });
+  const text = parts.join(', ');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)} by one update of the engine`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** Two hooks may have one name in two phases; a journal needs one id a step. */
+function unique(steps: readonly Step[]): readonly Step[] {
+  const seen = new Map<string, number>();
+  return steps.map((step) => {
+    const times = (seen.get(step.id) ?? 0) + 1;
+    seen.set(step.id, times);
+    return times === 1 ? step : { ...step, id: `${step.id}#${times}` };
+  });
+}
