@@ -1,0 +1,137 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import ts from 'typescript';
+
+/**
+ * Who may import whom among the folders of src. Nothing but compose.ts joins adapters to what is driven through ports.
+ * Files in src itself (version.ts) may be imported by all. docs/architecture.md says why.
+ */
+export const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  model: [],
+  errors: ['model'],
+  journal: ['model', 'errors'],
+  plan: ['model', 'errors'],
+  health: ['model', 'errors'],
+  ports: ['model', 'journal'],
+  rollback: ['journal', 'plan', 'health', 'ports', 'model', 'errors'],
+  // Both wait for workloads, and health alone knows when one has arrived.
+  hooks: ['health', 'ports', 'model', 'errors'],
+  // A check reaches its target as a hook does.
+  checks: ['hooks', 'health', 'ports', 'model', 'errors'],
+  actions: ['rollback', 'hooks', 'checks', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
+  config: ['model', 'errors'],
+  'adapters/*': ['health', 'ports', 'model', 'errors'],
+  // The engine runs the program and the provider in its own process.
+  'adapters/pulumi': ['provider', 'program', 'health', 'ports', 'model', 'errors'],
+  provider: ['health', 'ports', 'model', 'errors'],
+  program: ['config', 'model', 'errors'],
+  toolchain: ['ports', 'model', 'errors'],
+  sandbox: ['adapters/kubernetes', 'ports', 'model', 'errors'],
+  http: ['compose.ts', 'actions', 'config', 'ports', 'model', 'errors'],
+  // The two local tools have commands of their own beside the verbs.
+  cli: ['compose.ts', 'toolchain', 'sandbox', 'actions', 'config', 'ports', 'model', 'errors'],
+  web: [],
+  'compose.ts': [
+    'adapters/*',
+    'provider',
+    'program',
+    'toolchain',
+    'sandbox',
+    'actions',
+    'rollback',
+    'hooks',
+    'checks',
+    'plan',
+    'health',
+    'journal',
+    'config',
+    'ports',
+    'model',
+    'errors',
+  ],
+  'version.ts': [],
+};
+
+/** Heavy or far-reaching packages, and the only places that may name them. */
+export const PACKAGES: readonly { readonly pattern: RegExp; readonly where: readonly string[] }[] = [
+  { pattern: /^@pulumi\//, where: ['adapters/pulumi', 'provider', 'program'] },
+  { pattern: /^@pulumi\/pulumi\/automation/, where: ['adapters/pulumi', 'provider', 'program', 'toolchain'] },
+  { pattern: /^@kubernetes\/client-node/, where: ['adapters/kubernetes'] },
+  { pattern: /^node:sqlite$/, where: ['adapters/sqlite'] },
+  { pattern: /^commander$/, where: ['cli'] },
+  { pattern: /^hono(\/|$)|^@hono\//, where: ['http'] },
+];
+
+export interface SourceFile {
+  /** With forward slashes, relative to src. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Every TypeScript file below a folder. */
+export function filesBelow(folder: string): readonly SourceFile[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ path: relative(folder, path).split(sep).join('/'), text: readFileSync(path, 'utf8') }));
+}
+
+/** The folder, adapter or file of src that a path belongs to. */
+export function unitOf(path: string): string {
+  const parts = path.split('/');
+  return parts[0] === 'adapters' ? parts.slice(0, 2).join('/') : parts[0]!;
+}
+
+/** What in these files goes against the two tables, one line each: file, what it imports, why it may not. */
+export function violations(files: readonly SourceFile[]): readonly string[] {
+  return files.flatMap((file) => {
+    const unit = unitOf(file.path);
+    const allowed = ARROWS[unit] ?? (unit.startsWith('adapters/') ? ARROWS['adapters/*'] : undefined);
+    if (allowed === undefined) return [`${file.path}: ${unit} is not in the table of arrows`];
+    return importsOf(file).flatMap((name) => {
+      const problem = name.startsWith('.') ? arrowProblem(file, unit, allowed, name) : packageProblem(unit, name);
+      return problem === undefined ? [] : [`${file.path}: ${problem}`];
+    });
+  });
+}
+
+function importsOf(file: SourceFile): readonly string[] {
+  return [...new Set(ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName }) => fileName))];
+}
+
+function arrowProblem(file: SourceFile, unit: string, allowed: readonly string[], name: string): string | undefined {
+  const root = resolve('/src');
+  const target = relative(root, resolve(dirname(join(root, file.path)), name))
+    .split(sep)
+    .join('/');
+  if (target.startsWith('..')) return `reaches out of src to ${name}`;
+  const to = unitOf(target);
+  if (to === unit || to === 'version.ts' || allowed.includes(to)) return undefined;
+  if (to.startsWith('adapters/') && allowed.includes('adapters/*')) return undefined;
+  return `${unit} may not import ${to} (${name})`;
+}
+
+function packageProblem(unit: string, name: string): string | undefined {
+  const rules = PACKAGES.filter(({ pattern }) => pattern.test(name));
+  if (rules.length === 0 || rules.some(({ where }) => where.includes(unit))) return undefined;
+  return `${unit} may not import ${name}; only ${rules.at(-1)!.where.join(', ')} may`;
+}
+
+/** Lines that read `process.env`, found in the syntax tree: comments and strings do not count. */
+export function environmentReads(file: SourceFile): readonly number[] {
+  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest);
+  const lines: number[] = [];
+  const visit = (node: ts.Node): void => {
+    if (
+      ts.isPropertyAccessExpression(node) &&
+      node.name.text === 'env' &&
+      ts.isIdentifier(node.expression) &&
+      node.expression.text === 'process'
+    ) {
+      lines.push(source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return lines;
+}
