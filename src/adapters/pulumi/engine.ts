@@ -1,0 +1,194 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Stack as PulumiStack, UpOptions } from '@pulumi/pulumi/automation/index.js';
+import { BackstayError, isBackstayError } from '../../errors/index.ts';
+import type { ObjectKey, Stack } from '../../model/index.ts';
+import type { Cluster, Engine, EngineResult, EngineUpdate } from '../../ports/index.ts';
+import type { Outcome, RunningProvider } from '../../provider/index.ts';
+import { commandAt } from './command.ts';
+import { collectEvents } from './events.ts';
+import { resultOf } from './result.ts';
+import { type Cli, lockHolders, recover } from './stale-lock.ts';
+import { makeWorkspace, type Workspace } from './workspace.ts';
+
+export interface PulumiEngineOptions {
+  readonly stack: Stack;
+  readonly cluster: Cluster;
+  /** The CLI. */
+  readonly pulumiPath: string;
+  /** Name of the Pulumi project: part of every URN. */
+  readonly projectName: string;
+  /** Folder for Pulumi's own files and for each run's workspace. */
+  readonly stateDir: string;
+  readonly passphrase: () => Promise<string>;
+  /** What the CLI gets beside our settings: PATH, HOME, credentials of cloud backends and of the official plugin. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * The Pulumi engine through the Automation API, with an inline program and, unless the stack asks for the official plugin,
+ * the in-process provider. Objects that fail are in the result; ENGINE_FAILED is thrown when no update came about at all,
+ * CANCELLED when the signal fired, TOOL_MISSING when the CLI cannot be run.
+ */
+export function createPulumiEngine(options: PulumiEngineOptions): Engine {
+  return {
+    preview: (update) => run('preview', options, update),
+    up: (update) => run('up', options, update),
+  };
+}
+
+type Verb = 'preview' | 'up';
+
+async function run(verb: Verb, options: PulumiEngineOptions, update: EngineUpdate): Promise<EngineResult> {
+  const began = performance.now();
+  const { stack, cluster } = options;
+  const { startProvider } = await import('../../provider/index.ts');
+  const own = stack.engine.provider === 'backstay';
+  const [provider, workspace, { uid }] = await Promise.all([
+    startProvider({
+      cluster,
+      permit: update.permit,
+      foreign: stack.foreign,
+      readyTimeoutMs: update.readyTimeoutMs,
+      onProgress: update.onProgress,
+      signal: update.signal,
+    }),
+    makeWorkspace(stack, options.projectName, join(options.stateDir, 'engine')),
+    cluster.identity(),
+  ]);
+  try {
+    const { pulumi, calls, cli } = await openStack(options, workspace, own ? provider : undefined, () =>
+      program(update, uid),
+    );
+    const events = collectEvents();
+    const settings: UpOptions = {
+      color: 'never',
+      onEvent: events.take,
+      ...(update.signal === undefined ? {} : { signal: update.signal }),
+      ...(own ? {} : await scopeOf(update, options)),
+    };
+    const error = await settled(verb, pulumi, settings, cli, workspace);
+    if (update.signal?.aborted === true) throw cancelled(stack.name, update.signal);
+    const outcomes: ReadonlyMap<ObjectKey, Outcome> = own ? provider.outcomes : new Map();
+    const totalMs = performance.now() - began;
+    const result = resultOf({ observed: events.observed, outcomes, calls, totalMs });
+    if (error !== undefined && result.failed.length === 0)
+      throw engineFailed(stack.name, events.observed.errors, error);
+    return result;
+  } finally {
+    await Promise.all([provider.close(), workspace.remove()]);
+  }
+}
+
+async function program(update: EngineUpdate, clusterUid: string): Promise<void> {
+  const { registerObjects } = await import('../../program/register.ts');
+  await registerObjects(update.objects, { clusterUid });
+}
+
+async function openStack(
+  options: PulumiEngineOptions,
+  workspace: Workspace,
+  provider: RunningProvider | undefined,
+  inline: () => Promise<void>,
+) {
+  const { stack, stateDir } = options;
+  const pulumiHome = join(stateDir, 'pulumi-home');
+  await mkdir(pulumiHome, { recursive: true, mode: 0o700 });
+  const [{ command, calls, run: call }, { LocalWorkspace, Stack: Automated }, passphrase] = await Promise.all([
+    commandAt(options.pulumiPath),
+    import('@pulumi/pulumi/automation/index.js'),
+    options.passphrase(),
+  ]);
+  const envVars: Record<string, string> = {
+    ...definedIn(options.env),
+    PULUMI_CONFIG_PASSPHRASE: passphrase,
+    PULUMI_SKIP_UPDATE_CHECK: 'true',
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
+    PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: 'true',
+    ...(provider === undefined ? {} : { PULUMI_DEBUG_PROVIDERS: provider.debugProviders }),
+  };
+  const local = await LocalWorkspace.create({
+    workDir: workspace.dir,
+    pulumiCommand: command,
+    pulumiHome,
+    program: inline,
+    envVars,
+    secretsProvider: stack.engine.secretsProvider,
+  });
+  const pulumi = await Automated.select(stack.name, local);
+  const cli: Cli = (args) => call([...args], workspace.dir, { PULUMI_HOME: pulumiHome, ...envVars });
+  return { pulumi, calls, cli };
+}
+
+/** Runs it, mending once each what can be mended: no stack yet, and what a killed run left behind. */
+async function settled(
+  verb: Verb,
+  pulumi: PulumiStack,
+  settings: UpOptions,
+  cli: Cli,
+  workspace: Workspace,
+): Promise<unknown> {
+  const mended = new Set<string>();
+  for (;;) {
+    try {
+      await (verb === 'up' ? pulumi.up(settings) : pulumi.preview(settings));
+      return undefined;
+    } catch (error) {
+      if (isBackstayError(error)) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      const holders = lockHolders(message);
+      const fault = /no stack named.*found/.test(message) ? 'missing' : holders.length > 0 ? 'locked' : undefined;
+      if (fault === undefined || mended.has(fault)) return error;
+      mended.add(fault);
+      if (fault === 'missing') await pulumi.workspace.createStack(pulumi.name);
+      else await recover(holders, pulumi.name, workspace.dir, cli);
+    }
+  }
+}
+
+/**
+ * The official plugin knows no permit: what may change is named to the engine instead. Objects that the state has and the
+ * plan does not name are then neither changed nor deleted.
+ */
+async function scopeOf(
+  update: EngineUpdate,
+  { stack, projectName }: PulumiEngineOptions,
+): Promise<Pick<UpOptions, 'target'>> {
+  const { permit, objects } = update;
+  const planned = new Set([...permit.create, ...permit.update, ...permit.replace, ...permit.delete.keys()]);
+  const { typeOf } = await import('../../program/register.ts');
+  const urn = (type: string, name: string): string => `urn:pulumi:${stack.name}::${projectName}::${type}::${name}`;
+  const registered = objects.flatMap((object) => {
+    const { key, type } = typeOf(object);
+    return planned.has(key) ? [urn(type, key)] : [];
+  });
+  const removed = [...permit.delete.keys()].map((key) => urn('**', key));
+  return { target: [urn('pulumi:providers:kubernetes', 'backstay'), ...registered, ...removed] };
+}
+
+function definedIn(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+function cancelled(stack: string, signal: AbortSignal): BackstayError {
+  return new BackstayError(
+    'CANCELLED',
+    `The update of ${stack} was stopped; objects that were being written are finished.`,
+    { cause: signal.reason },
+  );
+}
+
+function engineFailed(stack: string, errors: readonly string[], cause: unknown): BackstayError {
+  const said = errors.length > 0 ? errors.join('\n') : firstLines(cause);
+  return new BackstayError('ENGINE_FAILED', `Pulumi could not update ${stack}: ${said}`, {
+    cause,
+    details: { errors },
+  });
+}
+
+/** The CLI's own words without the program's output. */
+function firstLines(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const stderr = /stderr: ([\s\S]*?)(?:\nerr\?:|$)/.exec(text)?.[1] ?? text;
+  return stderr.trim().split('\n').slice(0, 8).join('\n');
+}

@@ -1,0 +1,1 @@
+export { createPulumiEngine, type PulumiEngineOptions } from './engine.ts';
