@@ -19,6 +19,7 @@ export * from './pattern.ts';
 export * from './phase.ts';
 export * from './plan.ts';
 export * from './role.ts';
+export * from './sightings.ts';
 export * from './snapshot.ts';
 export * from './stack.ts';
 export * from './verdict.ts';

@@ -72,3 +72,27 @@ export interface Exec {
 export interface PrivateFiles {
   write(path: string, content: string): Promise<void>;
 }
+
+/** A stack's key folder after `init`; only public parts. */
+export interface KeyFolder {
+  readonly directory: string;
+  /** File names that were written now. */
+  readonly created: readonly string[];
+  /** File names that were there and were left alone. */
+  readonly kept: readonly string[];
+  /** age recipient, for `backstay:secrets.recipients`. */
+  readonly recipient: string;
+  /** For `backstay:signing.trusted`. */
+  readonly trusted: { readonly name: string; readonly publicKey: string };
+}
+
+/** Makes the key folder of a stack; never overwrites. `owner` names the signing key (`anna@laptop`). */
+export type InitKeys = (stack: string, directory: string, owner: string) => Promise<KeyFolder>;
+
+/** Reads a directory of manifests. Errors: MANIFESTS_INVALID when it cannot be read or holds none. */
+export type ReadManifests = (directory: string) => Promise<readonly ManifestFile[]>;
+
+export interface ManifestFile {
+  readonly path: string;
+  readonly text: string;
+}

@@ -45,7 +45,7 @@ describe('a stack file', () => {
     expect(stack).toEqual({
       name: 'small',
       file,
-      cluster: {},
+      cluster: { leaseNamespace: 'default' },
       namespaces: ['production'],
       capture: { exclude: [], include: [] },
       roles: { workers: [], data: [] },
@@ -113,7 +113,7 @@ config:
     expect(stack.namespaces).toEqual(['production', 'jobs']);
     expect(stack.requireReason).toBe(false);
     expect(stack.readyTimeoutMs).toBe(90_000);
-    expect(stack.cluster).toEqual({ context: 'prod', kubeconfig: join(projectDir, 'home/kube') });
+    expect(stack.cluster).toEqual({ leaseNamespace: 'default', context: 'prod', kubeconfig: join(projectDir, 'home/kube') });
     expect(stack.capture.exclude).toEqual([{ kind: 'ConfigMap', name: 'tmp-*' }]);
     expect(stack.capture.include).toEqual([{ kind: 'ClusterRole', namespace: '-', name: 'reader' }]);
     expect(stack.roles).toEqual({

@@ -1,4 +1,5 @@
-export { initKeys, type KeyFolder } from './init-keys.ts';
+export { initKeys } from './init-keys.ts';
 export { createKeyReader } from './keys.ts';
+export { readManifests } from './manifests.ts';
 export { type ComparisonHasher, createSecretHasher } from './secret-hasher.ts';
 export { createFsSnapshotStore, type FsSnapshotStoreOptions } from './snapshot-store.ts';

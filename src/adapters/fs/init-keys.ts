@@ -2,19 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KEY_FILES } from '../../model/index.ts';
-
-/** What was made and what was found; only public parts. */
-export interface KeyFolder {
-  readonly directory: string;
-  /** File names that were written now. */
-  readonly created: readonly string[];
-  /** File names that were there and were left alone. */
-  readonly kept: readonly string[];
-  /** age recipient, for `backstay:secrets.recipients`. */
-  readonly recipient: string;
-  /** For `backstay:signing.trusted`. */
-  readonly trusted: { readonly name: string; readonly publicKey: string };
-}
+import type { KeyFolder } from '../../ports/index.ts';
 
 /**
  * Makes the key folder of a stack: 0700, private files 0600. Never overwrites; public files that are missing are made again

@@ -1,9 +1,8 @@
 import { isBackstayError } from '../../errors/index.ts';
-import type { Sighting, SignatureState, SnapshotRecord, Stack } from '../../model/index.ts';
+import { newestFirst, type Sighting, type SignatureState, type SnapshotRecord, type Stack } from '../../model/index.ts';
 import type { DamagedEntry } from '../../ports/index.ts';
 import { type Blobs, tampered } from './blobs.ts';
 import { asRecord, parseDocument } from './documents.ts';
-import { newestFirst } from './selection.ts';
 import { checkSignature, isSignatureBlob } from './signing.ts';
 import type { IndexEntry, SnapshotIndex } from './snapshot-index.ts';
 

@@ -3,7 +3,9 @@ import { BackstayError } from '../../errors/index.ts';
 import {
   canonicalJson,
   type Digest,
+  holdOf,
   keyOf,
+  labelsOf,
   orderedContent,
   type Sighting,
   type SnapshotContent,
@@ -15,7 +17,7 @@ import { type Blobs, createBlobs } from './blobs.ts';
 import { API_VERSION } from './documents.ts';
 import { encryptSecrets, proveIdentity } from './encryption.ts';
 import { hashesOf, isSecret } from './secret-hasher.ts';
-import { holdOf, labelsOf, WORDS } from './selection.ts';
+import { WORDS } from './selection.ts';
 import { proveSigningKey, signRecord } from './signing.ts';
 import { type IndexEntry, readIndex, writeIndex } from './snapshot-index.ts';
 import { createSnapshotReader, isTrusted, mismatch, type SnapshotReader } from './snapshot-reader.ts';

@@ -3,7 +3,7 @@ import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFsSnapshotStore, createKeyReader, initKeys } from '../../../src/adapters/fs/index.ts';
 import { BackstayError } from '../../../src/errors/index.ts';
