@@ -128,7 +128,9 @@ function notFound(
   message: string,
   details: Record<string, unknown>,
 ): BackstayError {
-  if (status?.details.kind === 'namespaces' && status.details.name !== undefined) {
+  // Asked about a Namespace itself there is no namespace around it: then it is the object that is missing.
+  const within = asked.namespace !== undefined;
+  if (within && status?.details.kind === 'namespaces' && status.details.name !== undefined) {
     return new BackstayError('OBJECT_REFUSED', `${where(asked)}: namespace ${status.details.name} does not exist.`, {
       details: { ...details, missingNamespace: status.details.name },
       next: `Create namespace ${status.details.name} first.`,
