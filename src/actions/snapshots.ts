@@ -1,0 +1,166 @@
+import {
+  type CheckResult,
+  type Digest,
+  holdOf,
+  isKnownGood,
+  keyOf,
+  type KubeObject,
+  labelsOf,
+  shortId,
+  type Sighting,
+  type SignatureState,
+  type Snapshot,
+  type SnapshotReason,
+  type SnapshotRecord,
+  type Verdict,
+} from '../model/index.ts';
+import type { Annotation, DamagedEntry, SnapshotStore, VerifyFinding } from '../ports/index.ts';
+
+export interface SnapshotDeps {
+  readonly store: SnapshotStore;
+}
+
+/** One line of the list: a sighting with what all records together say about its content. */
+export interface SnapshotRow {
+  readonly id: Digest;
+  readonly shortId: string;
+  readonly capturedAt: string;
+  readonly reason: SnapshotReason;
+  /** In force now; on the newest sighting of a content only, so that a label stands once in the list. */
+  readonly labels: readonly string[];
+  readonly verdict: Verdict;
+  readonly knownGood: boolean;
+  readonly held?: { readonly run: string; readonly reason: string };
+  readonly signature: SignatureState;
+  readonly by: SnapshotRecord['by'];
+  readonly note?: string;
+}
+
+export interface SnapshotList {
+  readonly rows: readonly SnapshotRow[];
+  readonly damaged: readonly DamagedEntry[];
+}
+
+/** Newest first. Relabellings are not lines of their own: they show in the lines of their content. */
+export async function listSnapshots(stack: string, { store }: SnapshotDeps): Promise<SnapshotList> {
+  const { sightings, damaged } = parted(await store.list(stack));
+  // As everywhere: an unsigned record decides nothing about what is signed.
+  const trusted = sightings.filter(({ signature }) => signature.state === 'trusted');
+  const shown = new Set<Digest>();
+  const rows: SnapshotRow[] = [];
+  for (const sighting of sightings) {
+    const { id, reason } = sighting.record;
+    if (reason === 'relabel') continue;
+    const said = sighting.signature.state === 'trusted' ? trusted : sightings;
+    const { labels, ...row } = rowOf(sighting, said);
+    rows.push({ ...row, labels: shown.has(id) ? [] : labels });
+    shown.add(id);
+  }
+  return { rows, damaged };
+}
+
+export interface SnapshotDetails {
+  readonly snapshot: Snapshot;
+  readonly row: SnapshotRow;
+  readonly checks: readonly CheckResult[];
+  /** Objects by kind, as kubectl would group them. */
+  readonly kinds: readonly { readonly kind: string; readonly names: readonly string[] }[];
+  /** Data keys of each Secret; never a value. */
+  readonly secrets: readonly { readonly key: string; readonly dataKeys: readonly string[] }[];
+  /** Every sighting of the content, newest first. */
+  readonly sightings: readonly Sighting[];
+}
+
+/** Everything about one snapshot, but no secret value. Errors as `resolve`. */
+export async function showSnapshot(
+  options: { readonly stack: string; readonly target: string; readonly allowUnsigned?: boolean },
+  { store }: SnapshotDeps,
+): Promise<SnapshotDetails> {
+  const snapshot = await store.resolve(options.stack, options.target, {
+    allowUnsigned: options.allowUnsigned === true,
+  });
+  const all = parted(await store.list(options.stack)).sightings;
+  const said =
+    snapshot.sighting.signature.state === 'trusted'
+      ? all.filter(({ signature }) => signature.state === 'trusted')
+      : all;
+  const sightings = said.filter(({ record }) => record.id === snapshot.id);
+  // A relabelling measured nothing: the checks are those of the sighting before it.
+  const seen = sightings.find(({ record }) => record.reason !== 'relabel') ?? snapshot.sighting;
+  return {
+    snapshot,
+    row: rowOf(seen, said),
+    checks: seen.record.checks,
+    kinds: byKind(snapshot.content.objects),
+    secrets: snapshot.content.objects
+      .filter(({ kind, apiVersion }) => kind === 'Secret' && apiVersion === 'v1')
+      .map((object) => ({
+        key: keyOf(object),
+        dataKeys: Object.keys((object['data'] as object | undefined) ?? {}).toSorted(),
+      })),
+    sightings,
+  };
+}
+
+export interface Verification {
+  readonly kind: 'sound' | 'damaged';
+  readonly findings: readonly VerifyFinding[];
+}
+
+/** Reads every file of a stack again, or those of one snapshot. Findings are the result: a damaged file is no error here. */
+export async function verifySnapshots(
+  options: { readonly stack: string; readonly target?: string },
+  { store }: SnapshotDeps,
+): Promise<Verification> {
+  const { stack, target } = options;
+  const id = target === undefined ? undefined : (await store.resolve(stack, target, { allowUnsigned: true })).id;
+  const findings = await store.verify(stack, id);
+  return { kind: findings.every(({ ok }) => ok) ? 'sound' : 'damaged', findings };
+}
+
+/** Changes labels, holds or releases, as one more signed record. `held: null` is a person's release. */
+export async function annotateSnapshot(
+  options: { readonly stack: string; readonly target: string } & Annotation,
+  { store }: SnapshotDeps,
+): Promise<SnapshotRow> {
+  const { stack, target, ...change } = options;
+  const { id } = await store.resolve(stack, target);
+  const sighting = await store.annotate(stack, id, change);
+  return rowOf(sighting, parted(await store.list(stack)).sightings);
+}
+
+export function parted(entries: readonly (Sighting | DamagedEntry)[]): {
+  readonly sightings: readonly Sighting[];
+  readonly damaged: readonly DamagedEntry[];
+} {
+  const sightings = entries.filter((entry): entry is Sighting => 'record' in entry);
+  return { sightings, damaged: entries.filter((entry): entry is DamagedEntry => 'damaged' in entry) };
+}
+
+function rowOf({ record, signature }: Sighting, all: readonly Sighting[]): SnapshotRow {
+  const held = holdOf(record.id, all);
+  return {
+    id: record.id,
+    shortId: shortId(record.id),
+    capturedAt: record.capturedAt,
+    reason: record.reason,
+    labels: labelsOf(record.id, all),
+    verdict: record.verdict,
+    knownGood: isKnownGood(record) && held === undefined,
+    ...(held === undefined ? {} : { held }),
+    signature,
+    by: record.by,
+    ...(record.note === undefined ? {} : { note: record.note }),
+  };
+}
+
+function byKind(objects: readonly KubeObject[]): SnapshotDetails['kinds'] {
+  const groups = Map.groupBy(objects, ({ kind }) => kind);
+  return [...groups]
+    .map(([kind, members]) => ({ kind, names: members.map(nameOf) }))
+    .toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
+}
+
+function nameOf({ metadata }: KubeObject): string {
+  return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+}
