@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { runChecks } from '../checks/index.ts';
-import { askTarget, restartWorkloads, runHook } from '../hooks/index.ts';
-import type { FlagValue, Stack } from '../model/index.ts';
+import { askTarget, runHook } from '../hooks/index.ts';
+import type { Stack } from '../model/index.ts';
 import type {
   Clock,
   Cluster,
@@ -16,6 +16,8 @@ import type {
   SnapshotStore,
 } from '../ports/index.ts';
 import type { RunDeps } from '../rollback/index.ts';
+import { takeInventory } from './inventory.ts';
+import { observeStack } from './observe.ts';
 
 /** What every action that carries a run needs. compose.ts gives it. */
 export interface RunActionDeps {
@@ -34,9 +36,6 @@ export interface RunActionDeps {
   readonly exec: Exec;
   readonly keys: KeyReader;
   readonly capture: RunDeps['capture'];
-  readonly observe: RunDeps['observe'];
-  /** The stack's flags as they are now. */
-  readonly readFlags: () => Promise<readonly FlagValue[]>;
 }
 
 /** Gives the machine its hooks and checks, which live beside it and know nothing of runs. */
@@ -46,15 +45,15 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
   const baseDir = dirname(stack.file);
   return {
     ...deps,
+    observe: async (plan) => await observeStack(plan, deps),
     runHook: async (hook, request) =>
       await runHook(hook, { cluster, http, exec, keys, clock, namespace, baseDir, ...request }),
     runChecks: async ({ names, when, scope, onResult, signal }) => {
       const settings = stack.checks.filter(({ name }) => names.includes(name));
-      const flags = settings.some(({ onlyIf }) => onlyIf !== undefined) ? await deps.readFlags() : [];
+      const flags = settings.some(({ onlyIf }) => onlyIf !== undefined) ? (await takeInventory(cluster, stack, { signal })).flags : [];
       const asked = scope === undefined ? {} : { scope };
       return await runChecks(settings, { cluster, http, clock, stack, when, flags, baseDir, signal, onResult, ...asked });
     },
-    restart: async (request) => await restartWorkloads(cluster, { ...request, now: clock.now() }),
     ask: async (target, options) => await askTarget(target, options, { cluster, http, namespace }),
   };
 }

@@ -2,12 +2,12 @@ import type { Person } from '../journal/index.ts';
 import type {
   CheckResult,
   Digest,
+  ForeignField,
   HookSetting,
   HttpTarget,
   Json,
   KubeObject,
   ObjectKey,
-  ObjectRef,
   Plan,
   Scope,
   Stack,
@@ -43,8 +43,6 @@ export interface RunDeps {
   readonly observe: (plan: Plan) => Promise<Observation>;
   readonly runHook: (hook: HookSetting, request: HookRequest) => Promise<HookDone>;
   readonly runChecks: (request: ChecksRequest) => Promise<readonly CheckResult[]>;
-  /** Restarts the pods of workloads and waits until they are all new. Once for each token. */
-  readonly restart: (request: RestartRequest) => Promise<void>;
   readonly ask: (target: HttpTarget, options: AskOptions) => Promise<HttpAnswer>;
 }
 
@@ -66,6 +64,8 @@ export interface Captured {
 export interface Observation {
   /** With Secret values hashed and everything else as the server sent it, so that uid and resourceVersion are there. */
   readonly live: ReadonlyMap<ObjectKey, KubeObject>;
+  /** What stays as others set it: the stack's foreign fields, and replicas under an autoscaler. */
+  readonly foreign: readonly ForeignField[];
   /** Where live is not what the plan saw. Empty: nothing was changed since. */
   readonly moved: readonly Moved[];
 }
@@ -97,15 +97,6 @@ export interface ChecksRequest {
   readonly names: readonly string[];
   readonly onResult: (result: CheckResult) => void;
   readonly signal: AbortSignal;
-}
-
-export interface RestartRequest {
-  readonly workloads: readonly ObjectRef[];
-  /** The same token restarts nothing twice. */
-  readonly token: string;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-  readonly onProgress: (ref: ObjectRef, state: 'updating' | 'waiting' | 'ready', message: string) => void;
 }
 
 export interface AskOptions {

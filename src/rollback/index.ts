@@ -8,7 +8,6 @@ export type {
   HookRequest,
   Moved,
   Observation,
-  RestartRequest,
   RunDeps,
 } from './deps.ts';
 export type { Executor, Executors, StepContext, StepResult } from './executor.ts';

@@ -1,49 +1,51 @@
 import { isBackstayError } from '../../errors/index.ts';
-import { type Change, capturedForm, displayName, digestOf, type KubeObject, keyOf, type ObjectKey } from '../../model/index.ts';
+import { type Change, capturedForm, displayName, type KubeObject, keyOf, type ObjectKey, type Plan } from '../../model/index.ts';
+import { sameForm } from '../../plan/index.ts';
 import type { EngineResult, Permit } from '../../ports/index.ts';
 import type { Moved, Observation } from '../deps.ts';
 import type { Executor, StepContext, StepResult } from '../executor.ts';
 import { staleResult } from './moved.ts';
+import { releaseRollouts } from './rollouts.ts';
 
 /**
- * Carries the plan's objects into the cluster: one `up` of the engine, permitted exactly what the plan names, then the
- * restarts of pods whose template did not change. Safe to repeat: what is at the target already is left alone.
+ * Carries the plan's objects into the cluster: one `up` of the engine, permitted exactly what the plan names. Safe to
+ * repeat: what is at the target already is left alone.
  */
 export const apply: Executor = async (_action, context) => {
   const { state, deps } = context;
   const { plan } = state;
+  // A held rollout would never become ready. What must not move while data is restored is over by now.
+  await releaseRollouts(heldBy(plan), context);
   const seen = await deps.observe(plan);
-  const foreign = seen.moved.filter((moved) => !isOurs(moved, seen, context));
-  if (foreign.length > 0) return staleResult(state.stack, foreign);
+  const strange = seen.moved.filter((moved) => !isOurs(moved, seen, context));
+  if (strange.length > 0) return staleResult(state.stack, strange);
   const objects = await realObjects(context);
   const updated = await engineUp(objects, permitFor(plan.changes, seen, plan.options.takeFrom), context);
   if ('outcome' in updated) return updated;
-  const restarted = await restart(context);
   return {
     outcome: 'done',
-    message: describe(updated, restarted),
+    message: describe(updated),
     result: {
       created: updated.created,
       updated: updated.updated,
       deleted: updated.deleted,
-      restarted,
       timings: updated.timings,
     },
   };
 };
 
+function heldBy({ steps }: Plan): readonly ObjectKey[] {
+  return steps.flatMap(({ action }) => (action.kind === 'pause-rollouts' ? action.workloads : []));
+}
+
 /** A former attempt of this run may have brought the object where the plan wants it: that is not somebody else's change. */
-function isOurs({ key }: Moved, { live }: Observation, { state, deps, attempt }: StepContext): boolean {
+function isOurs({ key }: Moved, { live, foreign }: Observation, { state, attempt }: StepContext): boolean {
   const change = state.plan.changes.find((c) => c.key === key);
   if (change === undefined || attempt === 1) return false;
   const now = live.get(key);
   if (now === undefined) return change.action === 'delete' || change.action === 'replace';
   const wanted = state.plan.desired.find((object) => keyOf(object) === key);
-  return wanted !== undefined && equalForm(now, wanted, deps.stack.foreign);
-}
-
-export function equalForm(a: KubeObject, b: KubeObject, foreign: Parameters<typeof capturedForm>[1]): boolean {
-  return digestOf(capturedForm(a, foreign)) === digestOf(capturedForm(b, foreign));
+  return wanted !== undefined && sameForm(capturedForm(now, foreign), capturedForm(wanted, foreign));
 }
 
 async function realObjects({ state, deps }: StepContext): Promise<readonly KubeObject[]> {
@@ -64,7 +66,8 @@ export function permitFor(changes: readonly Change[], { live }: Observation, tak
   const deletions = changes.filter((change) => change.action === 'delete');
   return {
     create: of('create'),
-    update: of('update'),
+    // A restart is a new digest of what the pods read, on their template.
+    update: of('update', 'restart'),
     replace: of('replace'),
     delete: new Map(deletions.map((change) => [change.key, preconditions(change, live.get(change.key))])),
     observed: new Map(changes.flatMap(({ key }) => versionOf(key))),
@@ -123,32 +126,11 @@ async function touched({ state, deps }: StepContext, known: boolean): Promise<{ 
   }
 }
 
-async function restart({ run, state, deps, signal, effect, report }: StepContext): Promise<readonly ObjectKey[]> {
-  const changes = state.plan.changes.filter((change) => change.action === 'restart');
-  if (changes.length === 0) return [];
-  const keys = new Map(changes.map(({ key, ref }) => [`${ref.kind}/${ref.namespace ?? ''}/${ref.name}`, key]));
-  await effect(
-    async () =>
-      await deps.restart({
-        workloads: changes.map(({ ref }) => ref),
-        token: run,
-        timeoutMs: deps.stack.readyTimeoutMs,
-        signal,
-        onProgress: (ref, progress, message) => {
-          const object = keys.get(`${ref.kind}/${ref.namespace ?? ''}/${ref.name}`);
-          if (object !== undefined) report({ type: 'object.progress', object, state: progress, message });
-        },
-      }),
-  );
-  return changes.map(({ key }) => key);
-}
-
-function describe(result: EngineResult, restarted: readonly ObjectKey[]): string {
+function describe(result: EngineResult): string {
   const counts: readonly (readonly [number, string])[] = [
     [result.created.length, 'created'],
     [result.updated.length, 'updated'],
     [result.deleted.length, 'deleted'],
-    [restarted.length, 'restarted'],
   ];
   const said = counts.filter(([count]) => count > 0).map(([count, verb]) => `${count} ${verb}`);
   return said.length === 0 ? 'nothing was left to do' : said.join(', ');

@@ -1,6 +1,7 @@
 import { capturedForm, displayName, type Json, keyOf, type KubeObject, type ObjectKey } from '../../model/index.ts';
+import { diffObjects } from '../../plan/index.ts';
+import type { Observation } from '../deps.ts';
 import type { Executor } from '../executor.ts';
-import { firstDifferences } from './differences.ts';
 
 const NAMED = 5;
 
@@ -12,11 +13,12 @@ export interface Inequality {
 /** Arriving means equal (rule 11): every object in scope is read again and compared with the plan, form by form. */
 export const proveEqual: Executor = async (_action, { state, deps }) => {
   const { plan } = state;
-  const { live } = await deps.observe(plan);
+  const seen = await deps.observe(plan);
+  const { live } = seen;
   const unequal: Inequality[] = [];
   for (const wanted of plan.desired) {
     const key = keyOf(wanted);
-    const what = compare(live.get(key), wanted, deps.stack.foreign);
+    const what = compare(live.get(key), wanted, seen);
     if (what !== undefined) unequal.push({ key, what });
   }
   for (const { key, action } of plan.changes) {
@@ -36,8 +38,11 @@ export const proveEqual: Executor = async (_action, { state, deps }) => {
   };
 };
 
-function compare(live: KubeObject | undefined, wanted: KubeObject, foreign: Parameters<typeof capturedForm>[1]): string | undefined {
+/** Paths only: a value may be a secret. */
+function compare(live: KubeObject | undefined, wanted: KubeObject, { foreign }: Observation): string | undefined {
   if (live === undefined) return 'is missing';
-  const paths = firstDifferences(capturedForm(live, foreign), capturedForm(wanted, foreign));
-  return paths.length === 0 ? undefined : `differs in ${paths.join(', ')}`;
+  const paths = diffObjects(capturedForm(wanted, foreign), capturedForm(live, foreign)).map(({ path }) => path);
+  if (paths.length === 0) return undefined;
+  const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
+  return `differs in ${paths.slice(0, NAMED).join(', ')}${more}`;
 }

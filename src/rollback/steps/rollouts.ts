@@ -1,6 +1,6 @@
-import { isBackstayError } from '../../errors/index.ts';
 import {
   displayName,
+  type JsonObject,
   type KubeObject,
   type ObjectKey,
   type ObjectRef,
@@ -14,51 +14,62 @@ import type { Executor, StepContext, StepResult } from '../executor.ts';
 type Pause = Extract<StepAction, { kind: 'pause-rollouts' }>;
 type Resume = Extract<StepAction, { kind: 'resume-rollouts' }>;
 
-/** Marks workloads as held by this run, for people and for controllers that honour it. */
+/** Kinds whose controller can be told to wait, by `spec.paused`. */
+const PAUSABLE = new Set(['Deployment', 'Rollout']);
+
+/**
+ * Holds the rollouts of workloads, so that nothing is half exchanged while the way back is made. What somebody else has
+ * paused stays theirs, and is not set going afterwards.
+ */
 export const pauseRollouts: Executor<Pause> = async ({ workloads }, context) => {
-  const { run } = context;
-  return await annotate(workloads, context, 'held', (value) => (value === run ? undefined : run));
+  const held = await patchEach(workloads, context, (object) => {
+    const by = object.metadata.annotations?.[PAUSED_BY];
+    if (by === context.run || isPaused(object)) return undefined;
+    return { metadata: { annotations: { [PAUSED_BY]: context.run } }, spec: { paused: true } };
+  });
+  return describe(held, 'held');
 };
 
-/** Takes the mark away where it is this run's own. */
-export const resumeRollouts: Executor<Resume> = async ({ workloads }, context) => {
-  const { run } = context;
-  return await annotate(workloads, context, 'released', (value) => (value === run ? null : undefined));
-};
+/** Lets go of what this run holds. */
+export const resumeRollouts: Executor<Resume> = async ({ workloads }, context) =>
+  describe(await releaseRollouts(workloads, context), 'released');
 
-/** `wanted` answers undefined where nothing is to be done. The end is `done` also then: a repeat must still be reversible. */
-async function annotate(
+/** The workloads that were let go. Those that this run does not hold are left alone. */
+export async function releaseRollouts(
   workloads: readonly ObjectKey[],
   context: StepContext,
-  verb: string,
-  wanted: (value: string | undefined) => string | null | undefined,
-): Promise<StepResult> {
-  const { deps, state, effect } = context;
-  const changed: ObjectKey[] = [];
-  for (const key of workloads) {
-    const object = await deps.cluster.get(refFor(key, state.plan.changes));
-    if (object === undefined) continue;
-    const value = wanted(object.metadata.annotations?.[PAUSED_BY]);
-    if (value === undefined) continue;
-    await effect(async () => await patchAnnotation(object, value, context));
-    changed.push(key);
-  }
-  const names = changed.map(displayName).join(', ');
-  return {
-    outcome: 'done',
-    message: changed.length === 0 ? `nothing to be ${verb}` : `${verb}: ${names}`,
-    result: { workloads: changed },
-  };
+): Promise<readonly ObjectKey[]> {
+  return await patchEach(workloads, context, (object) => {
+    if (object.metadata.annotations?.[PAUSED_BY] !== context.run) return undefined;
+    return { metadata: { annotations: { [PAUSED_BY]: null } }, spec: { paused: null } };
+  });
 }
 
-async function patchAnnotation(object: KubeObject, value: string | null, { deps, signal }: StepContext): Promise<void> {
-  const body = { metadata: { annotations: { [PAUSED_BY]: value } } };
-  try {
-    await deps.cluster.patch(refOf(object), { type: 'merge', body }, { signal });
-  } catch (error) {
-    // Gone since it was read: there is nothing left to mark.
-    if (!isBackstayError(error, 'OBJECT_MOVED')) throw error;
+async function patchEach(
+  workloads: readonly ObjectKey[],
+  context: StepContext,
+  patchFor: (object: KubeObject) => JsonObject | undefined,
+): Promise<readonly ObjectKey[]> {
+  const { deps, state, signal, effect } = context;
+  const changed: ObjectKey[] = [];
+  for (const key of workloads.filter((one) => PAUSABLE.has(partsOf(one).kind))) {
+    const object = await deps.cluster.get(refFor(key, state.plan.changes));
+    const body = object === undefined ? undefined : patchFor(object);
+    if (object === undefined || body === undefined) continue;
+    await effect(async () => await deps.cluster.patch(refOf(object), { type: 'merge', body }, { signal }));
+    changed.push(key);
   }
+  return changed;
+}
+
+function isPaused(object: KubeObject): boolean {
+  return (object['spec'] as { paused?: boolean } | undefined)?.paused === true;
+}
+
+/** `done` also when nothing was left to do: a repeat must still be taken back. */
+function describe(changed: readonly ObjectKey[], verb: string): StepResult {
+  const message = changed.length === 0 ? `nothing to be ${verb}` : `${verb}: ${changed.map(displayName).join(', ')}`;
+  return { outcome: 'done', message, result: { workloads: changed } };
 }
 
 function refFor(key: ObjectKey, changes: readonly { readonly key: ObjectKey; readonly ref: ObjectRef }[]): ObjectRef {
