@@ -9,8 +9,8 @@ export interface ControlPlaneOptions {
   readonly dir: string;
   readonly tools: Readonly<Record<'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler', string>>;
   readonly watchdog: Watchdog;
-  /** `127.0.0.1:PORT` of the node's CONNECT proxy: the API server reaches pods, services and the node by it. */
-  readonly egressProxy?: string;
+  /** Unix socket of the node's CONNECT proxy: the API server reaches pods, services and the node by it. */
+  readonly egressSocket?: string;
   readonly log: (line: string) => void;
 }
 
@@ -117,9 +117,9 @@ async function apiServerArgs(options: ControlPlaneOptions, pki: Pki, etcdUrl: st
     '--shutdown-delay-duration=0s',
     '--profiling=false',
   ];
-  if (options.egressProxy !== undefined) {
+  if (options.egressSocket !== undefined) {
     const egress = join(dir, 'egress.json');
-    await writeFile(egress, JSON.stringify(egressSelector(options.egressProxy)), { mode: 0o600 });
+    await writeFile(egress, JSON.stringify(egressSelector(options.egressSocket)), { mode: 0o600 });
     args.push(`--egress-selector-config-file=${egress}`);
   }
   return args;
@@ -138,13 +138,16 @@ const AUDIT_POLICY = {
   ],
 };
 
-/** The API server dials pods and the node through the sandbox's own proxy, because pod addresses are made up. */
-function egressSelector(proxy: string): object {
+/**
+ * The API server dials pods and the node through the sandbox's own proxy, because pod addresses are made up. By a Unix
+ * socket: over TCP the API server wants TLS for it, and ends in a nil pointer without.
+ */
+function egressSelector(socket: string): object {
   return {
     apiVersion: 'apiserver.k8s.io/v1beta1',
     kind: 'EgressSelectorConfiguration',
     egressSelections: [
-      { name: 'cluster', connection: { proxyProtocol: 'HTTPConnect', transport: { tcp: { url: `http://${proxy}` } } } },
+      { name: 'cluster', connection: { proxyProtocol: 'HTTPConnect', transport: { uds: { udsName: socket } } } },
     ],
   };
 }

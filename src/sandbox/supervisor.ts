@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { SandboxInfo } from './contract.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { type FakeNodes, startFakeNodes } from './fake-nodes.ts';
@@ -17,7 +20,8 @@ export async function startSandbox(config: SupervisorConfig, say: (line: string)
   const { dir } = config;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const watchdog = startWatchdog(dir);
-  const proxy = await startConnectProxy({});
+  const egressSocket = socketPathIn(dir);
+  const proxy = await startConnectProxy({ socketPath: egressSocket });
   let controlPlane: ControlPlane | undefined;
   let node: RunningNode | undefined;
   let fakeNodes: FakeNodes | undefined;
@@ -28,11 +32,12 @@ export async function startSandbox(config: SupervisorConfig, say: (line: string)
     await controlPlane?.stop();
     await proxy.close();
     await watchdog.dismiss();
+    await rm(egressSocket, { force: true });
     await rm(infoFileOf(dir), { force: true });
   };
   try {
     say('starting etcd, API server, controller manager and scheduler');
-    controlPlane = await startControlPlane({ dir, tools: config.tools, watchdog, egressProxy: proxy.address, log: say });
+    controlPlane = await startControlPlane({ dir, tools: config.tools, watchdog, egressSocket, log: say });
     const images = [...SANDBOX_IMAGES];
     for (const module of config.imageModules) {
       const loaded = (await import(module)) as { SANDBOX_IMAGES: typeof SANDBOX_IMAGES };
@@ -75,4 +80,13 @@ export async function startSandbox(config: SupervisorConfig, say: (line: string)
     await stop();
     throw error;
   }
+}
+
+/** Unix socket paths end at 107 bytes on Linux and 103 on macOS; a longer folder gets a short name in the temporary one. */
+const SOCKET_PATH_LIMIT = 100;
+
+function socketPathIn(dir: string): string {
+  const path = join(dir, 'egress.sock');
+  if (Buffer.byteLength(path) <= SOCKET_PATH_LIMIT) return path;
+  return join(tmpdir(), `backstay-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}.sock`);
 }

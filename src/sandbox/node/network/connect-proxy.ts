@@ -7,6 +7,8 @@ import { dialFirst, join, type Resolver, routeDial } from './dial.ts';
 export interface ConnectProxy {
   /** `127.0.0.1:PORT`. */
   readonly address: string;
+  /** The same proxy on a Unix socket: an API server's egress selector speaks plain HTTP on one only. */
+  readonly socketPath: string | undefined;
   /** Until a resolver is set only loopback and pod addresses are served. */
   setResolver(resolver: Resolver): void;
   close(): Promise<void>;
