@@ -162,7 +162,7 @@ function controllerManagerArgs(pki: Pki, kubeconfig: string): string[] {
     '--controllers=*,-cloud-node-lifecycle-controller,-node-route-controller,-service-lb-controller',
     `--service-account-private-key-file=${pki.serviceAccountKey}`,
     `--root-ca-file=${pki.ca}`,
-    '--use-service-account-credentials=false',
+    '--use-service-account-credentials=true',
     '--concurrent-deployment-syncs=20',
     '--concurrent-replicaset-syncs=20',
     ...CLIENT_LIMITS,
