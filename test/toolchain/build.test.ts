@@ -96,6 +96,28 @@ describe('a builder that is killed with kill -9', () => {
 });
 
 describe('a build', () => {
+  it('makes all tools of a recipe at once, and each has an entry of its own', async () => {
+    const world = await tinyWorld();
+    const other = { ...world.tool, name: 'tinier', variable: 'BACKSTAY_TINIER', goPackage: 'backstay.dev/cmd/tinier' };
+    // As Go does: with a folder as the target, programs are named by the last part of their package.
+    await script(
+      join(world.folder, 'bin', 'go'),
+      `echo "$1" >> '${join(world.folder, 'go.log')}'`,
+      'case $1 in list) echo one; exit;; esac',
+      'while [ "$1" != -o ]; do shift; done',
+      'target=$2; shift 2',
+      `for package in "$@"; do printf '#!/bin/sh\\necho "tiny version 1.2.3"\\n' > "$target\${package##*/}"; chmod 755 "$target\${package##*/}"; done`,
+    );
+    const catalogue = { ...world.catalogue, tools: [world.tool, other] };
+    const found = await ensureFrom(catalogue, ['tinier', 'tiny'], { env: world.env, cacheDir: world.cacheDir });
+    expect([...found.values()].map(({ name, origin }) => [name, origin])).toEqual([
+      ['tinier', 'built'],
+      ['tiny', 'built'],
+    ]);
+    expect(found.get('tiny')!.path).not.toBe(found.get('tinier')!.path);
+    expect(await world.goCommands()).toEqual(['list', 'build']);
+  });
+
   it('that is cancelled ends its compiler and leaves nothing', async () => {
     const world = await tinyWorld();
     const go = await endlessGo(world);
