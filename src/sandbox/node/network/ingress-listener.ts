@@ -1,4 +1,4 @@
-import { Agent, createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { BackstayError } from '../../../errors/index.ts';
 import { dialFirst, join } from './dial.ts';
@@ -16,10 +16,8 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trail
 
 /** One HTTP listener for every Ingress. Throws SANDBOX_FAILED when the port is taken. */
 export async function startIngressListener(port: number, router: IngressRouter): Promise<IngressListener> {
-  // Every request chooses its endpoint anew: a kept connection would outlive a switch of traffic.
-  const agent = new Agent({ keepAlive: false });
   const server = createServer((request, response) => {
-    void serve(request, response, router, agent);
+    void serve(request, response, router);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     void upgrade(request, socket, head, router);
@@ -49,17 +47,12 @@ export async function startIngressListener(port: number, router: IngressRouter):
   };
 }
 
-async function serve(
-  request: IncomingMessage,
-  response: ServerResponse,
-  router: IngressRouter,
-  agent: Agent,
-): Promise<void> {
+async function serve(request: IncomingMessage, response: ServerResponse, router: IngressRouter): Promise<void> {
   const route = routeOf(request, router);
   if (route === undefined) return plain(response, 404, 'default backend - 404');
   if (!route.ok) return plain(response, 503, `503 Service Temporarily Unavailable: ${route.reason}`);
   try {
-    await forward(request, response, route.endpoints, agent);
+    await forward(request, response, route.endpoints);
   } catch (error) {
     if (response.headersSent) response.destroy();
     else plain(response, 502, `502 Bad Gateway: ${(error as Error).message}`);
@@ -71,7 +64,6 @@ async function forward(
   request: IncomingMessage,
   response: ServerResponse,
   endpoints: readonly Endpoint[],
-  agent: Agent,
 ): Promise<void> {
   const socket = await dialFirst(endpoints);
   await new Promise<void>((resolve, reject) => {
@@ -79,7 +71,7 @@ async function forward(
       method: request.method,
       path: request.url,
       headers: forwardedHeaders(request),
-      agent,
+      // Every request has a connection of its own: a kept one would outlive a switch of traffic.
       createConnection: () => socket,
       setHost: false,
     });
@@ -89,9 +81,13 @@ async function forward(
       answer.once('error', reject);
       answer.once('aborted', () => response.destroy());
     });
-    upstream.once('error', reject);
+    upstream.once('error', (error) => {
+      socket.destroy();
+      reject(error);
+    });
     response.once('close', () => {
       upstream.destroy();
+      socket.destroy();
       resolve();
     });
     request.pipe(upstream);

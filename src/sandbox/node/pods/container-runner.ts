@@ -96,11 +96,12 @@ export class ContainerRunner {
       const launch = pulled && (await resolveLaunch(this.#steps, pulled));
       if (pulled === undefined || launch === undefined) break;
       if (launchedBefore) this.#restarts += 1;
-      launchedBefore = true;
-      const ended = await this.#runOnce(launch, pulled);
-      if (this.#stopping || !this.#restartsAfter(ended)) break;
+      const ended = await this.#runOnce(launch, pulled).catch((error: unknown) => this.#notCreated(error));
+      launchedBefore ||= ended !== undefined;
+      if (this.#stopping || (ended !== undefined && !this.#restartsAfter(ended))) break;
       state = backOff(state, Date.now(), this.#host.node.backOff);
-      await this.#crashLoop(state);
+      if (ended === undefined) await this.#gate.pause(Math.max(state.waitMs, this.#host.node.backOff.baseMs));
+      else await this.#crashLoop(state);
     }
     this.#startedOnce();
     return this.#state.terminated ?? this.#lastState.terminated;
@@ -150,6 +151,13 @@ export class ContainerRunner {
     if (exit.startError !== undefined) this.#event('Warning', 'Failed', `Error: ${exit.startError}`);
     this.#set({ terminated });
     return terminated;
+  }
+
+  /** The machine itself refused (no descriptors, no disk): that is not the program's failure, so it is tried again. */
+  #notCreated(error: unknown): undefined {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#set({ waiting: { reason: 'CreateContainerError', message } });
+    this.#event('Warning', 'Failed', `Error: ${message}`);
   }
 
   #begin(running: Running, startedAt: string): void {
