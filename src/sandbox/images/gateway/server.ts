@@ -122,8 +122,14 @@ export function createGateway(env: Env, deps: GatewayDeps = {}): Service {
     }
   };
 
-  const edgeOnly: Routes = {
+  // Who is outside has no business with the control plane of ingest, and documents need no users.
+  const users: Routes = {
     'GET /api/v1/users': guarded(settings, async () => await forward(`${services}/v1/users`, 'GET')),
+  };
+  const controlPlane: Routes = {
+    'GET /v1/orchestration/status': control('status'),
+    'POST /v1/orchestration/pause': control('pause'),
+    'POST /v1/orchestration/resume': control('resume'),
   };
   return createService({
     name: role === 'edge' ? 'medical-kg-rev-gateway' : 'gateway',
@@ -143,10 +149,7 @@ export function createGateway(env: Env, deps: GatewayDeps = {}): Service {
       }),
       'GET /api/v1/documents': guarded(settings, list),
       'POST /api/v1/documents': guarded(settings, ingest),
-      'GET /v1/orchestration/status': guarded(settings, control('status')),
-      'POST /v1/orchestration/pause': guarded(settings, control('pause')),
-      'POST /v1/orchestration/resume': guarded(settings, control('resume')),
-      ...(role === 'edge' ? edgeOnly : {}),
+      ...(role === 'edge' ? users : controlPlane),
     },
     finish: async () => {
       if (deps.database === undefined) await database.end();

@@ -95,13 +95,11 @@ export function createMonitor(env: Env, deps: MonitorDeps = {}): Monitor {
     const isDue =
       lastProbe === undefined || (lastProbe.endedAt !== undefined && at - lastProbe.startedAt >= probeEveryMs);
     if (backend === 'docling' && samples.get('docling') !== undefined && isDue) probe();
-    await sender
-      .tell(findings, at)
-      .catch((error: unknown) =>
-        metrics.count('alerts_not_delivered_total', 'Times Alertmanager took no alert.', {
-          reason: error instanceof Error ? error.name : 'unknown',
-        }),
-      );
+    await sender.tell(findings, at).catch((error: unknown) =>
+      metrics.count('alerts_not_delivered_total', 'Times Alertmanager took no alert.', {
+        reason: error instanceof Error ? error.name : 'unknown',
+      }),
+    );
     return findings;
   };
 

@@ -19,7 +19,7 @@ const text = (content: string): Piece => ({ kind: 'text', text: content });
 /** Invented texts about invented data, in the shape of what Medical_KG ingests. */
 export const CANARIES: readonly Canary[] = [
   {
-    name: 'dosing-note',
+    name: 'canary-one',
     title: 'Dosing note: metformin and renal function',
     pieces: [
       heading('Purpose'),
@@ -64,7 +64,7 @@ export const CANARIES: readonly Canary[] = [
     ],
   },
   {
-    name: 'trial-summary',
+    name: 'canary-two',
     title: 'A registry of early anticoagulation after stroke',
     runningHead: 'Registry report 12',
     pieces: [
