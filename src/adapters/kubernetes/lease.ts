@@ -121,7 +121,7 @@ function annotationOf<T>(lease: KubeObject | undefined, name: string): Partial<T
   const text = lease?.metadata.annotations?.[name];
   try {
     const value: unknown = JSON.parse(text ?? 'null');
-    return typeof value === 'object' && value !== null ? (value as Partial<T>) : undefined;
+    return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     // Written by somebody else's hand: as good as absent.
     return undefined;

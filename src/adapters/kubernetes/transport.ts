@@ -163,7 +163,8 @@ export class Transport {
     if (this.#pools !== undefined && sameTls(this.#pools.tls, tls)) return this.#pools;
     if (this.#pools !== undefined) this.#retired.push(this.#pools.plain, this.#pools.stream);
     const make = (connections: number | null): Dispatcher => {
-      const settings = { connections, keepAliveTimeout: 30_000 };
+      // HTTP/1.1: over HTTP/2 undici joins repeated headers, and Impersonate-Group must not be joined.
+      const settings = { connections, keepAliveTimeout: 30_000, allowH2: false };
       const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: 30_000 };
       const { proxyUrl, env } = this.#options;
       if (proxyUrl !== undefined) return new undici.ProxyAgent({ ...settings, uri: proxyUrl, requestTls: connect });

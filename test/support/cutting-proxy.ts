@@ -1,0 +1,61 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+/** A TCP proxy to one address that cuts connections when told. */
+export interface CuttingProxy {
+  readonly port: number;
+  /** Connections accepted so far. */
+  connections(): number;
+  /** Cuts everything that is open. */
+  cut(): void;
+  /** Cuts the next `count` connections as soon as data comes over them; open ones are cut now. */
+  cutNext(count: number): void;
+  close(): Promise<void>;
+}
+
+export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
+  const open = new Set<Socket>();
+  let accepted = 0;
+  let doomed = 0;
+  const cut = (): void => {
+    for (const socket of open) socket.resetAndDestroy();
+  };
+  const server: Server = createServer((client) => {
+    accepted += 1;
+    const upstream = connect({ host: target.hostname, port: Number(target.port) });
+    const dies = doomed > 0;
+    if (dies) doomed -= 1;
+    for (const socket of [client, upstream]) {
+      open.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        open.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    if (dies) {
+      // After the TLS handshake, with the request under way or about to be.
+      let packets = 0;
+      client.on('data', () => {
+        packets += 1;
+        if (packets === 2) client.resetAndDestroy();
+      });
+    }
+    client.pipe(upstream).pipe(client);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => accepted,
+    cut,
+    cutNext: (count) => {
+      doomed = count;
+      cut();
+    },
+    close: async () => {
+      cut();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
