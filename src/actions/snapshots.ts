@@ -1,3 +1,4 @@
+import { isBackstayError } from '../errors/index.ts';
 import {
   type CheckResult,
   type Digest,
@@ -107,15 +108,29 @@ export interface Verification {
   readonly findings: readonly VerifyFinding[];
 }
 
-/** Reads every file of a stack again, or those of one snapshot. Findings are the result: a damaged file is no error here. */
+/**
+ * Reads every file of a stack again, or those of one snapshot. Findings are the result: a damaged file is no error here. When
+ * damage hides which snapshot is meant, everything is read.
+ */
 export async function verifySnapshots(
   options: { readonly stack: string; readonly target?: string },
   { store }: SnapshotDeps,
 ): Promise<Verification> {
-  const { stack, target } = options;
-  const id = target === undefined ? undefined : (await store.resolve(stack, target, { allowUnsigned: true })).id;
-  const findings = await store.verify(stack, id);
+  const findings = await store.verify(options.stack, await idOf(options, store));
   return { kind: findings.every(({ ok }) => ok) ? 'sound' : 'damaged', findings };
+}
+
+async function idOf(
+  { stack, target }: { readonly stack: string; readonly target?: string },
+  store: SnapshotStore,
+): Promise<Digest | undefined> {
+  if (target === undefined) return undefined;
+  try {
+    return (await store.resolve(stack, target, { allowUnsigned: true })).id;
+  } catch (error) {
+    if (isBackstayError(error, 'SNAPSHOT_TAMPERED')) return undefined;
+    throw error;
+  }
 }
 
 /** Changes labels, holds or releases, as one more signed record. `held: null` is a person's release. */
