@@ -1,7 +1,7 @@
 import type { Digest, Json } from './json.ts';
 import type { KubeObject, ObjectKey, ObjectRef } from './object.ts';
 import type { Phase, Scope } from './phase.ts';
-import type { HookSetting } from './stack.ts';
+import type { ForeignField, HookSetting } from './stack.ts';
 
 /** One field that differs. Secret values never appear: both sides are absent and `secret` is set. */
 export interface FieldChange {
@@ -72,6 +72,8 @@ export interface Plan {
   readonly target: { readonly id: Digest; readonly said: string; readonly labels: readonly string[] };
   /** Digest of the captured form of the live objects in scope, as they were seen. */
   readonly live: Digest;
+  /** Fields that stay with others: the stack's, and the replicas of what an autoscaler scales. Absent: the stack's alone. */
+  readonly foreign?: readonly ForeignField[];
   readonly changes: readonly Change[];
   /** The objects to register: the target's in scope, after defaulting by the API server. Secret values hashed. */
   readonly desired: readonly KubeObject[];

@@ -15,14 +15,7 @@ import {
 } from '../model/index.ts';
 import { describeObject, diffObjects } from './diff.ts';
 import { ownership } from './owners.ts';
-import {
-  becauseReads,
-  changedKeys,
-  changedReads,
-  configDigestOf,
-  restartable,
-  withConfigDigest,
-} from './restarts.ts';
+import { becauseReads, changedKeys, changedReads, configDigestOf, restartable, withConfigDigest } from './restarts.ts';
 import { isProtected, type ScopeView } from './scope.ts';
 import type { Refusal } from './shape.ts';
 import { isWorkload } from './workloads.ts';
@@ -65,7 +58,12 @@ export function compare(input: CompareInput): Comparison {
   for (const [key, others] of input.scope.shared) warnAboutShared(key, others, draft);
   const byKey = <T>(map: ReadonlyMap<ObjectKey, T>): readonly T[] =>
     [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
-  return { changes: byKey(draft.changes), desired: byKey(draft.desired), warnings: draft.warnings, refusals: draft.refusals };
+  return {
+    changes: byKey(draft.changes),
+    desired: byKey(draft.desired),
+    warnings: draft.warnings,
+    refusals: draft.refusals,
+  };
 }
 
 interface Draft {
@@ -82,7 +80,13 @@ function compareOne(wanted: KubeObject, draft: Draft): void {
   const live = input.live.get(key);
   if (live === undefined) {
     draft.desired.set(key, wanted);
-    draft.changes.set(key, { key, ref: refOf(wanted), action: 'create', fields: describeObject(wanted, 'added'), takesOver: [] });
+    draft.changes.set(key, {
+      key,
+      ref: refOf(wanted),
+      action: 'create',
+      fields: describeObject(wanted, 'added'),
+      takesOver: [],
+    });
     return;
   }
   const fields = diffObjects(live.form, wanted);
@@ -101,7 +105,13 @@ function compareOne(wanted: KubeObject, draft: Draft): void {
   }
 }
 
-function update(key: ObjectKey, live: LiveObject, wanted: KubeObject, fields: readonly FieldChange[], draft: Draft): Change {
+function update(
+  key: ObjectKey,
+  live: LiveObject,
+  wanted: KubeObject,
+  fields: readonly FieldChange[],
+  draft: Draft,
+): Change {
   const { takesOver, contested } = ownership(live.raw, live.form, wanted, draft.input.options.takeFrom);
   if (contested.length > 0) {
     const managers = [...new Set(contested.map(({ manager }) => manager))].sort();
@@ -135,10 +145,17 @@ function replace(key: ObjectKey, live: LiveObject, fields: readonly FieldChange[
 function remove(key: ObjectKey, live: LiveObject, draft: Draft): void {
   const { input } = draft;
   if (isProtected(key, input.role(live.form)) && !input.options.deleteProtected) {
-    draft.warnings.push(`${displayName(key)} is kept, though the target does not have it (--delete-protected deletes it)`);
+    draft.warnings.push(
+      `${displayName(key)} is kept, though the target does not have it (--delete-protected deletes it)`,
+    );
     return;
   }
-  draft.changes.set(key, { ...seen(key, live), action: 'delete', fields: describeObject(live.form, 'removed'), takesOver: [] });
+  draft.changes.set(key, {
+    ...seen(key, live),
+    action: 'delete',
+    fields: describeObject(live.form, 'removed'),
+    takesOver: [],
+  });
 }
 
 /** The pods that read a ConfigMap or Secret which changes restart, though their template stays as it is. */
@@ -170,19 +187,31 @@ function restartReaders(draft: Draft): void {
 }
 
 function changedConfig({ changes, desired, input }: Draft): ReadonlyMap<ObjectKey, ReadonlySet<string>> {
-  const configs = [...changes.values()].filter(({ ref }) => ref.apiVersion === 'v1' && /^(ConfigMap|Secret)$/.test(ref.kind));
-  return new Map(configs.map(({ key, action }) => [key, changedKeys(input.live.get(key)?.form, action === 'delete' ? undefined : desired.get(key))]));
+  const configs = [...changes.values()].filter(
+    ({ ref }) => ref.apiVersion === 'v1' && /^(ConfigMap|Secret)$/.test(ref.kind),
+  );
+  return new Map(
+    configs.map(({ key, action }) => [
+      key,
+      changedKeys(input.live.get(key)?.form, action === 'delete' ? undefined : desired.get(key)),
+    ]),
+  );
 }
 
 function warnAboutShared(key: ObjectKey, others: readonly ObjectKey[], { input, warnings }: Draft): void {
   const live = input.live.get(key);
   const wanted = input.target.get(key);
   if (live !== undefined && wanted !== undefined && diffObjects(live.form, wanted).length === 0) return;
-  warnings.push(`${displayName(key)} differs and stays as it is, because ${others.map(displayName).join(', ')} (out of scope) uses it too`);
+  warnings.push(
+    `${displayName(key)} differs and stays as it is, because ${others.map(displayName).join(', ')} (out of scope) uses it too`,
+  );
 }
 
 /** The change's preconditions, and the live object for whoever asks later what moved. */
-function seen(key: ObjectKey, { raw, form }: LiveObject): Pick<Change, 'key' | 'ref' | 'uid' | 'resourceVersion' | 'live'> {
+function seen(
+  key: ObjectKey,
+  { raw, form }: LiveObject,
+): Pick<Change, 'key' | 'ref' | 'uid' | 'resourceVersion' | 'live'> {
   const { uid, resourceVersion } = raw.metadata;
   return {
     key,
@@ -194,7 +223,10 @@ function seen(key: ObjectKey, { raw, form }: LiveObject): Pick<Change, 'key' | '
 }
 
 /** Digest of the captured form of the live objects in scope, and of those that restart: what the plan was made from. */
-export function digestOfLive(input: Pick<CompareInput, 'scope' | 'live'>, changes: readonly Pick<Change, 'key'>[]): Digest {
+export function digestOfLive(
+  input: Pick<CompareInput, 'scope' | 'live'>,
+  changes: readonly Pick<Change, 'key'>[],
+): Digest {
   const named = new Set(changes.map(({ key }) => key));
   const inside = [...input.live].filter(([key]) => input.scope.has(key) || named.has(key));
   return digestOf(inside.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { form }]) => form));

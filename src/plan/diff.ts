@@ -79,12 +79,19 @@ function compareKeyed(before: readonly Fields[], after: readonly Fields[], key: 
     const item = key.of((to.get(text) ?? from.get(text)) as Fields) ?? {};
     compare(from.get(text), to.get(text), [...path, { item }], walk);
   }
-  const counts = key.ordered === 'yes' || (key.ordered === 'when-referring' && refersToVariables([...before, ...after]));
+  const counts =
+    key.ordered === 'yes' || (key.ordered === 'when-referring' && refersToVariables([...before, ...after]));
   if (!counts) return;
-  const common = (a: Map<string, Fields>, b: Map<string, Fields>): string[] => [...a.keys()].filter((text) => b.has(text));
+  const common = (a: Map<string, Fields>, b: Map<string, Fields>): string[] =>
+    [...a.keys()].filter((text) => b.has(text));
   if (common(from, to).join() === common(to, from).join() && !insertedBetween(from, to)) return;
   const names = (items: readonly Fields[]): Json => items.map((item) => Object.values(key.of(item) ?? {}).join(','));
-  walk.found.push({ path: renderPath([...path, { order: true }]), kind: 'changed', before: names(before), after: names(after) });
+  walk.found.push({
+    path: renderPath([...path, { order: true }]),
+    kind: 'changed',
+    before: names(before),
+    after: names(after),
+  });
 }
 
 /** New items that are not simply the last ones: appending them would not give the list that is wanted. */
@@ -98,9 +105,16 @@ function insertedBetween(from: ReadonlyMap<string, unknown>, to: ReadonlyMap<str
 }
 
 /** Lists of plain values: sets by what they hold, the others by place where they are as long as before, else whole. */
-function compareValues(before: readonly unknown[], after: readonly unknown[], path: Path, walk: Walk, field: string): void {
+function compareValues(
+  before: readonly unknown[],
+  after: readonly unknown[],
+  path: Path,
+  walk: Walk,
+  field: string,
+): void {
   if (SETS.has(field)) {
-    const text = (items: readonly unknown[]): string => JSON.stringify([...items].map((item) => JSON.stringify(item)).sort());
+    const text = (items: readonly unknown[]): string =>
+      JSON.stringify([...items].map((item) => JSON.stringify(item)).sort());
     if (text(before) !== text(after)) report(before, after, path, walk);
     return;
   }
@@ -108,7 +122,14 @@ function compareValues(before: readonly unknown[], after: readonly unknown[], pa
   report(before, after, path, walk);
 }
 
-const SETS = new Set(['finalizers', 'accessModes', 'ipFamilies', 'policyTypes', 'loadBalancerSourceRanges', 'externalIPs']);
+const SETS = new Set([
+  'finalizers',
+  'accessModes',
+  'ipFamilies',
+  'policyTypes',
+  'loadBalancerSourceRanges',
+  'externalIPs',
+]);
 
 function comparePlaces(before: readonly unknown[], after: readonly unknown[], path: Path, walk: Walk): void {
   for (let index = 0; index < Math.max(before.length, after.length); index++) {

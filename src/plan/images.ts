@@ -14,7 +14,10 @@ export type ImageProbe = (images: readonly string[]) => Promise<ReadonlyMap<stri
 const FAILED_TO_PULL = new Set(['ImagePullBackOff', 'ErrImagePull', 'InvalidImageName', 'ErrImageNeverPull']);
 
 /** Images that a plan brings: those of created, updated and replaced workloads which the live workload does not run. */
-export function newImages(changes: readonly Change[], desired: readonly KubeObject[]): ReadonlyMap<string, readonly string[]> {
+export function newImages(
+  changes: readonly Change[],
+  desired: readonly KubeObject[],
+): ReadonlyMap<string, readonly string[]> {
   const byKey = new Map(desired.map((object) => [keyOf(object), object]));
   const found = new Map<string, readonly string[]>();
   for (const { key, action, live } of changes) {
@@ -38,7 +41,8 @@ export function judgeImages(
   for (const [image, workloads] of [...images].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const known = states.get(image) ?? { state: 'unknown' };
     const who = workloads.join(', ');
-    if (known.state === 'unknown') warnings.push(`image ${image} (${who}) is on no node: whether it can be pulled is not known`);
+    if (known.state === 'unknown')
+      warnings.push(`image ${image} (${who}) is on no node: whether it can be pulled is not known`);
     if (known.state !== 'unpullable') continue;
     refusals.push({
       code: 'IMAGE_UNPULLABLE',
@@ -67,8 +71,11 @@ export function imageStates(
 ): ReadonlyMap<string, ImageState> {
   const present = new Map<string, string>();
   for (const node of nodes) {
-    const held = (node['status'] as { readonly images?: readonly { readonly names?: readonly string[] }[] } | undefined)?.images ?? [];
-    for (const name of held.flatMap(({ names }) => names ?? [])) present.set(fullName(name), `on node ${node.metadata.name}`);
+    const held =
+      (node['status'] as { readonly images?: readonly { readonly names?: readonly string[] }[] } | undefined)?.images ??
+      [];
+    for (const name of held.flatMap(({ names }) => names ?? []))
+      present.set(fullName(name), `on node ${node.metadata.name}`);
   }
   const failed = new Map<string, string>();
   for (const pod of pods) {
@@ -95,7 +102,9 @@ function stateOf(image: string, failed: ReadonlyMap<string, string>, present: Re
 }
 
 function containersOf(pod: KubeObject): readonly { readonly name: string; readonly image?: string }[] {
-  const spec = (pod['spec'] ?? {}) as Readonly<Record<string, readonly { readonly name: string; readonly image?: string }[] | undefined>>;
+  const spec = (pod['spec'] ?? {}) as Readonly<
+    Record<string, readonly { readonly name: string; readonly image?: string }[] | undefined>
+  >;
   return [...(spec['initContainers'] ?? []), ...(spec['containers'] ?? [])];
 }
 

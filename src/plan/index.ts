@@ -9,3 +9,4 @@ export { CHANGE_RISKS, OPTION_RISKS, riskOfChange } from './risk.ts';
 export { SCOPE_TABLE, type ScopeRow, type ScopeView, unknownWorkloads, viewScope } from './scope.ts';
 export { effectiveForeign, type Refusal, shapeFlags, shapeTarget } from './shape.ts';
 export { definedKinds, inServedVersion } from './versions.ts';
+export { isRollingOut } from './workloads.ts';

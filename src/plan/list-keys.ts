@@ -98,7 +98,11 @@ const LIKELY: readonly ListKey[] = ['name', 'key', 'id', 'host', 'path'].map((fi
  * The key of the list under `field`, when it separates the items of both sides; else undefined: compare by place.
  * Two items of one key (which the API server lets pass in some lists) are only told apart by place.
  */
-export function listKeyFor(kind: string, field: string, ...sides: readonly (readonly unknown[])[]): ListKey | undefined {
+export function listKeyFor(
+  kind: string,
+  field: string,
+  ...sides: readonly (readonly unknown[])[]
+): ListKey | undefined {
   const known = field === 'rules' ? (kind === 'Ingress' ? INGRESS_RULES : undefined) : KNOWN[field];
   if (field === 'rules' && known === undefined) return undefined;
   const candidates = known === undefined ? LIKELY : [known, ...LIKELY];

@@ -1,4 +1,16 @@
-import { type Change, type Digest, digestOf, type KubeObject, keyOf, type ObjectKey, type Plan, type PlanOptions, type Scope, type Stack } from '../model/index.ts';
+import {
+  type Change,
+  type Digest,
+  digestOf,
+  type ForeignField,
+  type KubeObject,
+  keyOf,
+  type ObjectKey,
+  type Plan,
+  type PlanOptions,
+  type Scope,
+  type Stack,
+} from '../model/index.ts';
 import { riskOfPlan } from './risk.ts';
 import { planSteps } from './steps.ts';
 
@@ -10,6 +22,7 @@ export interface PlanInput {
   readonly scope: Scope;
   readonly target: Plan['target'];
   readonly live: Digest;
+  readonly foreign: readonly ForeignField[];
   readonly changes: readonly Change[];
   readonly desired: readonly KubeObject[];
   readonly warnings: readonly string[];
@@ -31,6 +44,7 @@ export function makePlan(input: PlanInput): Plan {
     scope: input.scope,
     target: input.target,
     live: input.live,
+    foreign: input.foreign,
     changes,
     desired: [...input.desired].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
     steps,

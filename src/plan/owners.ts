@@ -21,7 +21,12 @@ export interface Ownership {
  * Who owns the fields that change, by the live object's `managedFields`. Status entries never count; those of `scale` do,
  * for whoever scales by that subresource will scale back.
  */
-export function ownership(live: KubeObject, before: KubeObject, after: KubeObject, takeFrom: readonly string[]): Ownership {
+export function ownership(
+  live: KubeObject,
+  before: KubeObject,
+  after: KubeObject,
+  takeFrom: readonly string[],
+): Ownership {
   const taken = new Set<string>();
   const contested: { manager: string; path: string }[] = [];
   for (const entry of live.metadata.managedFields ?? []) {

@@ -18,7 +18,10 @@ function valuesOf(object: KubeObject | undefined): ReadonlyMap<string, unknown> 
 }
 
 /** What a workload reads of that which changes, as object keys; empty when nothing touches it. */
-export function changedReads(workload: KubeObject, changed: ReadonlyMap<ObjectKey, ReadonlySet<string>>): readonly ObjectKey[] {
+export function changedReads(
+  workload: KubeObject,
+  changed: ReadonlyMap<ObjectKey, ReadonlySet<string>>,
+): readonly ObjectKey[] {
   const keys = readsOf(workload).flatMap((read) => {
     const key = readKey(read, workload.metadata.namespace);
     const differing = changed.get(key);
@@ -30,7 +33,10 @@ export function changedReads(workload: KubeObject, changed: ReadonlyMap<ObjectKe
 
 /** Whether a changed template makes this live workload replace its pods by itself, or why it does not. */
 export function restartable(live: KubeObject): true | string {
-  const spec = (live['spec'] ?? {}) as { readonly paused?: boolean; readonly updateStrategy?: { readonly type?: string } };
+  const spec = (live['spec'] ?? {}) as {
+    readonly paused?: boolean;
+    readonly updateStrategy?: { readonly type?: string };
+  };
   if (!ROLLING_KINDS.has(live.kind)) return `a ${live.kind} does not replace its pods by itself`;
   if (spec.paused === true) return 'its rollout is paused';
   if (spec.updateStrategy?.type === 'OnDelete') return 'its pods are replaced only when they are deleted (OnDelete)';

@@ -41,7 +41,11 @@ export const CHANGE_RISKS: readonly ChangeRule[] = [
 ];
 
 /** Options that make any plan riskier than its changes. */
-export const OPTION_RISKS: readonly { readonly when: (options: PlanOptions) => boolean; readonly risk: Risk; readonly because: string }[] = [
+export const OPTION_RISKS: readonly {
+  readonly when: (options: PlanOptions) => boolean;
+  readonly risk: Risk;
+  readonly because: string;
+}[] = [
   { when: (o) => o.allowClusterMismatch, risk: 'high', because: 'the snapshot belongs to another cluster' },
   { when: (o) => o.deleteProtected, risk: 'high', because: 'volumes, namespaces and data stores may be deleted' },
   { when: (o) => o.skipValidation, risk: 'medium', because: 'nothing is asked afterwards' },
@@ -62,7 +66,11 @@ export function riskOfChanges(changes: readonly Change[]): Risk {
 }
 
 /** The plan's risk: the highest of its steps and options, and none when nothing changes. */
-export function riskOfPlan(changes: readonly Change[], steps: readonly Pick<Step, 'risk'>[], options: PlanOptions): Risk {
+export function riskOfPlan(
+  changes: readonly Change[],
+  steps: readonly Pick<Step, 'risk'>[],
+  options: PlanOptions,
+): Risk {
   if (changes.length === 0) return 'none';
   const fromOptions = OPTION_RISKS.filter(({ when }) => when(options)).map(({ risk }) => risk);
   return highest([...steps.map(({ risk }) => risk), ...fromOptions]);

@@ -1,4 +1,12 @@
-import { type KubeObject, keyOf, type NamedScope, type ObjectKey, partsOf, type Role, type Scope } from '../model/index.ts';
+import {
+  type KubeObject,
+  keyOf,
+  type NamedScope,
+  type ObjectKey,
+  partsOf,
+  type Role,
+  type Scope,
+} from '../model/index.ts';
 import { isWorkload, pullSecretsOf, readKey, readsOf, selects, serviceAccountOf } from './workloads.ts';
 
 export interface ScopeRow {
@@ -145,7 +153,12 @@ export function isProtected(key: ObjectKey, role: Role | undefined): boolean {
   const { group, kind } = partsOf(key);
   if (role === 'data') return true;
   const name = group === '' ? kind : `${kind}.${group}`;
-  return ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace', 'CustomResourceDefinition.apiextensions.k8s.io'].includes(name);
+  return [
+    'PersistentVolumeClaim',
+    'PersistentVolume',
+    'Namespace',
+    'CustomResourceDefinition.apiextensions.k8s.io',
+  ].includes(name);
 }
 
 /** Whether a workload uses an object: reads it, runs as it, or is selected, scaled or guarded by it. */

@@ -29,7 +29,10 @@ const SCALED_KINDS = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'Replic
  * The stack's foreign fields and, beside them, the replicas of every workload that an autoscaler of either side scales.
  * Whoever compares live objects with a plan's desired ones (plan, run, proof) has to use the same fields.
  */
-export function effectiveForeign(foreign: readonly ForeignField[], objects: readonly KubeObject[]): readonly ForeignField[] {
+export function effectiveForeign(
+  foreign: readonly ForeignField[],
+  objects: readonly KubeObject[],
+): readonly ForeignField[] {
   const scaled = new Map<string, ForeignField>();
   for (const object of objects) {
     const target = scaleTargetOf(object);
@@ -44,8 +47,9 @@ function scaleTargetOf(object: KubeObject): { readonly kind: string; readonly na
   const isAutoscaler =
     (object.kind === 'HorizontalPodAutoscaler' && group === 'autoscaling') ||
     (object.kind === 'ScaledObject' && group === 'keda.sh');
-  const ref = (object['spec'] as { readonly scaleTargetRef?: { readonly kind?: string; readonly name?: string } } | undefined)
-    ?.scaleTargetRef;
+  const ref = (
+    object['spec'] as { readonly scaleTargetRef?: { readonly kind?: string; readonly name?: string } } | undefined
+  )?.scaleTargetRef;
   if (!isAutoscaler || ref?.name === undefined) return undefined;
   return { kind: ref.kind ?? 'Deployment', name: ref.name };
 }
@@ -57,7 +61,11 @@ function scaleTargetOf(object: KubeObject): { readonly kind: string; readonly na
 export function shapeTarget(
   target: readonly KubeObject[],
   live: ReadonlyMap<ObjectKey, KubeObject>,
-  options: { readonly foreign: readonly ForeignField[]; readonly stackForeign: readonly ForeignField[]; readonly exactReplicas: boolean },
+  options: {
+    readonly foreign: readonly ForeignField[];
+    readonly stackForeign: readonly ForeignField[];
+    readonly exactReplicas: boolean;
+  },
 ): Shaped {
   const warnings: string[] = [];
   const objects = target.map((object) => {
@@ -68,7 +76,9 @@ export function shapeTarget(
     if (options.exactReplicas || !SCALED_KINDS.has(wanted.kind)) return wanted;
     const [now, then] = [replicasOf(there), replicasOf(wanted)];
     if (now === undefined || then === undefined || now <= then) return wanted;
-    warnings.push(`${displayName(keyOf(object))} stays at ${now} replicas; the target has ${then} (--exact-replicas lowers it)`);
+    warnings.push(
+      `${displayName(keyOf(object))} stays at ${now} replicas; the target has ${then} (--exact-replicas lowers it)`,
+    );
     return { ...wanted, spec: { ...(wanted['spec'] as Readonly<Record<string, unknown>>), replicas: now } };
   });
   return { objects, warnings, refusals: [] };
@@ -128,16 +138,23 @@ function withFlag(to: KubeObject, from: KubeObject, { source }: FlagSetting): Ku
     const value = ((from['data'] ?? {}) as Fields)[source.key];
     return { ...to, data: value === undefined ? others : { ...others, [source.key]: value } };
   }
-  const variableOf = (container: Named | undefined): Named | undefined => container?.env?.find(({ name }) => name === source.env);
+  const variableOf = (container: Named | undefined): Named | undefined =>
+    container?.env?.find(({ name }) => name === source.env);
   const [theirs, ours] = [containersOf(from), containersOf(to)];
   const name = source.container ?? [...theirs, ...ours].find((container) => variableOf(container) !== undefined)?.name;
   const variable = variableOf(theirs.find((container) => container.name === name));
-  const containers = ours.map((container) => (container.name === name ? { ...container, ...withEnv(container, source.env, variable) } : container));
+  const containers = ours.map((container) =>
+    container.name === name ? { ...container, ...withEnv(container, source.env, variable) } : container,
+  );
   const spec = to['spec'] as Fields & { readonly template: Fields & { readonly spec: Fields } };
   return { ...to, spec: { ...spec, template: { ...spec.template, spec: { ...spec.template.spec, containers } } } };
 }
 
-function withEnv(container: Named, name: string, variable: Named | undefined): { readonly env: readonly Named[] } | object {
+function withEnv(
+  container: Named,
+  name: string,
+  variable: Named | undefined,
+): { readonly env: readonly Named[] } | object {
   const env = container.env ?? [];
   if (variable === undefined) {
     return env.some((item) => item.name === name) ? { env: env.filter((item) => item.name !== name) } : {};
@@ -147,6 +164,8 @@ function withEnv(container: Named, name: string, variable: Named | undefined): {
 }
 
 function containersOf(object: KubeObject): readonly Named[] {
-  const spec = object['spec'] as { readonly template?: { readonly spec?: { readonly containers?: readonly Named[] } } } | undefined;
+  const spec = object['spec'] as
+    | { readonly template?: { readonly spec?: { readonly containers?: readonly Named[] } } }
+    | undefined;
   return spec?.template?.spec?.containers ?? [];
 }

@@ -33,14 +33,21 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       const hasContext = stack.context.anyOf.length > 0 || stack.context.dependencies.length > 0;
       return [
         step('lease', 'Take the lease of the stack', { kind: 'lease' }),
-        ...(hasContext && !options.emergency ? [step('confirm-context', contextTitle(input), { kind: 'confirm-context' })] : []),
+        ...(hasContext && !options.emergency
+          ? [step('confirm-context', contextTitle(input), { kind: 'confirm-context' })]
+          : []),
       ];
     }
     case 'frozen':
       if (held.length === 0) return [];
       return [
         {
-          ...step('pause-rollouts', `Hold the rollout of ${held.map(displayName).join(', ')}`, { kind: 'pause-rollouts', workloads: held }, 'low'),
+          ...step(
+            'pause-rollouts',
+            `Hold the rollout of ${held.map(displayName).join(', ')}`,
+            { kind: 'pause-rollouts', workloads: held },
+            'low',
+          ),
           reverse: { kind: 'resume-rollouts', workloads: held },
         },
       ];
@@ -49,14 +56,29 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       const ask = options.validateBefore && !options.emergency && names.length > 0;
       return [
         step('snapshot-before', 'Capture what is live, so that there is a way back', { kind: 'snapshot-before' }),
-        ...(ask ? [step('checks-before', `Ask ${count(names.length, 'check')} before anything acts`, { kind: 'checks', when: 'before', names })] : []),
+        ...(ask
+          ? [
+              step('checks-before', `Ask ${count(names.length, 'check')} before anything acts`, {
+                kind: 'checks',
+                when: 'before',
+                names,
+              }),
+            ]
+          : []),
       ];
     }
     case 'applied': {
       const applied = changes.filter(({ action }) => action !== 'delete');
       const replaces = applied.some(({ action }) => action === 'replace');
       return [
-        ...(applied.length > 0 ? [{ ...step('apply', applyTitle(applied), { kind: 'apply' }, riskOfChanges(applied)), destructive: replaces }] : []),
+        ...(applied.length > 0
+          ? [
+              {
+                ...step('apply', applyTitle(applied), { kind: 'apply' }, riskOfChanges(applied)),
+                destructive: replaces,
+              },
+            ]
+          : []),
         ...(deletions.length > 0 ? [pruneStep(deletions, input)] : []),
         step('prove-equal', 'Prove that every object in scope equals the target', { kind: 'prove-equal' }),
       ];
@@ -65,12 +87,21 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       const paused = new Set(input.desired.filter(isPaused).map(keyOf));
       const released = held.filter((key) => !paused.has(key));
       if (released.length === 0) return [];
-      return [step('resume-rollouts', `Release ${released.map(displayName).join(', ')}`, { kind: 'resume-rollouts', workloads: released }, 'low')];
+      return [
+        step(
+          'resume-rollouts',
+          `Release ${released.map(displayName).join(', ')}`,
+          { kind: 'resume-rollouts', workloads: released },
+          'low',
+        ),
+      ];
     }
     case 'validated': {
       const names = checkNames('after', input);
       if (options.skipValidation || names.length === 0) return [];
-      return [step('checks-after', `Validate with ${count(names.length, 'check')}`, { kind: 'checks', when: 'after', names })];
+      return [
+        step('checks-after', `Validate with ${count(names.length, 'check')}`, { kind: 'checks', when: 'after', names }),
+      ];
     }
     case 'completed':
       return [step('record-after', 'Record what was reached', { kind: 'record-after' })];
@@ -81,12 +112,22 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
 
 const stepsOf =
   (phase: Phase) =>
-  (id: string, title: string, action: StepAction, risk: Risk = 'none'): Step => ({ id, phase, title, action, risk, destructive: false });
+  (id: string, title: string, action: StepAction, risk: Risk = 'none'): Step => ({
+    id,
+    phase,
+    title,
+    action,
+    risk,
+    destructive: false,
+  });
 
 function pruneStep(objects: readonly ObjectKey[], { changes }: PlanInput): Step {
   const deleted = changes.filter(({ action }) => action === 'delete');
   const title = `Delete ${count(objects.length, 'object')} that the target does not have`;
-  return { ...stepsOf('applied')('prune', title, { kind: 'prune', objects }, riskOfChanges(deleted)), destructive: true };
+  return {
+    ...stepsOf('applied')('prune', title, { kind: 'prune', objects }, riskOfChanges(deleted)),
+    destructive: true,
+  };
 }
 
 function hookSteps(phase: Phase, { stack, scope }: PlanInput): readonly Step[] {
@@ -161,7 +202,13 @@ function contextTitle({ stack }: PlanInput): string {
 }
 
 function applyTitle(changes: PlanInput['changes']): string {
-  const verbs = { create: 'create', update: 'update', replace: 'replace', restart: 'restart', delete: 'delete' } as const;
+  const verbs = {
+    create: 'create',
+    update: 'update',
+    replace: 'replace',
+    restart: 'restart',
+    delete: 'delete',
+  } as const;
   const parts = (['create', 'update', 'replace', 'restart'] as const).flatMap((action) => {
     const found = changes.filter((change) => change.action === action).length;
     return found === 0 ? [] : [`${verbs[action]} ${found}`];

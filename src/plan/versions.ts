@@ -22,11 +22,16 @@ const SUCCESSORS: readonly Successor[] = [
     kinds: ['PodDisruptionBudget'],
     unless: (object) => {
       const selector = (object['spec'] as { readonly selector?: object } | undefined)?.selector;
-      const empty = selector === undefined || Object.values(selector).every((part) => Object.keys(part as object).length === 0);
+      const empty =
+        selector === undefined || Object.values(selector).every((part) => Object.keys(part as object).length === 0);
       return empty ? 'an empty selector chose no pods there and chooses all of them now' : undefined;
     },
   },
-  { from: 'rbac.authorization.k8s.io/v1beta1', to: 'rbac.authorization.k8s.io/v1', kinds: ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'] },
+  {
+    from: 'rbac.authorization.k8s.io/v1beta1',
+    to: 'rbac.authorization.k8s.io/v1',
+    kinds: ['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
+  },
   { from: 'scheduling.k8s.io/v1beta1', to: 'scheduling.k8s.io/v1', kinds: ['PriorityClass'] },
   { from: 'storage.k8s.io/v1beta1', to: 'storage.k8s.io/v1', kinds: ['StorageClass', 'CSIDriver'] },
   { from: 'node.k8s.io/v1beta1', to: 'node.k8s.io/v1', kinds: ['RuntimeClass'] },
@@ -46,16 +51,21 @@ export function inServedVersion(object: KubeObject, isServed: (apiVersion: strin
     return { kind: 'refused', reason: `${apiVersion} ${kind} is not served` };
   }
   const not = successor.unless?.(object);
-  if (not !== undefined) return { kind: 'refused', reason: `${apiVersion} ${kind} is not served, and in ${successor.to} ${not}` };
+  if (not !== undefined)
+    return { kind: 'refused', reason: `${apiVersion} ${kind} is not served, and in ${successor.to} ${not}` };
   return { kind: 'converted', object: { ...object, apiVersion: successor.to }, from: apiVersion };
 }
 
 /** The group and kind that a CustomResourceDefinition of the target brings, as `KIND.GROUP`. */
 export function definedKinds(objects: readonly KubeObject[]): ReadonlySet<string> {
-  const definitions = objects.filter(({ kind, apiVersion }) => kind === 'CustomResourceDefinition' && groupOf(apiVersion) === 'apiextensions.k8s.io');
+  const definitions = objects.filter(
+    ({ kind, apiVersion }) => kind === 'CustomResourceDefinition' && groupOf(apiVersion) === 'apiextensions.k8s.io',
+  );
   return new Set(
     definitions.map((definition) => {
-      const spec = definition['spec'] as { readonly group?: string; readonly names?: { readonly kind?: string } } | undefined;
+      const spec = definition['spec'] as
+        | { readonly group?: string; readonly names?: { readonly kind?: string } }
+        | undefined;
       return `${spec?.names?.kind ?? ''}.${spec?.group ?? ''}`;
     }),
   );

@@ -134,3 +134,15 @@ function map(value: unknown): Fields {
 function items(value: unknown): readonly Fields[] {
   return Array.isArray(value) ? value.map(map) : [];
 }
+
+/** Whether a Deployment's last change is still on its way to the pods, failing or not. */
+export function isRollingOut(object: KubeObject): boolean {
+  if (object.kind !== 'Deployment') return false;
+  const status = map(object.status);
+  const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+  const spec = map(object.spec);
+  const wanted = typeof spec.replicas === 'number' ? spec.replicas : 1;
+  const updated = number(status.updatedReplicas);
+  if (number(status.observedGeneration) < number(object.metadata.generation)) return true;
+  return updated < wanted || number(status.replicas) > updated;
+}

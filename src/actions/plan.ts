@@ -1,0 +1,189 @@
+import { BackstayError } from '../errors/index.ts';
+import {
+  type ForeignField,
+  type KubeObject,
+  keyOf,
+  type ObjectKey,
+  type Plan,
+  type PlanOptions,
+  refOf,
+  roleOf,
+  type Scope,
+  type Snapshot,
+  type Stack,
+} from '../model/index.ts';
+import { checkMoved, effectiveForeign, isRollingOut, makePlan, type Moved, type Refusal } from '../plan/index.ts';
+import type { ClusterIdentity } from '../ports/index.ts';
+import { type Inventory, takeInventory } from './inventory.ts';
+import { type CompareDeps, compareWithLive } from './plan-compare.ts';
+import { resolveTarget } from './targets.ts';
+
+export type PlanDeps = CompareDeps;
+
+export interface PlanRequest {
+  /** As it was typed; undefined lists the choices (TARGET_MISSING). */
+  readonly target: string | undefined;
+  readonly scope: Scope;
+  readonly options: PlanOptions;
+  readonly signal?: AbortSignal;
+}
+
+export interface InventorySummary {
+  readonly identity: ClusterIdentity;
+  readonly objects: number;
+  readonly flags: Inventory['flags'];
+}
+
+export type PlanResult =
+  | { readonly kind: 'planned'; readonly plan: Plan; readonly target: Snapshot; readonly inventory: InventorySummary }
+  | {
+      readonly kind: 'nothing-to-do';
+      readonly target: Snapshot;
+      readonly inventory: InventorySummary;
+      readonly warnings: readonly string[];
+    };
+
+/** The choices of a user who chose nothing. */
+export const NO_OPTIONS: PlanOptions = {
+  emergency: false,
+  skipValidation: false,
+  validateBefore: false,
+  exactReplicas: false,
+  allowClusterMismatch: false,
+  allowUnsigned: false,
+  takeFrom: [],
+  deleteProtected: false,
+};
+
+/**
+ * What a rollback would do, frozen. Changes nothing in the cluster. Errors: those of the target (TARGET_*, SNAPSHOT_*), of
+ * the keys (KEY_MISSING, SECRETS_UNREADABLE), of the cluster, and what refuses the plan: CLUSTER_MISMATCH, KIND_UNKNOWN,
+ * OBJECT_CONFLICT, IMAGE_UNPULLABLE, PLAN_REFUSED; `details.all` has the other refusals.
+ */
+export async function planRollback(request: PlanRequest, deps: PlanDeps): Promise<PlanResult> {
+  const { stack, store, clock } = deps;
+  const { scope, options, signal } = request;
+  const inventory = await takeInventory(deps.cluster, stack, signal === undefined ? {} : { signal });
+  requireClusterOfStack(inventory.identity, stack, options);
+  const target = await resolveTarget(request.target, { inventory, allowUnsigned: options.allowUnsigned }, deps);
+  requireClusterOfTarget(inventory.identity, target, options);
+  // Before anything is shown: a plan whose secrets, or whose way back, cannot be opened is no plan.
+  await store.proveKeys(stack.name, target);
+  const compared = await compareWithLive(
+    { inventory, target, scope, options, ...(signal === undefined ? {} : { signal }) },
+    deps,
+  );
+  refuse(compared.refusals);
+  const summary: InventorySummary = {
+    identity: inventory.identity,
+    objects: inventory.objects.length,
+    flags: inventory.flags,
+  };
+  const warnings = [...aboutTarget(target), ...compared.warnings];
+  if (compared.changes.length === 0) return { kind: 'nothing-to-do', target, inventory: summary, warnings };
+  const plan = makePlan({
+    stack,
+    clusterUid: inventory.identity.uid,
+    createdAt: new Date(clock.now()).toISOString(),
+    scope,
+    target: { id: target.id, said: request.target ?? '', labels: target.sighting.record.labels },
+    live: compared.live,
+    foreign: compared.foreign,
+    changes: compared.changes,
+    desired: compared.desired,
+    warnings,
+    rollingOut: new Set([...inventory.live].filter(([, object]) => isRollingOut(object)).map(([key]) => key)),
+    options,
+  });
+  return { kind: 'planned', plan, target, inventory: summary };
+}
+
+export interface ObservedPlan {
+  /** Live objects of the stack as the server sent them, Secret values hashed, in the versions that the plan uses. */
+  readonly live: ReadonlyMap<ObjectKey, KubeObject>;
+  readonly moved: readonly Moved[];
+}
+
+/** One look at the live stack for a run: what is there, and what is not as the plan saw it. */
+export async function observePlan(
+  plan: Plan,
+  { stack, cluster, hasher }: Pick<PlanDeps, 'stack' | 'cluster' | 'hasher'>,
+): Promise<ObservedPlan> {
+  const inventory = await takeInventory(cluster, stack);
+  const versions = new Map(plan.desired.map((object) => [keyOf(object), object.apiVersion]));
+  const read = await Promise.all(
+    [...inventory.live].map(async ([key, object]) => {
+      const apiVersion = versions.get(key) ?? object.apiVersion;
+      return apiVersion === object.apiVersion
+        ? object
+        : ((await cluster.get({ ...refOf(object), apiVersion })) ?? object);
+    }),
+  );
+  const live = new Map(hasher.hide(read).objects.map((object) => [keyOf(object), object]));
+  const moved = checkMoved({
+    plan,
+    live,
+    role: (object) => roleOf(object, stack),
+    foreign: foreignOf(plan, stack, [...live.values()]),
+  });
+  return { live, moved };
+}
+
+function foreignOf(plan: Plan, stack: Stack, live: readonly KubeObject[]): readonly ForeignField[] {
+  return plan.foreign ?? effectiveForeign(stack.foreign, [...live, ...plan.desired]);
+}
+
+export function requireClusterOfStack(
+  identity: ClusterIdentity,
+  stack: Stack,
+  { allowClusterMismatch }: Pick<PlanOptions, 'allowClusterMismatch'>,
+): void {
+  const { uid } = stack.cluster;
+  if (uid === undefined || uid === identity.uid || allowClusterMismatch) return;
+  throw new BackstayError(
+    'CLUSTER_MISMATCH',
+    `The stack ${stack.name} belongs to cluster ${uid}; ${identity.server} is ${identity.uid}.`,
+    {
+      next: 'Choose the right --context; or pass --allow-cluster-mismatch if that is what you want.',
+      details: { expected: uid, found: identity.uid },
+    },
+  );
+}
+
+/** Imported manifests name no cluster and fit every one. */
+function requireClusterOfTarget(
+  identity: ClusterIdentity,
+  { content }: Snapshot,
+  options: Pick<PlanOptions, 'allowClusterMismatch'>,
+): void {
+  if (content.clusterUid === undefined || content.clusterUid === identity.uid || options.allowClusterMismatch) return;
+  throw new BackstayError(
+    'CLUSTER_MISMATCH',
+    `The snapshot was captured on cluster ${content.clusterUid}; ${identity.server} is ${identity.uid}.`,
+    {
+      details: { expected: content.clusterUid, found: identity.uid },
+    },
+  );
+}
+
+const FIRST: readonly Refusal['code'][] = ['KIND_UNKNOWN', 'PLAN_REFUSED', 'OBJECT_CONFLICT', 'IMAGE_UNPULLABLE'];
+
+function refuse(refusals: readonly Refusal[]): void {
+  const [first, ...others] = [...refusals].sort((a, b) => FIRST.indexOf(a.code) - FIRST.indexOf(b.code));
+  if (first === undefined) return;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  throw new BackstayError(first.code, `${first.message}${more}`, {
+    ...(first.next === undefined ? {} : { next: first.next }),
+    details: { ...first.details, all: refusals.map(({ code, message, details }) => ({ code, message, ...details })) },
+  });
+}
+
+function aboutTarget({ content, sighting: { record, signature } }: Snapshot): readonly string[] {
+  const warnings: string[] = [];
+  if (record.held !== undefined)
+    warnings.push(`the target is held: run ${record.held.run} went back from it (${record.held.reason})`);
+  if (record.verdict === 'fail') warnings.push('the checks of the target failed when they were last asked');
+  if (signature.state !== 'trusted') warnings.push('the target is not signed by a trusted key');
+  if (content.clusterUid === undefined) warnings.push('the target is of imported manifests, which name no cluster');
+  return warnings;
+}
