@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
 import type { Stack } from './model/index.ts';
-import type { Clock, Cluster, Engine, Exec, JournalStore, KeyReader, Lock, PrivateFiles, SecretHasher, SnapshotStore } from './ports/index.ts';
+import type { Clock, Cluster, Engine, Exec, JournalStore, KeyReader, Lock, PrivateFiles, ReadManifests, SecretHasher, SnapshotStore } from './ports/index.ts';
 import type { ClosableHttpClient } from './adapters/system/index.ts';
 import type { ToolProgress } from './toolchain/index.ts';
 import { VERSION } from './version.ts';
@@ -20,6 +20,7 @@ export interface Composition {
   readonly files: PrivateFiles;
   readonly journalName: string;
   readonly store: SnapshotStore;
+  readonly readManifests: ReadManifests;
   http(): Promise<ClosableHttpClient>;
   hasher(): Promise<SecretHasher>;
   cluster(): Promise<Cluster>;
@@ -71,6 +72,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     clock,
     keys,
     store,
+    readManifests: fs.readManifests,
     exec: system.createExec({ env }),
     files: system.createPrivateFiles(),
     journalName: journalFile(environment),
@@ -133,4 +135,10 @@ async function createJournal(environment: Environment): Promise<JournalStore> {
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => (made ??= make());
+}
+
+/** Makes the key files of a stack (the action decides what to say about them). */
+export async function initKeys(stack: string, directory: string, owner: string): ReturnType<typeof import('./adapters/fs/index.ts').initKeys> {
+  const fs = await import('./adapters/fs/index.ts');
+  return await fs.initKeys(stack, directory, owner);
 }

@@ -1,0 +1,67 @@
+import { shortId } from '../../model/index.ts';
+import type { CommandRun } from '../commands.ts';
+import { paintVerdict, renderChecks } from '../render/checks.ts';
+import { withStack } from '../with-stack.ts';
+
+export const capture: CommandRun = async (invocation) => {
+  const { args, options, terminal } = invocation;
+  const { capture: run } = await import('../../actions/capture.ts');
+  return await withStack(invocation, args[0] ?? '', async (composition) => {
+    const { stack, store, clock } = composition;
+    const [cluster, hasher, http] = await Promise.all([composition.cluster(), composition.hasher(), composition.http()]);
+    const result = await run(
+      {
+        labels: options['as'] === undefined ? [] : [String(options['as'])],
+        ...(options['note'] === undefined ? {} : { note: String(options['note']) }),
+        checks: options['checks'] === false ? 'none' : 'ask',
+        onCheck: (check) => terminal.note(`  ${paintVerdict(check.verdict, terminal.err)}  ${check.name}  ${terminal.err.dim(check.reason)}`),
+      },
+      { stack, cluster, store, hasher, http, clock },
+    );
+    if (result.kind === 'empty') {
+      terminal.result('Capture', result, () => `nothing to capture: ${result.namespaces.join(', ')} hold no objects of the stack`);
+      return 1;
+    }
+    const { content, ...rest } = result;
+    terminal.result('Capture', { ...rest, objects: content.objects.length, flags: content.flags }, () => {
+      const { out } = terminal;
+      const lines = [
+        `${result.isNew ? 'captured' : 'unchanged'} ${out.bold(shortId(result.id))}  ${content.objects.length} objects  ${result.knownGood ? out.good('known good') : out.warn('not known good')}`,
+        ...content.flags.map((flag) => `  flag ${flag.name} = ${flag.value ?? '(unset)'}  ${out.dim(flag.source)}`),
+        ...result.moved.map((moved) => `  label ${moved.label} led to ${shortId(moved.from)} until now`),
+      ];
+      if (result.checks.length > 0 && !result.knownGood) lines.push('', renderChecks(result.checks, out));
+      return lines.join('\n');
+    });
+    return 0;
+  });
+};
+
+export const importManifests: CommandRun = async (invocation) => {
+  const { args, options, terminal } = invocation;
+  const { importManifests: run } = await import('../../actions/import-manifests.ts');
+  return await withStack(invocation, args[0] ?? '', async (composition) => {
+    const { stack, store, clock } = composition;
+    // Without a reachable cluster a built-in table says which kinds have namespaces.
+    const cluster = await composition.cluster().catch(() => undefined);
+    const result = await run(
+      {
+        directory: args[1] ?? '',
+        labels: options['as'] === undefined ? [] : [String(options['as'])],
+        ...(options['note'] === undefined ? {} : { note: String(options['note']) }),
+        allowUnsigned: options['allowUnsigned'] === true,
+      },
+      { stack, store, hasher: await composition.hasher(), clock, readManifests: composition.readManifests, ...(cluster ? { cluster } : {}) },
+    );
+    terminal.result('Import', { ...result }, () => {
+      const { out } = terminal;
+      return [
+        `imported ${out.bold(shortId(result.id))}  ${result.objects} objects`,
+        ...(result.dataStores.length > 0 ? [out.dim(`  data stores, touched only by --scope database: ${result.dataStores.join(', ')}`)] : []),
+        ...result.left.map((left) => out.dim(`  left out ${left.key}: ${left.reason}`)),
+        ...result.warnings.map((warning) => `  ${out.warn('warning')} ${warning}`),
+      ].join('\n');
+    });
+    return 0;
+  });
+};
