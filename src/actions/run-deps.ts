@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { runChecks } from '../checks/index.ts';
+import { BackstayError } from '../errors/index.ts';
 import { askTarget, runHook } from '../hooks/index.ts';
 import type { Stack } from '../model/index.ts';
 import type {
@@ -16,6 +17,7 @@ import type {
   SnapshotStore,
 } from '../ports/index.ts';
 import type { RunDeps } from '../rollback/index.ts';
+import { capture } from './capture.ts';
 import { takeInventory } from './inventory.ts';
 import { observeStack } from './observe.ts';
 
@@ -35,7 +37,6 @@ export interface RunActionDeps {
   readonly http: HttpClient;
   readonly exec: Exec;
   readonly keys: KeyReader;
-  readonly capture: RunDeps['capture'];
 }
 
 /** Gives the machine its hooks and checks, which live beside it and know nothing of runs. */
@@ -45,6 +46,11 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
   const baseDir = dirname(stack.file);
   return {
     ...deps,
+    capture: async ({ run: _run, ...request }) => {
+      const result = await capture(request, deps);
+      if (result.kind === 'captured') return { id: result.id, verdict: result.sighting.record.verdict };
+      throw new BackstayError('INTERNAL', `a capture of a run came back ${result.kind}`);
+    },
     observe: async (plan) => await observeStack(plan, deps),
     runHook: async (hook, request) =>
       await runHook(hook, { cluster, http, exec, keys, clock, namespace, baseDir, ...request }),

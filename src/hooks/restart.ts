@@ -11,7 +11,7 @@ const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 export interface RestartOptions {
   readonly workloads: readonly ObjectRef[];
   readonly token: string;
-  readonly timeoutMs: number;
+  /** With the time limit in it: one that fires with a TimeoutError ends in TIMEOUT. */
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -23,12 +23,10 @@ export interface RestartOptions {
  * @throws TIMEOUT saying what is missing, HOOK_FAILED for a workload that is not there or cannot come up.
  */
 export async function restartWorkloads(cluster: Cluster, options: RestartOptions): Promise<void> {
-  const limit = AbortSignal.timeout(options.timeoutMs);
-  const signal = AbortSignal.any([limit, options.signal]);
   for (const ref of options.workloads) {
     options.onProgress?.(ref, 'updating', 'restarting its pods');
     await mark(cluster, ref, options);
-    await rolledOut(cluster, ref, signal, limit, options);
+    await rolledOut(cluster, ref, options);
   }
 }
 
@@ -41,13 +39,8 @@ async function mark(cluster: Cluster, ref: ObjectRef, { token, now, signal }: Re
   await cluster.patch(ref, { type: 'merge', body }, { fieldManager: 'backstay-restart', signal });
 }
 
-async function rolledOut(
-  cluster: Cluster,
-  ref: ObjectRef,
-  signal: AbortSignal,
-  limit: AbortSignal,
-  options: RestartOptions,
-): Promise<void> {
+async function rolledOut(cluster: Cluster, ref: ObjectRef, options: RestartOptions): Promise<void> {
+  const { signal } = options;
   const kind = await cluster.kindOf(ref.apiVersion, ref.kind);
   if (kind === undefined) throw new BackstayError('KIND_UNKNOWN', `the API server does not serve ${ref.kind} of ${ref.apiVersion}`);
   const over = new AbortController();
@@ -71,8 +64,9 @@ async function rolledOut(
   } finally {
     over.abort();
   }
-  if (!limit.aborted || options.signal.aborted) throw options.signal.reason;
-  throw new BackstayError('TIMEOUT', `${nameOf(ref)} was not restarted within ${options.timeoutMs} ms: ${missing}`);
+  const reason: unknown = signal.reason;
+  if (!(reason instanceof DOMException) || reason.name !== 'TimeoutError') throw reason;
+  throw new BackstayError('TIMEOUT', `${nameOf(ref)} was not restarted in time: ${missing}`);
 }
 
 function annotationsOfTemplate(object: KubeObject): Readonly<Record<string, string>> {

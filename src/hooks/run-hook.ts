@@ -1,4 +1,4 @@
-import { BackstayError } from '../errors/index.ts';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
 import type { HookAction, HookSetting, Json, KubeObject, ObjectRef } from '../model/index.ts';
 import type { Clock, Cluster, Exec, HttpClient, KeyReader } from '../ports/index.ts';
 import { askTarget } from './http-target.ts';
@@ -45,7 +45,7 @@ export async function runHook(hook: HookSetting, context: HookContext): Promise<
     return await act(hook, hook.action, bounded);
   } catch (error) {
     if (context.signal.aborted) throw context.signal.reason;
-    if (limit.aborted) {
+    if (limit.aborted && !isBackstayError(error, 'TIMEOUT')) {
       throw new BackstayError('TIMEOUT', `hook ${hook.name} did not end within ${hook.timeoutMs} ms`, { cause: error });
     }
     throw error;
@@ -121,7 +121,7 @@ async function restart(hook: HookSetting, action: Action<'restart'>, context: Ho
   for (const name of action.workloads) workloads.push(await findWorkload(name, context));
   // By hook too: two hooks of one run may each restart the same workload on purpose.
   const token = `${run}/${hook.name}`;
-  await restartWorkloads(cluster, { workloads, token, timeoutMs: hook.timeoutMs, signal, now: clock.now() });
+  await restartWorkloads(cluster, { workloads, token, signal, now: clock.now() });
   return { message: `restarted ${action.workloads.join(', ')}`, result: { workloads: action.workloads } };
 }
 

@@ -13,6 +13,8 @@ export interface LocalServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly received: Received[];
+  /** How many connections were made so far. */
+  connections(): number;
 }
 
 export type Answer = { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> } | 'never';
@@ -29,12 +31,17 @@ export async function localServer(answer: (request: Received, count: number) => 
       Promise.resolve(answer(one, received.length)).then((said) => reply(response, said), () => response.destroy());
     });
   });
+  let connections = 0;
+  server.on('connection', () => {
+    connections += 1;
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
     port,
     received,
+    connections: () => connections,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -82,6 +82,8 @@ export function fakeClock(start = Date.parse('2026-01-01T00:00:00Z')): Clock & {
     monotonic: () => time - start,
     delay: async (ms, signal) => {
       signal?.throwIfAborted();
+      // Whoever has something to do at this time does it before time goes on.
+      await new Promise<void>((resolve) => setImmediate(resolve));
       time += ms;
     },
     advance: (ms) => {
