@@ -32,12 +32,12 @@ function objectWith(row: OutsideRow, kind = row.kind === '*' ? 'Widget' : row.ki
     else if (part === '[*]') {
       const items = at as Values[];
       if (items.length === 0) items.push({ name: 'item' });
-      at = items[0] as Values;
+      at = items[0];
     } else {
       const key = part.startsWith('["') ? part.slice(2, -2).replace('*', 'some') : part;
       const map = at as Values;
       if (last) map[key] = value;
-      else at = (map[key] ??= next?.startsWith('[=') || next === '[*]' ? [] : {}) as Values;
+      else at = map[key] ??= next?.startsWith('[=') || next === '[*]' ? [] : {};
     }
   }
   return object as unknown as KubeObject;

@@ -60,7 +60,7 @@ async function acquire(cluster: Cluster, options: LeaseOptions, stack: string, h
           ? await cluster.create(lease)
           : await cluster.replace({
               ...lease,
-              metadata: { ...lease.metadata, resourceVersion: present.metadata.resourceVersion ?? '' },
+              metadata: { ...lease.metadata, ...identityOf(present) },
             });
       return new Held(cluster, options.clock, { ref, stack, holder, durationMs, token }, taken);
     } catch (error) {
@@ -137,6 +137,11 @@ function holderOf(lease: KubeObject | undefined): LockHolder | undefined {
 
 const processOf = (lease: KubeObject | undefined): Partial<ProcessMark> | undefined =>
   annotationOf<ProcessMark>(lease, PROCESS);
+
+/** What a write must find: the version that was read, of this very Lease, for the server makes a missing one anew. */
+function identityOf({ metadata }: KubeObject): Pick<KubeObject['metadata'], 'uid' | 'resourceVersion'> {
+  return { uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' };
+}
 
 interface Terms {
   readonly durationMs: number;
@@ -249,8 +254,10 @@ class Held implements HeldLock {
           mark: await thisProcess(),
           acquiredAt: this.#acquiredAt,
         });
-        const { resourceVersion = '' } = this.#lease.metadata;
-        this.#lease = await this.#cluster.replace({ ...fresh, metadata: { ...fresh.metadata, resourceVersion } });
+        this.#lease = await this.#cluster.replace({
+          ...fresh,
+          metadata: { ...fresh.metadata, ...identityOf(this.#lease) },
+        });
         this.#renewedAt = begun;
       } catch (error) {
         if (isBackstayError(error, 'OBJECT_MOVED')) await this.#reread();

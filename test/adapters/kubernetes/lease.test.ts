@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLeaseLock } from '../../../src/adapters/kubernetes/lease.ts';
+import { isDead, thisProcess } from '../../../src/adapters/kubernetes/process-mark.ts';
+import type { KubeObject, ObjectRef } from '../../../src/model/index.ts';
+import type { Clock, Cluster, HeldLock, LockHolder } from '../../../src/ports/index.ts';
+import { testCluster, testNamespace } from '../../support/cluster.ts';
+
+/** Time stands still until the test moves it. */
+class HandClock implements Clock {
+  time = 1_000_000;
+  #waiting: { readonly until: number; readonly resolve: () => void }[] = [];
+  #asked: (() => void)[] = [];
+
+  now(): number {
+    return Date.parse('2026-01-01T00:00:00Z') + this.time;
+  }
+  monotonic(): number {
+    return this.time;
+  }
+  delay(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      if (signal?.aborted === true) reject(signal.reason as Error);
+      this.#waiting.push({ until: this.time + ms, resolve });
+      for (const ask of this.#asked.splice(0)) ask();
+    });
+  }
+  /** Resolves when somebody waits. */
+  async somebodyWaits(): Promise<void> {
+    if (this.#waiting.length === 0) await new Promise<void>((resolve) => this.#asked.push(resolve));
+  }
+  pass(ms: number): void {
+    this.time += ms;
+    const due = this.#waiting.filter(({ until }) => until <= this.time);
+    this.#waiting = this.#waiting.filter(({ until }) => until > this.time);
+    for (const { resolve } of due) resolve();
+  }
+}
+
+let cluster: Cluster;
+let namespace: string;
+const held: HeldLock[] = [];
+
+beforeAll(async () => {
+  ({ cluster } = await testCluster());
+  namespace = (await testNamespace('lease')).name;
+});
+afterAll(async () => {
+  await Promise.all(held.map((lock) => lock.release()));
+  await cluster.delete({ apiVersion: 'v1', kind: 'Namespace', name: namespace });
+});
+
+const holder = (run: string): LockHolder => ({ run, journal: `/journal/${run}`, user: 'ada', host: 'desk' });
+const stackName = (): string => `s-${randomBytes(4).toString('hex')}`;
+const leaseRef = (stack: string): ObjectRef => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  namespace,
+  name: `backstay-${stack}`,
+});
+const lockOn = (clock: Clock) => createLeaseLock(cluster, { namespace, clock, durationMs: 9_000 });
+
+async function acquire(clock: Clock, stack: string, run: string): Promise<HeldLock> {
+  const lock = await lockOn(clock).acquire(stack, holder(run));
+  held.push(lock);
+  return lock;
+}
+
+/** Makes the Lease look as if another machine held it: nothing here can tell whether that holder lives. */
+async function fromElsewhere(stack: string): Promise<KubeObject> {
+  const lease = (await cluster.get(leaseRef(stack)))!;
+  return await cluster.patch(leaseRef(stack), {
+    type: 'merge',
+    body: {
+      metadata: {
+        annotations: { 'backstay.dev/process': JSON.stringify({ machine: 'other', pid: 1, life: 'x' }) },
+        resourceVersion: lease.metadata.resourceVersion ?? '',
+      },
+    },
+  });
+}
+
+describe('the lease of a stack', () => {
+  it('says on the Lease itself who holds, and gives a greater token each time', async () => {
+    const stack = stackName();
+    const first = await acquire(new HandClock(), stack, 'run-1');
+    const lease = await cluster.get(leaseRef(stack));
+    expect(lease?.['spec']).toMatchObject({
+      holderIdentity: 'run-1',
+      leaseDurationSeconds: 9,
+      leaseTransitions: first.token,
+    });
+    expect(JSON.parse(lease?.metadata.annotations?.['backstay.dev/holder'] ?? '')).toEqual(holder('run-1'));
+    await first.assertHeld();
+    await first.release();
+    const second = await acquire(new HandClock(), stack, 'run-2');
+    expect(second.token).toBe(first.token + 1);
+  });
+
+  it('refuses while another run renews, naming it and its age', async () => {
+    const stack = stackName();
+    const clock = new HandClock();
+    const first = await acquire(clock, stack, 'run-1');
+    const other = new HandClock();
+    other.time = clock.time + 42_000;
+    const refused = lockOn(other).acquire(stack, holder('run-2'));
+    const answer = refused.catch((error: unknown) => error);
+    await other.somebodyWaits();
+    clock.pass(2_000);
+    expect(await answer).toMatchObject({
+      code: 'LEASE_HELD',
+      message: `Run run-1 of ada on desk holds stack ${stack}, since 42 s.`,
+      details: { run: 'run-1', journal: '/journal/run-1' },
+    });
+    await first.assertHeld();
+  });
+
+  it('takes over after the holder was silent for its duration, and the old holder learns it before its next effect', async () => {
+    const stack = stackName();
+    const first = await acquire(new HandClock(), stack, 'run-1');
+    await fromElsewhere(stack);
+    const clock = new HandClock();
+    const taking = acquire(clock, stack, 'run-2');
+    await clock.somebodyWaits();
+    clock.pass(9_000);
+    const second = await taking;
+    expect(second.token).toBe(first.token + 1);
+    expect(first.lost.aborted).toBe(false);
+    await expect(first.assertHeld()).rejects.toMatchObject({
+      code: 'LEASE_LOST',
+      next: 'Run `backstay resume run-1`.',
+    });
+    expect(first.lost.aborted).toBe(true);
+    await second.assertHeld();
+  });
+
+  it('is lost when it cannot be renewed for its duration', async () => {
+    const stack = stackName();
+    const clock = new HandClock();
+    const lock = await acquire(clock, stack, 'run-1');
+    const lost = new Promise((resolve) => lock.lost.addEventListener('abort', () => resolve(lock.lost.reason)));
+    await cluster.delete(leaseRef(stack));
+    clock.pass(9_000);
+    await expect(lost).resolves.toMatchObject({ code: 'LEASE_LOST' });
+    await expect(lock.assertHeld()).rejects.toMatchObject({ code: 'LEASE_LOST' });
+  });
+
+  it('survives a change of the Lease that leaves the holder as it is', async () => {
+    const stack = stackName();
+    const clock = new HandClock();
+    const lock = await acquire(clock, stack, 'run-1');
+    const touched = await fromElsewhere(stack);
+    clock.pass(2_000);
+    await clock.somebodyWaits();
+    clock.pass(2_000);
+    await renewed(stack, touched);
+    await lock.assertHeld();
+    expect(lock.lost.aborted).toBe(false);
+  });
+
+  it('lets only one of many win', async () => {
+    const stack = stackName();
+    const clock = new HandClock();
+    const all = Promise.allSettled(['a', 'b', 'c', 'd'].map((run) => acquire(clock, stack, run)));
+    // Losers wait for the winner's next sign of life.
+    const over = all.then(() => true);
+    while (!(await Promise.race([over, clock.somebodyWaits().then(() => false)]))) {
+      clock.pass(2_100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const results = await all;
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const reasons = results.flatMap((result) =>
+      result.status === 'rejected' ? [(result.reason as { code: string }).code] : [],
+    );
+    expect(new Set(reasons)).toEqual(new Set(['LEASE_HELD']));
+  });
+});
+
+/** Resolves when our holder wrote the Lease after `touched`. */
+async function renewed(stack: string, touched: KubeObject): Promise<void> {
+  const kind = await cluster.kindOf('coordination.k8s.io/v1', 'Lease');
+  const stop = new AbortController();
+  for await (const event of cluster.watch(kind!, { namespace, name: `backstay-${stack}`, signal: stop.signal })) {
+    if (event.type !== 'synced' && event.object.metadata.resourceVersion !== touched.metadata.resourceVersion)
+      stop.abort();
+  }
+}
+
+describe('knowing a dead holder', () => {
+  const self = { machine: 'boot/ns', pid: 100, life: 'new' };
+  it.each([
+    ['on another machine is never judged', { machine: 'other', pid: 4_000_000, life: 'x' }, false],
+    ['that is this process lives', self, false],
+    ['with our number in an earlier life is dead', { ...self, life: 'old' }, true],
+    ['whose number nobody has is dead', { machine: 'boot/ns', pid: 2 ** 30, life: 'x' }, true],
+    ['whose number somebody has may live', { machine: 'boot/ns', pid: 1, life: 'x' }, false],
+    ['of whom nothing is known is never judged', undefined, false],
+  ])('a holder %s', (_, other, dead) => {
+    expect(isDead(self, other)).toBe(dead);
+  });
+
+  it('takes the Lease of a dead process of this machine without waiting', async () => {
+    const stack = stackName();
+    await acquire(new HandClock(), stack, 'run-1');
+    const lease = (await cluster.get(leaseRef(stack)))!;
+    const mark = JSON.stringify({ ...(await thisProcess()), pid: 2 ** 30, life: 'gone' });
+    await cluster.patch(leaseRef(stack), {
+      type: 'merge',
+      body: {
+        metadata: {
+          annotations: { 'backstay.dev/process': mark },
+          resourceVersion: lease.metadata.resourceVersion ?? '',
+        },
+      },
+    });
+    const again = await acquire(new HandClock(), stack, 'run-1');
+    expect(again.token).toBe(2);
+  });
+});
