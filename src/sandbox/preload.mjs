@@ -59,7 +59,8 @@ function patchConnect() {
     const given = Array.isArray(args[0]) ? args[0] : normalise(args);
     const [options, callback] = given;
     const host = options.host ?? 'localhost';
-    if (options.path !== undefined || options.port === undefined || typeof host !== 'string')
+    // node:http says `path: null` for "no socket file".
+    if ((options.path ?? undefined) !== undefined || options.port === undefined || typeof host !== 'string')
       return connect.apply(this, args);
     const go = (to) =>
       connect.call(this, { ...options, host: to.host, port: to.port, lookup: undefined }, callback ?? undefined);
