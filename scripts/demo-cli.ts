@@ -29,8 +29,11 @@ export class Backstay {
   async quiet(args: readonly string[]): Promise<void> {
     const begin = Date.now();
     const ended = await this.#run(args, false);
-    console.log(`\u001b[36m$ backstay ${args.map(quote).join(' ')}\u001b[0m\u001b[2m  ${((Date.now() - begin) / 1000).toFixed(1)} s\u001b[0m`);
-    if (ended.code !== 0) throw new TypeError(`backstay ${args.join(' ')} ended with ${ended.code}\n${ended.stdout}\n${ended.stderr}`);
+    console.log(
+      `\u001b[36m$ backstay ${args.map(quote).join(' ')}\u001b[0m\u001b[2m  ${((Date.now() - begin) / 1000).toFixed(1)} s\u001b[0m`,
+    );
+    if (ended.code !== 0)
+      throw new TypeError(`backstay ${args.join(' ')} ended with ${ended.code}\n${ended.stdout}\n${ended.stderr}`);
   }
 
   async exitCode(args: readonly string[]): Promise<number> {
@@ -45,7 +48,11 @@ export class Backstay {
 
   #run(args: readonly string[], shown: boolean): Promise<Ended> {
     return new Promise((resolve, reject) => {
-      const child = spawn(this.#bin, [...args], { cwd: this.#cwd, env: this.#env, stdio: ['ignore', shown ? 'inherit' : 'pipe', shown ? 'inherit' : 'pipe'] });
+      const child = spawn(this.#bin, [...args], {
+        cwd: this.#cwd,
+        env: this.#env,
+        stdio: ['ignore', shown ? 'inherit' : 'pipe', shown ? 'inherit' : 'pipe'],
+      });
       let stdout = '';
       let stderr = '';
       child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

@@ -22,7 +22,12 @@ export function upload(ingress: string, file = 'canary-one.pdf'): Promise<Upload
       const ms = performance.now() - begin;
       let answer: { backend?: string; text?: string } = {};
       if (text.startsWith('{')) answer = JSON.parse(text) as typeof answer;
-      resolve({ status, ms, words: (answer.text ?? '').split(/\s+/).filter(Boolean).length, ...(answer.backend ? { backend: answer.backend } : {}) });
+      resolve({
+        status,
+        ms,
+        words: (answer.text ?? '').split(/\s+/).filter(Boolean).length,
+        ...(answer.backend ? { backend: answer.backend } : {}),
+      });
     };
     const outgoing = request(
       {

@@ -42,10 +42,26 @@ async function play(): Promise<void> {
   for (const stack of ['medical-kg-monitoring', STACK]) await backstay.quiet(['keys', 'init', stack]);
 
   title('2  The stack as it was good: PDFs go to MinerU (v1.2.2)');
-  await backstay.quiet(['import-manifests', 'medical-kg-monitoring', 'examples/medical-kg/monitoring', '--as', 'monitoring']);
+  await backstay.quiet([
+    'import-manifests',
+    'medical-kg-monitoring',
+    'examples/medical-kg/monitoring',
+    '--as',
+    'monitoring',
+  ]);
   await backstay.quiet(['rollback', 'medical-kg-monitoring', '--to', 'monitoring', '--yes', '--reason', 'demo set-up']);
   await backstay.quiet(['import-manifests', STACK, 'examples/medical-kg/mineru', '--as', 'mineru-archive']);
-  await backstay.quiet(['rollback', STACK, '--to', 'mineru-archive', '--scope', 'database', '--yes', '--reason', 'demo set-up']);
+  await backstay.quiet([
+    'rollback',
+    STACK,
+    '--to',
+    'mineru-archive',
+    '--scope',
+    'database',
+    '--yes',
+    '--reason',
+    'demo set-up',
+  ]);
   await backstay.quiet(['rollback', STACK, '--to', 'mineru-archive', '--yes', '--reason', 'demo set-up']);
   await backstay.show(['capture', STACK, '--as', 'v1.2.2', '--note', 'archived MinerU state']);
 
@@ -70,7 +86,19 @@ async function play(): Promise<void> {
 
   title('7  One command');
   const incident = 'https://pagerduty.example/incidents/Q1W2E3';
-  await backstay.show(['rollback', STACK, '--to', 'v1.2.2', '--scope', 'application', '--yes', '--reason', 'Docling is slow and failing', '--incident', incident]);
+  await backstay.show([
+    'rollback',
+    STACK,
+    '--to',
+    'v1.2.2',
+    '--scope',
+    'application',
+    '--yes',
+    '--reason',
+    'Docling is slow and failing',
+    '--incident',
+    incident,
+  ]);
   const repaired = await upload(sandbox.info.ingress);
 
   title('8  Summary');
@@ -87,8 +115,13 @@ async function untilAlert(ingress: string): Promise<void> {
   throw new TypeError('the alert did not fire within a minute');
 }
 
-async function summarise(broken: Awaited<ReturnType<typeof upload>>, repaired: Awaited<ReturnType<typeof upload>>): Promise<void> {
-  const { items } = await backstay.json<{ items: readonly { run: string; outcome: string; durationMs: number; report?: string }[] }>(['history', STACK]);
+async function summarise(
+  broken: Awaited<ReturnType<typeof upload>>,
+  repaired: Awaited<ReturnType<typeof upload>>,
+): Promise<void> {
+  const { items } = await backstay.json<{
+    items: readonly { run: string; outcome: string; durationMs: number; report?: string }[];
+  }>(['history', STACK]);
   const run = items[0];
   say(`broken        ${describeUpload(broken)}`);
   say(`now           ${describeUpload(repaired)}`);
@@ -97,7 +130,13 @@ async function summarise(broken: Awaited<ReturnType<typeof upload>>, repaired: A
   say(`ticket        ${receivers.tickets.at(-1)?.title ?? 'none'}`);
   if (run?.report !== undefined) {
     say(`report        ${run.report}`);
-    console.log(readFileSync(run.report, 'utf8').split('\n').slice(0, 60).map((line) => `   │ ${line}`).join('\n'));
+    console.log(
+      readFileSync(run.report, 'utf8')
+        .split('\n')
+        .slice(0, 60)
+        .map((line) => `   │ ${line}`)
+        .join('\n'),
+    );
   }
   say(`to undo it    backstay rollback ${STACK} --to previous`);
   say(`the demo took ${((Date.now() - started) / 1000).toFixed(0)} s`);
@@ -111,7 +150,9 @@ try {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
 } finally {
   if (keep) {
-    console.log(`\nThe sandbox stays up. To look around:\n  export BACKSTAY_STATE_DIR=${env['BACKSTAY_STATE_DIR']} BACKSTAY_CONFIG_DIR=${env['BACKSTAY_CONFIG_DIR']} BACKSTAY_SNAPSHOTS_DIR=${env['BACKSTAY_SNAPSHOTS_DIR']} KUBECONFIG=${env['KUBECONFIG'] ?? ''}`);
+    console.log(
+      `\nThe sandbox stays up. To look around:\n  export BACKSTAY_STATE_DIR=${env['BACKSTAY_STATE_DIR']} BACKSTAY_CONFIG_DIR=${env['BACKSTAY_CONFIG_DIR']} BACKSTAY_SNAPSHOTS_DIR=${env['BACKSTAY_SNAPSHOTS_DIR']} KUBECONFIG=${env['KUBECONFIG'] ?? ''}`,
+    );
   } else {
     await backstay.quiet(['sandbox', 'down']).catch(() => undefined);
     if (!failed) rmSync(home, { recursive: true, force: true });

@@ -1,7 +1,19 @@
 import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
 import type { Stack } from './model/index.ts';
-import type { Clock, Cluster, Engine, Exec, JournalStore, KeyReader, Lock, PrivateFiles, ReadManifests, SecretHasher, SnapshotStore } from './ports/index.ts';
+import type {
+  Clock,
+  Cluster,
+  Engine,
+  Exec,
+  JournalStore,
+  KeyReader,
+  Lock,
+  PrivateFiles,
+  ReadManifests,
+  SecretHasher,
+  SnapshotStore,
+} from './ports/index.ts';
 import type { ClosableHttpClient } from './adapters/system/index.ts';
 import type { ToolProgress } from './toolchain/index.ts';
 import { VERSION } from './version.ts';
@@ -38,19 +50,29 @@ export interface ComposeOptions {
   /** Win over the stack file and the environment. */
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** Overrides the stack file's `readyTimeout`. */
+  readonly readyTimeoutMs?: number;
   readonly onToolProgress?: (progress: ToolProgress) => void;
 }
 
 export async function compose(options: ComposeOptions): Promise<Composition> {
   const { env } = options;
   const environment = readEnvironment(env, options.cwd);
-  const stack = await loadStack(options.stack, { projectDir: environment.projectDir, env });
+  const loaded = await loadStack(options.stack, { projectDir: environment.projectDir, env });
+  const stack: Stack =
+    options.readyTimeoutMs === undefined ? loaded : { ...loaded, readyTimeoutMs: options.readyTimeoutMs };
   const system = await import('./adapters/system/index.ts');
   const fs = await import('./adapters/fs/index.ts');
   const by = { user: environment.user, host: environment.host };
   const clock = system.createSystemClock();
   const keys = fs.createKeyReader(env);
-  const store = fs.createFsSnapshotStore({ root: environment.snapshotsDir, stack, keys, clock, by: { ...by, version: VERSION } });
+  const store = fs.createFsSnapshotStore({
+    root: environment.snapshotsDir,
+    stack,
+    keys,
+    clock,
+    by: { ...by, version: VERSION },
+  });
   const closers: (() => Promise<void>)[] = [];
   const closing = async <T extends { close(): Promise<void> }>(made: Promise<T>): Promise<T> => {
     const it = await made;
@@ -62,7 +84,12 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     const kubeconfig = options.kubeconfig ?? stack.cluster.kubeconfig ?? environment.kubeconfig;
     const context = options.context ?? stack.cluster.context;
     return await closing(
-      connectCluster({ env, userAgent: `backstay/${VERSION}`, ...(kubeconfig ? { kubeconfig } : {}), ...(context ? { context } : {}) }),
+      connectCluster({
+        env,
+        userAgent: `backstay/${VERSION}`,
+        ...(kubeconfig ? { kubeconfig } : {}),
+        ...(context ? { context } : {}),
+      }),
     );
   });
   return {
@@ -76,7 +103,9 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     exec: system.createExec({ env }),
     files: system.createPrivateFiles(),
     journalName: journalFile(environment),
-    http: once(async () => await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` })))),
+    http: once(
+      async () => await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` }))),
+    ),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
     cluster,
     journal: once(async () => await closing(createJournal(environment))),
@@ -87,7 +116,10 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     engine: once(async () => {
       const { findTool } = await import('./toolchain/index.ts');
       const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');
-      const pulumi = await findTool('pulumi', { env, ...(options.onToolProgress ? { onProgress: options.onToolProgress } : {}) });
+      const pulumi = await findTool('pulumi', {
+        env,
+        ...(options.onToolProgress ? { onProgress: options.onToolProgress } : {}),
+      });
       return createPulumiEngine({
         stack,
         cluster: await cluster(),
@@ -138,7 +170,11 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** Makes the key files of a stack (the action decides what to say about them). */
-export async function initKeys(stack: string, directory: string, owner: string): ReturnType<typeof import('./adapters/fs/index.ts').initKeys> {
+export async function initKeys(
+  stack: string,
+  directory: string,
+  owner: string,
+): ReturnType<typeof import('./adapters/fs/index.ts').initKeys> {
   const fs = await import('./adapters/fs/index.ts');
   return await fs.initKeys(stack, directory, owner);
 }

@@ -176,7 +176,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/sandbox.ts')).up,
   },
   { name: 'sandbox down', summary: 'stop it', load: async () => (await import('./commands/sandbox.ts')).down },
-  { name: 'sandbox status', summary: 'say whether it is up, and where', load: async () => (await import('./commands/sandbox.ts')).status },
+  {
+    name: 'sandbox status',
+    summary: 'say whether it is up, and where',
+    load: async () => (await import('./commands/sandbox.ts')).status,
+  },
   {
     name: 'sandbox kubeconfig',
     summary: 'print the path of its kubeconfig',
@@ -189,7 +193,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['<workload>', 'NAMESPACE/NAME'],
       ['<fault...>', 'delay=SECONDS, errors=PERCENT, unavailable, or off'],
     ],
-    examples: ['backstay sandbox fault production/docling-vlm delay=8 errors=60', 'backstay sandbox fault production/docling-vlm off'],
+    examples: [
+      'backstay sandbox fault production/docling-vlm delay=8 errors=60',
+      'backstay sandbox fault production/docling-vlm off',
+    ],
     load: async () => (await import('./commands/sandbox.ts')).fault,
   },
   {

@@ -24,9 +24,11 @@ function reportKnown(error: BackstayError, terminal: Terminal): number {
     terminal.note(message);
     return exitCode;
   }
-  const where = at === undefined ? '' : `${[at.file, at.line, at.column].filter((part) => part !== undefined).join(':')}: `;
+  const where =
+    at === undefined ? '' : `${[at.file, at.line, at.column].filter((part) => part !== undefined).join(':')}: `;
   terminal.note(`${terminal.err.bad('error')} ${terminal.err.bold(code)}  ${where}${message}`);
-  if (Array.isArray(details['problems'])) for (const problem of details['problems']) terminal.note(`  ${String(problem)}`);
+  if (Array.isArray(details['problems']))
+    for (const problem of details['problems']) terminal.note(`  ${String(problem)}`);
   if (next !== '') terminal.note(`  ${terminal.err.dim('next:')} ${next}`);
   if (terminal.env['BACKSTAY_DEBUG'] !== undefined && error.stack !== undefined) terminal.note(error.stack);
   return exitCode;

@@ -56,7 +56,9 @@ function add(program: Command, spec: CommandSpec, action: Action): void {
   const leaf = parents.pop() ?? '';
   let parent = program;
   for (const name of parents) {
-    parent = parent.commands.find((existing) => existing.name() === name) ?? parent.command(name).description(GROUPS[name] ?? '');
+    parent =
+      parent.commands.find((existing) => existing.name() === name) ??
+      parent.command(name).description(GROUPS[name] ?? '');
   }
   const command = parent.command(leaf).description(spec.summary).exitOverride();
   for (const [syntax, help] of spec.args ?? []) command.argument(syntax, help);
@@ -66,7 +68,8 @@ function add(program: Command, spec: CommandSpec, action: Action): void {
     command.addOption(option);
   }
   for (const alias of spec.aliases ?? []) command.alias(alias);
-  if (spec.examples !== undefined) command.addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`);
+  if (spec.examples !== undefined)
+    command.addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`);
   command.action(async () => action(command.args, command.opts()));
 }
 

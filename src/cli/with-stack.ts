@@ -3,7 +3,12 @@ import { progressPrinter } from '../toolchain/index.ts';
 import type { Invocation } from './commands.ts';
 
 /** Composes for one stack, runs, and closes every connection whatever happened. */
-export async function withStack<T>(invocation: Invocation, stack: string, work: (composition: Composition) => Promise<T>): Promise<T> {
+export async function withStack<T>(
+  invocation: Invocation,
+  stack: string,
+  work: (composition: Composition) => Promise<T>,
+  overrides: { readonly readyTimeoutMs?: number } = {},
+): Promise<T> {
   const { terminal, globals, process } = invocation;
   const printer = progressPrinter(process.stderr);
   const composition = await compose({
@@ -12,6 +17,7 @@ export async function withStack<T>(invocation: Invocation, stack: string, work: 
     cwd: terminal.cwd,
     ...(globals.kubeconfig === undefined ? {} : { kubeconfig: globals.kubeconfig }),
     ...(globals.context === undefined ? {} : { context: globals.context }),
+    ...overrides,
     onToolProgress: printer,
   });
   try {

@@ -56,7 +56,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     start('kube-controller-manager', controllerManagerArgs(pki, kubeconfigs.controllerManager));
     start('kube-scheduler', schedulerArgs(kubeconfigs.scheduler));
     const auditLog = join(dir, 'logs', 'audit.jsonl');
-    return { server, kubeconfig: kubeconfigs.admin, nodeKubeconfig: kubeconfigs.node, pki, auditLog, version, processes, stop };
+    return {
+      server,
+      kubeconfig: kubeconfigs.admin,
+      nodeKubeconfig: kubeconfigs.node,
+      pki,
+      auditLog,
+      version,
+      processes,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -131,8 +140,14 @@ const AUDIT_POLICY = {
   kind: 'Policy',
   omitStages: ['RequestReceived'],
   rules: [
-    { level: 'None', users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager', 'backstay-sandbox-node'] },
-    { level: 'None', resources: [{ group: 'coordination.k8s.io' }, { group: 'events.k8s.io' }, { group: '', resources: ['events'] }] },
+    {
+      level: 'None',
+      users: ['system:apiserver', 'system:kube-scheduler', 'system:kube-controller-manager', 'backstay-sandbox-node'],
+    },
+    {
+      level: 'None',
+      resources: [{ group: 'coordination.k8s.io' }, { group: 'events.k8s.io' }, { group: '', resources: ['events'] }],
+    },
     { level: 'Metadata', verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'] },
     { level: 'None' },
   ],
@@ -173,7 +188,11 @@ function schedulerArgs(kubeconfig: string): string[] {
   return [`--kubeconfig=${kubeconfig}`, '--secure-port=0', ...CLIENT_LIMITS];
 }
 
-async function writeKubeconfigs(dir: string, pki: Pki, server: string): Promise<Record<'admin' | 'node' | 'controllerManager' | 'scheduler', string>> {
+async function writeKubeconfigs(
+  dir: string,
+  pki: Pki,
+  server: string,
+): Promise<Record<'admin' | 'node' | 'controllerManager' | 'scheduler', string>> {
   const ca = await readFile(pki.ca);
   const write = async (name: string, pair: { cert: string; key: string }): Promise<string> => {
     const file = join(dir, name);

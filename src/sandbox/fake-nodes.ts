@@ -48,7 +48,12 @@ async function createFakeNode(cluster: Cluster, name: string): Promise<void> {
     metadata: {
       name,
       annotations: { [FAKE_NODE_TAINT]: 'fake' },
-      labels: { type: 'kwok', 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' },
+      labels: {
+        type: 'kwok',
+        'kubernetes.io/hostname': name,
+        'kubernetes.io/os': 'linux',
+        'kubernetes.io/arch': 'amd64',
+      },
     },
     spec: { taints: [{ key: FAKE_NODE_TAINT, value: 'fake', effect: 'NoSchedule' }] },
     status: { allocatable: capacity, capacity, phase: 'Running' },

@@ -100,8 +100,12 @@ export async function createPki(dir: string): Promise<Pki> {
   const serviceAccount = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const serviceAccountKey = join(dir, 'service-account.key');
   const serviceAccountPublicKey = join(dir, 'service-account.pub');
-  await writeFile(serviceAccountKey, serviceAccount.privateKey.export({ type: 'sec1', format: 'pem' }), { mode: 0o600 });
-  await writeFile(serviceAccountPublicKey, serviceAccount.publicKey.export({ type: 'spki', format: 'pem' }), { mode: 0o600 });
+  await writeFile(serviceAccountKey, serviceAccount.privateKey.export({ type: 'sec1', format: 'pem' }), {
+    mode: 0o600,
+  });
+  await writeFile(serviceAccountPublicKey, serviceAccount.publicKey.export({ type: 'spki', format: 'pem' }), {
+    mode: 0o600,
+  });
 
   return {
     ca: caFile,
@@ -112,7 +116,11 @@ export async function createPki(dir: string): Promise<Pki> {
     controllerManager: await issue({ file: 'controller-manager', commonName: 'system:kube-controller-manager' }),
     scheduler: await issue({ file: 'scheduler', commonName: 'system:kube-scheduler' }),
     node: await issue({ file: 'node', commonName: 'backstay-sandbox-node', organisation: 'system:masters' }),
-    kubeletServer: await issue({ file: 'kubelet', commonName: 'backstay-sandbox-kubelet', hosts: ['127.0.0.1', 'localhost'] }),
+    kubeletServer: await issue({
+      file: 'kubelet',
+      commonName: 'backstay-sandbox-kubelet',
+      hosts: ['127.0.0.1', 'localhost'],
+    }),
     kubeletClient: await issue({ file: 'kubelet-client', commonName: 'kube-apiserver-kubelet-client' }),
     serviceAccountKey,
     serviceAccountPublicKey,
@@ -122,14 +130,22 @@ export async function createPki(dir: string): Promise<Pki> {
 /** Writes a kubeconfig with the certificates inside, so that the file can be copied elsewhere on this machine. */
 export async function writeKubeconfig(
   file: string,
-  options: { readonly server: string; readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer; readonly user: string },
+  options: {
+    readonly server: string;
+    readonly ca: Buffer;
+    readonly cert: Buffer;
+    readonly key: Buffer;
+    readonly user: string;
+  },
 ): Promise<void> {
   const name = 'backstay-sandbox';
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': name,
-    clusters: [{ name, cluster: { server: options.server, 'certificate-authority-data': options.ca.toString('base64') } }],
+    clusters: [
+      { name, cluster: { server: options.server, 'certificate-authority-data': options.ca.toString('base64') } },
+    ],
     users: [
       {
         name: options.user,

@@ -40,7 +40,8 @@ export function startProcess(options: StartOptions): ManagedProcess {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
   });
-  if (pid === undefined) throw new BackstayError('SANDBOX_FAILED', `${options.name} could not be started from ${options.command}.`);
+  if (pid === undefined)
+    throw new BackstayError('SANDBOX_FAILED', `${options.name} could not be started from ${options.command}.`);
   options.watchdog.add(pid);
   void exited.then(() => options.watchdog.remove(pid));
   const signalGroup = (signal: NodeJS.Signals): void => {

@@ -21,7 +21,9 @@ export type SandboxStatus =
   | { readonly state: 'dead'; readonly info: SandboxInfo };
 
 /** Starts a sandbox, or returns the one that is up in the folder. Errors: SANDBOX_FAILED. */
-export async function sandboxUp(options: SandboxUpOptions): Promise<{ readonly info: SandboxInfo; readonly started: boolean; readonly child?: ChildProcess }> {
+export async function sandboxUp(
+  options: SandboxUpOptions,
+): Promise<{ readonly info: SandboxInfo; readonly started: boolean; readonly child?: ChildProcess }> {
   const status = await sandboxStatus(options.dir);
   if (status.state === 'up') return { info: status.info, started: false };
   const { attached = false, onProgress, ...config } = options;
@@ -33,11 +35,15 @@ export async function sandboxUp(options: SandboxUpOptions): Promise<{ readonly i
   await writeFile(configFile, JSON.stringify(config), { mode: 0o600 });
   const log = await open(join(dir, 'logs', 'supervisor.log'), 'a', 0o600);
   const main = fileURLToPath(new URL('./supervisor-main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, configFile, attached ? 'attached' : 'detached'], {
-    detached: true,
-    stdio: [attached ? 'pipe' : 'ignore', log.fd, log.fd, 'ipc'],
-    cwd: dir,
-  });
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', main, configFile, attached ? 'attached' : 'detached'],
+    {
+      detached: true,
+      stdio: [attached ? 'pipe' : 'ignore', log.fd, log.fd, 'ipc'],
+      cwd: dir,
+    },
+  );
   await log.close();
   try {
     await untilReady(child, onProgress, join(dir, 'logs', 'supervisor.log'));
@@ -54,11 +60,22 @@ function untilReady(child: ChildProcess, onProgress: SandboxUpOptions['onProgres
     child.on('message', (message: SupervisorMessage) => {
       if (message.kind === 'progress') onProgress?.(message.line);
       else if (message.kind === 'ready') resolve();
-      else reject(new BackstayError(message.code as ErrorCode, message.message, message.next === '' ? {} : { next: message.next }));
+      else
+        reject(
+          new BackstayError(
+            message.code as ErrorCode,
+            message.message,
+            message.next === '' ? {} : { next: message.next },
+          ),
+        );
     });
     child.once('error', reject);
     child.once('exit', (code, signal) =>
-      reject(new BackstayError('SANDBOX_FAILED', `The sandbox ended while it started (${signal ?? `exit code ${code}`}).`, { next: `Read ${logFile}.` })),
+      reject(
+        new BackstayError('SANDBOX_FAILED', `The sandbox ended while it started (${signal ?? `exit code ${code}`}).`, {
+          next: `Read ${logFile}.`,
+        }),
+      ),
     );
   });
 }

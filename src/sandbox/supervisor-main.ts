@@ -41,7 +41,12 @@ try {
   tell({ kind: 'ready' });
 } catch (error) {
   const known = error as { code?: string; message?: string; next?: string };
-  tell({ kind: 'failed', code: known.code ?? 'INTERNAL', message: known.message ?? String(error), next: known.next ?? '' });
+  tell({
+    kind: 'failed',
+    code: known.code ?? 'INTERNAL',
+    message: known.message ?? String(error),
+    next: known.next ?? '',
+  });
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   process.exitCode = 1;
   if (process.connected) process.disconnect();

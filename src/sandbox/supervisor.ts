@@ -59,7 +59,13 @@ export async function startSandbox(config: SupervisorConfig, say: (line: string)
     });
     if (config.fakeNodes > 0 && config.kwok !== undefined) {
       say(`starting kwok with ${config.fakeNodes} fake nodes`);
-      fakeNodes = await startFakeNodes({ dir, kwok: config.kwok, kubeconfig: controlPlane.nodeKubeconfig, count: config.fakeNodes, watchdog });
+      fakeNodes = await startFakeNodes({
+        dir,
+        kwok: config.kwok,
+        kubeconfig: controlPlane.nodeKubeconfig,
+        count: config.fakeNodes,
+        watchdog,
+      });
     }
     const info: SandboxInfo = {
       format: 1,

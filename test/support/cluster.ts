@@ -26,7 +26,11 @@ export function testSandbox(): Promise<SandboxInfo> {
 }
 
 /** Path of an administrator's kubeconfig, and a connection that lives as long as the worker. */
-export async function testCluster(): Promise<{ readonly kubeconfig: string; readonly cluster: Cluster; readonly sandbox: SandboxInfo }> {
+export async function testCluster(): Promise<{
+  readonly kubeconfig: string;
+  readonly cluster: Cluster;
+  readonly sandbox: SandboxInfo;
+}> {
   const sandbox = await testSandbox();
   cluster ??= connectCluster({ kubeconfig: sandbox.kubeconfig });
   return { kubeconfig: sandbox.kubeconfig, cluster: await cluster, sandbox };

@@ -8,18 +8,29 @@ export const capture: CommandRun = async (invocation) => {
   const { capture: run } = await import('../../actions/capture.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {
     const { stack, store, clock } = composition;
-    const [cluster, hasher, http] = await Promise.all([composition.cluster(), composition.hasher(), composition.http()]);
+    const [cluster, hasher, http] = await Promise.all([
+      composition.cluster(),
+      composition.hasher(),
+      composition.http(),
+    ]);
     const result = await run(
       {
         labels: options['as'] === undefined ? [] : [String(options['as'])],
         ...(options['note'] === undefined ? {} : { note: String(options['note']) }),
         checks: options['checks'] === false ? 'none' : 'ask',
-        onCheck: (check) => terminal.note(`  ${paintVerdict(check.verdict, terminal.err)}  ${check.name}  ${terminal.err.dim(check.reason)}`),
+        onCheck: (check) =>
+          terminal.note(
+            `  ${paintVerdict(check.verdict, terminal.err)}  ${check.name}  ${terminal.err.dim(check.reason)}`,
+          ),
       },
       { stack, cluster, store, hasher, http, clock },
     );
     if (result.kind === 'empty') {
-      terminal.result('Capture', result, () => `nothing to capture: ${result.namespaces.join(', ')} hold no objects of the stack`);
+      terminal.result(
+        'Capture',
+        result,
+        () => `nothing to capture: ${result.namespaces.join(', ')} hold no objects of the stack`,
+      );
       return 1;
     }
     const { content, ...rest } = result;
@@ -51,13 +62,22 @@ export const importManifests: CommandRun = async (invocation) => {
         ...(options['note'] === undefined ? {} : { note: String(options['note']) }),
         allowUnsigned: options['allowUnsigned'] === true,
       },
-      { stack, store, hasher: await composition.hasher(), clock, readManifests: composition.readManifests, ...(cluster ? { cluster } : {}) },
+      {
+        stack,
+        store,
+        hasher: await composition.hasher(),
+        clock,
+        readManifests: composition.readManifests,
+        ...(cluster ? { cluster } : {}),
+      },
     );
     terminal.result('Import', { ...result }, () => {
       const { out } = terminal;
       return [
         `imported ${out.bold(shortId(result.id))}  ${result.objects} objects`,
-        ...(result.dataStores.length > 0 ? [out.dim(`  data stores, touched only by --scope database: ${result.dataStores.join(', ')}`)] : []),
+        ...(result.dataStores.length > 0
+          ? [out.dim(`  data stores, touched only by --scope database: ${result.dataStores.join(', ')}`)]
+          : []),
         ...result.left.map((left) => out.dim(`  left out ${left.key}: ${left.reason}`)),
         ...result.warnings.map((warning) => `  ${out.warn('warning')} ${warning}`),
       ].join('\n');

@@ -11,7 +11,8 @@ const MOMENTS = ['capture', 'before', 'after'] as const;
 export const check: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
   const when = MOMENTS.find((moment) => moment === options['when']);
-  if (when === undefined) throw new BackstayError('USAGE', `--when ${String(options['when'])} is not one of ${MOMENTS.join(', ')}.`);
+  if (when === undefined)
+    throw new BackstayError('USAGE', `--when ${String(options['when'])} is not one of ${MOMENTS.join(', ')}.`);
   const { runChecks } = await import('../../checks/index.ts');
   const { takeInventory } = await import('../../actions/inventory.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {
@@ -29,7 +30,11 @@ export const check: CommandRun = async (invocation) => {
       onResult: (result) => terminal.note(`  ${paintVerdict(result.verdict, terminal.err)}  ${result.name}`),
     });
     const verdict = overall(checks);
-    terminal.result('CheckList', { verdict, items: checks }, () => `${renderChecks(checks, terminal.out)}\n\n${paintVerdict(verdict, terminal.out)}`);
+    terminal.result(
+      'CheckList',
+      { verdict, items: checks },
+      () => `${renderChecks(checks, terminal.out)}\n\n${paintVerdict(verdict, terminal.out)}`,
+    );
     return verdict === 'pass' ? 0 : 1;
   });
 };

@@ -5,7 +5,10 @@ export const init: CommandRun = async ({ args, terminal }) => {
   const [stack = ''] = args;
   const environment = readEnvironment(terminal.env, terminal.cwd);
   const directory = await keyFolderOf(stack, { projectDir: environment.projectDir, env: terminal.env });
-  const [{ initStackKeys }, { initKeys }] = await Promise.all([import('../../actions/keys.ts'), import('../../compose.ts')]);
+  const [{ initStackKeys }, { initKeys }] = await Promise.all([
+    import('../../actions/keys.ts'),
+    import('../../compose.ts'),
+  ]);
   const owner = `${environment.user}@${environment.host}`;
   const keys = await initStackKeys({ stack, directory, owner }, { initKeys });
   terminal.result('StackKeys', { ...keys }, () =>

@@ -11,14 +11,18 @@ const dirOf = ({ terminal }: Invocation): string => join(readEnvironment(termina
 export const up: CommandRun = async (invocation) => {
   const { terminal, options } = invocation;
   const fakeNodes = wholeNumber(options['fakeNodes'], '--fake-nodes', 0, 1000);
-  const ingressPort = options['ingressPort'] === undefined ? undefined : wholeNumber(options['ingressPort'], '--ingress-port', 1, 65_535);
+  const ingressPort =
+    options['ingressPort'] === undefined ? undefined : wholeNumber(options['ingressPort'], '--ingress-port', 1, 65_535);
   const { ensureTools, progressPrinter } = await import('../../toolchain/index.ts');
   const names = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const;
   const found = await ensureTools([...names, ...(fakeNodes > 0 ? (['kwok'] as const) : [])], {
     env: terminal.env,
     onProgress: progressPrinter(invocation.process.stderr),
   });
-  const tools = Object.fromEntries(names.map((name) => [name, found[name].path])) as Record<(typeof names)[number], string>;
+  const tools = Object.fromEntries(names.map((name) => [name, found[name].path])) as Record<
+    (typeof names)[number],
+    string
+  >;
   const { info, started } = await sandboxUp({
     dir: dirOf(invocation),
     tools,
@@ -34,21 +38,28 @@ export const up: CommandRun = async (invocation) => {
 
 export const down: CommandRun = async (invocation) => {
   const outcome = await sandboxDown(dirOf(invocation));
-  invocation.terminal.result('Sandbox', { state: 'down', outcome }, () => (outcome === 'stopped' ? 'sandbox stopped' : 'sandbox was not running'));
+  invocation.terminal.result('Sandbox', { state: 'down', outcome }, () =>
+    outcome === 'stopped' ? 'sandbox stopped' : 'sandbox was not running',
+  );
   return 0;
 };
 
 export const status: CommandRun = async (invocation) => {
   const now = await sandboxStatus(dirOf(invocation));
   invocation.terminal.result('Sandbox', now, () =>
-    now.state === 'up' ? describe(now.info, 'up') : now.state === 'dead' ? 'sandbox was killed; `backstay sandbox up` starts it anew' : 'sandbox is down',
+    now.state === 'up'
+      ? describe(now.info, 'up')
+      : now.state === 'dead'
+        ? 'sandbox was killed; `backstay sandbox up` starts it anew'
+        : 'sandbox is down',
   );
   return now.state === 'up' ? 0 : 1;
 };
 
 export const kubeconfig: CommandRun = async (invocation) => {
   const now = await sandboxStatus(dirOf(invocation));
-  if (now.state !== 'up') throw new BackstayError('SANDBOX_DOWN', 'The sandbox is not running, so it has no kubeconfig.');
+  if (now.state !== 'up')
+    throw new BackstayError('SANDBOX_DOWN', 'The sandbox is not running, so it has no kubeconfig.');
   invocation.terminal.result('Kubeconfig', { path: now.info.kubeconfig }, () => now.info.kubeconfig);
   return 0;
 };
@@ -60,7 +71,11 @@ export const fault: CommandRun = async (invocation) => {
   const faults = parseFaults(words);
   await setFaults(dirOf(invocation), namespace, name, faults);
   const off = Object.keys(faults).length === 0;
-  invocation.terminal.result('Faults', { namespace, workload: name, faults }, () => `${workload}: ${off ? 'healthy again' : words.join(' ')}`);
+  invocation.terminal.result(
+    'Faults',
+    { namespace, workload: name, faults },
+    () => `${workload}: ${off ? 'healthy again' : words.join(' ')}`,
+  );
   return 0;
 };
 
@@ -73,7 +88,8 @@ export function parseFaults(words: readonly string[]): Faults {
     if (word === 'off') faults = {};
     else if (word === 'unavailable') faults = { ...faults, unavailable: true };
     else if (key === 'delay' && value !== '' && amount >= 0) faults = { ...faults, delayMs: amount * 1000 };
-    else if (key === 'errors' && value !== '' && amount >= 0 && amount <= 100) faults = { ...faults, errorRate: amount / 100 };
+    else if (key === 'errors' && value !== '' && amount >= 0 && amount <= 100)
+      faults = { ...faults, errorRate: amount / 100 };
     else throw new BackstayError('USAGE', `"${word}" is not delay=SECONDS, errors=PERCENT, unavailable or off.`);
   }
   return faults;

@@ -13,7 +13,8 @@ export const list: CommandRun = async (invocation) => {
   return await withStack(invocation, args[0] ?? '', async ({ stack, store }) => {
     const { rows, damaged } = await listSnapshots(stack.name, { store });
     terminal.result('SnapshotList', { items: rows, damaged }, () => {
-      if (rows.length === 0 && damaged.length === 0) return `no snapshots of ${stack.name} yet: \`backstay capture ${stack.name}\` makes one`;
+      if (rows.length === 0 && damaged.length === 0)
+        return `no snapshots of ${stack.name} yet: \`backstay capture ${stack.name}\` makes one`;
       const lines = [
         table(
           ['snapshot', 'age', 'label', 'state', 'signature', 'why', 'by', 'note'],
@@ -46,7 +47,10 @@ export const show: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
   const { showSnapshot } = await import('../../actions/snapshots.ts');
   return await withStack(invocation, args[0] ?? '', async ({ stack, store }) => {
-    const details = await showSnapshot({ stack: stack.name, target: args[1] ?? '', allowUnsigned: options['allowUnsigned'] === true }, { store });
+    const details = await showSnapshot(
+      { stack: stack.name, target: args[1] ?? '', allowUnsigned: options['allowUnsigned'] === true },
+      { store },
+    );
     const { snapshot, row } = details;
     terminal.result('Snapshot', { ...details }, () => {
       const { out } = terminal;
@@ -58,9 +62,20 @@ export const show: CommandRun = async (invocation) => {
         `  cluster   ${snapshot.content.clusterUid ?? 'any (imported manifests)'}`,
         ...snapshot.content.flags.map((flag) => `  flag      ${flag.name} = ${flag.value ?? '(unset)'}`),
         '',
-        table(['kind', 'names'], details.kinds.map(({ kind, names }) => [kind, names.join(', ')])),
+        table(
+          ['kind', 'names'],
+          details.kinds.map(({ kind, names }) => [kind, names.join(', ')]),
+        ),
         '',
-        table(['workload', 'container', 'image', 'digest'], snapshot.content.images.map((image) => [image.workload, image.container, image.image, image.digest?.slice(0, 19) ?? ''])),
+        table(
+          ['workload', 'container', 'image', 'digest'],
+          snapshot.content.images.map((image) => [
+            image.workload,
+            image.container,
+            image.image,
+            image.digest?.slice(0, 19) ?? '',
+          ]),
+        ),
         ...(details.checks.length > 0 ? ['', renderChecks(details.checks, out)] : []),
       ].join('\n');
     });
@@ -72,14 +87,20 @@ export const verify: CommandRun = async (invocation) => {
   const { args, terminal } = invocation;
   const { verifySnapshots } = await import('../../actions/snapshots.ts');
   return await withStack(invocation, args[0] ?? '', async ({ stack, store }) => {
-    const result = await verifySnapshots({ stack: stack.name, ...(args[1] === undefined ? {} : { target: args[1] }) }, { store });
+    const result = await verifySnapshots(
+      { stack: stack.name, ...(args[1] === undefined ? {} : { target: args[1] }) },
+      { store },
+    );
     terminal.result('Verification', { ...result }, () =>
       [
-        ...result.findings.filter((finding) => !finding.ok).map((finding) => `${terminal.out.bad('damaged')}  ${finding.path}  ${finding.message}`),
-        result.kind === 'sound' ? terminal.out.good(`sound: ${result.findings.length} files read, digests and signatures hold`) : terminal.out.bad('not sound'),
+        ...result.findings
+          .filter((finding) => !finding.ok)
+          .map((finding) => `${terminal.out.bad('damaged')}  ${finding.path}  ${finding.message}`),
+        result.kind === 'sound'
+          ? terminal.out.good(`sound: ${result.findings.length} files read, digests and signatures hold`)
+          : terminal.out.bad('not sound'),
       ].join('\n'),
     );
     return result.kind === 'sound' ? 0 : 7;
   });
 };
-

@@ -18,7 +18,12 @@ export const stacks: CommandRun = async ({ terminal }) => {
   for (const name of await listStacks(environment.projectDir)) {
     try {
       const stack = await loadStack(name, { projectDir: environment.projectDir, env: terminal.env });
-      rows.push({ name, namespaces: stack.namespaces, context: stack.cluster.context ?? '(current)', checks: stack.checks.length });
+      rows.push({
+        name,
+        namespaces: stack.namespaces,
+        context: stack.cluster.context ?? '(current)',
+        checks: stack.checks.length,
+      });
     } catch (error) {
       if (!isBackstayError(error)) throw error;
       rows.push({ name, namespaces: [], context: '', checks: 0, problem: error.message });

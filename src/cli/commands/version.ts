@@ -10,7 +10,11 @@ export const version: CommandRun = async ({ terminal, process }) => {
     pulumi: pulumi?.state === 'found' ? { version: pulumi.version, origin: pulumi.origin } : null,
   };
   terminal.result('Version', data, () =>
-    [`backstay ${VERSION}`, `node     ${process.version}`, `pulumi   ${pulumi?.state === 'found' ? pulumi.version : 'not there yet: the first use fetches it'}`].join('\n'),
+    [
+      `backstay ${VERSION}`,
+      `node     ${process.version}`,
+      `pulumi   ${pulumi?.state === 'found' ? pulumi.version : 'not there yet: the first use fetches it'}`,
+    ].join('\n'),
   );
   return 0;
 };

@@ -1,4 +1,12 @@
-import { type Change, type ChangeAction, displayName, type FieldChange, type Json, type Plan, shortId } from '../../model/index.ts';
+import {
+  type Change,
+  type ChangeAction,
+  displayName,
+  type FieldChange,
+  type Json,
+  type Plan,
+  shortId,
+} from '../../model/index.ts';
 import type { Style } from './style.ts';
 
 const MARK: Record<ChangeAction, string> = { create: '+', update: '~', replace: '±', delete: '-', restart: '↻' };
@@ -10,7 +18,9 @@ export function renderPlan(plan: Plan, style: Style, options: { readonly steps: 
   const lines: string[] = [];
   const scope = plan.scope.kind === 'workloads' ? plan.scope.names.join(', ') : plan.scope.kind;
   const labels = plan.target.labels.length > 0 ? ` (${plan.target.labels.join(', ')})` : '';
-  lines.push(`${style.bold(plan.stack)} → ${style.bold(shortId(plan.target.id))}${labels}  scope ${scope}  risk ${risk(plan.risk, style)}`);
+  lines.push(
+    `${style.bold(plan.stack)} → ${style.bold(shortId(plan.target.id))}${labels}  scope ${scope}  risk ${risk(plan.risk, style)}`,
+  );
   lines.push('', style.bold('What changes'));
   if (plan.changes.length === 0) lines.push('  nothing');
   for (const change of plan.changes) lines.push(...renderChange(change, style));
@@ -38,7 +48,9 @@ export function renderChange(change: Change, style: Style): string[] {
   const paint = painter(change.action, style);
   const why = change.reason === undefined ? '' : style.dim(`  (${change.reason})`);
   const namespace = change.ref.namespace === undefined ? '' : style.dim(` ${change.ref.namespace}`);
-  const lines = [`  ${paint(`${MARK[change.action]} ${change.action.padEnd(7)} ${displayName(change.key)}`)}${namespace}${why}`];
+  const lines = [
+    `  ${paint(`${MARK[change.action]} ${change.action.padEnd(7)} ${displayName(change.key)}`)}${namespace}${why}`,
+  ];
   for (const field of change.fields) lines.push(...renderField(field, style));
   for (const manager of change.takesOver) lines.push(style.dim(`      takes over the fields of ${manager}`));
   return lines;

@@ -38,7 +38,8 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
     }
     case 'check.measured': {
       const { verdict, name, reason } = event.result;
-      const mark = verdict === 'pass' ? style.good('pass') : verdict === 'fail' ? style.bad('fail') : style.warn('unknown');
+      const mark =
+        verdict === 'pass' ? style.good('pass') : verdict === 'fail' ? style.bad('fail') : style.warn('unknown');
       return `      ${mark}  ${name}  ${style.dim(reason)}`;
     }
     case 'run.message':
@@ -53,7 +54,8 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
 
 function stepEnd(event: Extract<RunEvent, { type: 'step.ended' }>, style: Style): string | undefined {
   const why = event.message === undefined ? '' : `  ${event.message}`;
-  if (event.outcome === 'done') return event.message === undefined ? undefined : `    ${style.good('done')}${style.dim(why)}`;
+  if (event.outcome === 'done')
+    return event.message === undefined ? undefined : `    ${style.good('done')}${style.dim(why)}`;
   if (event.outcome === 'skipped') return `    ${style.dim(`not needed${why}`)}`;
   if (event.outcome === 'warned') return `    ${style.warn('warning')}${why}`;
   return `    ${style.bad('failed')}${why}`;

@@ -15,7 +15,11 @@ export interface Style {
 export type ColourChoice = 'auto' | 'always' | 'never';
 
 /** NO_COLOR (any value) and TERM=dumb win over a terminal, FORCE_COLOR and `--color` over those. */
-export function colourWanted(choice: ColourChoice, env: Readonly<Record<string, string | undefined>>, isTty: boolean): boolean {
+export function colourWanted(
+  choice: ColourChoice,
+  env: Readonly<Record<string, string | undefined>>,
+  isTty: boolean,
+): boolean {
   if (choice !== 'auto') return choice === 'always';
   if (env['FORCE_COLOR'] !== undefined && env['FORCE_COLOR'] !== '0') return true;
   if (env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '') return false;

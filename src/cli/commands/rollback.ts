@@ -1,0 +1,158 @@
+import type { RunEnded } from '../../actions/rollback.ts';
+import { fold } from '../../journal/index.ts';
+import { BackstayError } from '../../errors/index.ts';
+import { openJournal } from '../../compose.ts';
+import { shortId } from '../../model/index.ts';
+import type { Reporter } from '../../ports/index.ts';
+import { renderChoices, withChoices } from '../choices.ts';
+import type { CommandRun, Invocation } from '../commands.ts';
+import { confirmByName } from '../confirm.ts';
+import { planDepsOf, runDepsOf } from '../deps.ts';
+import { durationMsOf, planOptionsOf, scopeOf, targetOf } from '../plan-options.ts';
+import { renderPlan } from '../render/plan.ts';
+import { progressReporter } from '../render/progress.ts';
+import { duration } from '../render/time.ts';
+import { stopSignals } from '../signals.ts';
+import { withStack } from '../with-stack.ts';
+
+export const rollback: CommandRun = async (invocation) => {
+  const { args, options, terminal } = invocation;
+  if (options['listVersions'] === true) return await listVersions(invocation);
+  const scope = scopeOf(options['scope']);
+  const planOptions = planOptionsOf(options);
+  const target = targetOf(options);
+  const readyTimeoutMs = durationMsOf(options['timeout'], '--timeout');
+  const dryRun = options['dryRun'] === true;
+  const [{ planRollback }, { rollback: run }] = await Promise.all([
+    import('../../actions/plan.ts'),
+    import('../../actions/rollback.ts'),
+  ]);
+  return await withStack(
+    invocation,
+    args[0] ?? '',
+    async (composition) => {
+      const { stack } = composition;
+      if (!dryRun && stack.requireReason && planOptions.reason === undefined) {
+        throw new BackstayError(
+          'USAGE',
+          `A rollback of ${stack.name} needs --reason: it is journaled, announced and in the report.`,
+        );
+      }
+      if (!dryRun && options['yes'] !== true && !terminal.stdinIsTty) {
+        throw new BackstayError(
+          'CONFIRMATION_NEEDED',
+          `A rollback of ${stack.name} needs a yes, and there is no terminal to ask.`,
+        );
+      }
+      const deps = await planDepsOf(composition);
+      const planned = await withChoices(
+        terminal,
+        async () => await planRollback({ target, scope, options: planOptions }, deps),
+      );
+      if (planned.kind === 'nothing-to-do') {
+        terminal.result('Rollback', { kind: planned.kind, outcome: planned.kind, target: planned.target.id }, () =>
+          terminal.out.good(`nothing to do: ${stack.name} is at ${shortId(planned.target.id)}`),
+        );
+        return 0;
+      }
+      const { plan } = planned;
+      if (dryRun) {
+        terminal.result(
+          'Plan',
+          { ...plan },
+          () => `${renderPlan(plan, terminal.out)}\n${terminal.out.dim('dry run: nothing was changed')}`,
+        );
+        return 0;
+      }
+      terminal.note(renderPlan(plan, terminal.err));
+      const { context, server } = planned.inventory.identity;
+      if (options['yes'] !== true) {
+        await confirmByName(
+          terminal,
+          stack.name,
+          `Roll back ${stack.name} on ${context ?? 'the current context'} (${server})?`,
+        );
+      }
+      const signals = stopSignals(invocation.process, (line) => terminal.note(terminal.err.warn(line)));
+      try {
+        const ended = await run(
+          { plan, signal: signals.stop, abort: signals.abort },
+          await runDepsOf(composition, reporterOf(invocation)),
+        );
+        if (ended.kind === 'nothing-to-do') return ended.exitCode;
+        return tellEnd(ended, invocation);
+      } finally {
+        signals.release();
+      }
+    },
+    readyTimeoutMs === undefined ? {} : { readyTimeoutMs },
+  );
+};
+
+export const resume: CommandRun = async (invocation) => {
+  const { args, options, terminal } = invocation;
+  const [id = ''] = args;
+  const stack = await stackOfRun(id, invocation);
+  const { resume: run } = await import('../../actions/resume.ts');
+  return await withStack(invocation, stack, async (composition) => {
+    if (options['yes'] !== true) await confirmByName(terminal, stack, `Go on with run ${id} of ${stack}?`);
+    const signals = stopSignals(invocation.process, (line) => terminal.note(terminal.err.warn(line)));
+    try {
+      const deps = await runDepsOf(composition, reporterOf(invocation));
+      return tellEnd(await run({ run: id, signal: signals.stop, abort: signals.abort }, deps), invocation);
+    } finally {
+      signals.release();
+    }
+  });
+};
+
+async function stackOfRun(run: string, { terminal }: Invocation): Promise<string> {
+  const opened = await openJournal(terminal.env, terminal.cwd);
+  try {
+    const entries = await opened.journal.read(run);
+    if (entries.length === 0) throw new BackstayError('RUN_UNKNOWN', `There is no run ${run}.`);
+    return fold(entries).plan.stack;
+  } finally {
+    await opened.close();
+  }
+}
+
+async function listVersions(invocation: Invocation): Promise<number> {
+  const { args, terminal } = invocation;
+  const { listTargets } = await import('../../actions/targets.ts');
+  return await withStack(invocation, args[0] ?? '', async (composition) => {
+    const { choices, damaged } = await listTargets(await planDepsOf(composition));
+    terminal.result('TargetList', { items: choices, damaged }, () => renderChoices(choices, { err: terminal.out }));
+    return 0;
+  });
+}
+
+/** Lines on stderr for people; with `jsonl` every event as one object on stdout. */
+function reporterOf({ terminal, globals }: Invocation): Reporter {
+  if (terminal.format === 'jsonl')
+    return { report: (event) => terminal.line({ apiVersion: 'backstay.dev/v1', kind: 'RunEvent', ...event }) };
+  if (globals.quiet === true) return { report: () => undefined };
+  const startedAt = Date.now();
+  return progressReporter(
+    (line) => terminal.note(line),
+    terminal.err,
+    () => startedAt,
+  );
+}
+
+function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
+  const { report, ...rest } = ended;
+  terminal.result('Rollback', { ...rest, ...(report ? { report: report.paths } : {}) }, () => {
+    const { out } = terminal;
+    const good = ended.exitCode === 0;
+    return [
+      `${good ? out.good(ended.outcome) : out.bad(ended.outcome)}  run ${ended.run}  ${duration(ended.durationMs)}`,
+      ...(ended.reason === undefined ? [] : [`  ${ended.reason}`]),
+      ...(ended.next === undefined ? [] : [`  ${out.bold('next:')} ${ended.next}`]),
+      ...(report === undefined
+        ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
+        : [`  report  ${report.paths.markdown}`]),
+    ].join('\n');
+  });
+  return ended.exitCode;
+}

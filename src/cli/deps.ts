@@ -1,0 +1,37 @@
+import type { PlanDeps } from '../actions/plan.ts';
+import type { RollbackDeps } from '../actions/rollback.ts';
+import type { Composition } from '../compose.ts';
+import type { Reporter } from '../ports/index.ts';
+
+/** What planning needs: reads only, so neither lease nor engine is made. */
+export async function planDepsOf(composition: Composition): Promise<PlanDeps> {
+  const [cluster, hasher] = await Promise.all([composition.cluster(), composition.hasher()]);
+  const { stack, store, clock } = composition;
+  return { stack, cluster, store, hasher, clock };
+}
+
+/** What a run needs: everything. */
+export async function runDepsOf(composition: Composition, reporter: Reporter): Promise<RollbackDeps> {
+  const [plan, http, journal, lock, engine] = await Promise.all([
+    planDepsOf(composition),
+    composition.http(),
+    composition.journal(),
+    composition.lock(),
+    composition.engine(),
+  ]);
+  const { by, journalName, exec, keys, files, environment } = composition;
+  return {
+    ...plan,
+    by,
+    journal,
+    journalName,
+    lock,
+    engine,
+    reporter,
+    http,
+    exec,
+    keys,
+    files,
+    stateDir: environment.stateDir,
+  };
+}
