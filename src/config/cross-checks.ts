@@ -20,6 +20,14 @@ export function crossCheck(raw: unknown): Finding[] {
       });
     }
   }
+  const when = isRecord(settings.context) && isRecord(settings.context.when) ? settings.context.when.flag : undefined;
+  if (typeof when === 'string' && !flags.includes(when)) {
+    findings.push({
+      path: ['context', 'when', 'flag'],
+      found: JSON.stringify(when),
+      expected: declared('flags', flags),
+    });
+  }
   const dependencies = isRecord(settings.context) ? listOf(settings.context.dependencies) : [];
   for (const [index, name] of dependencies.entries()) {
     if (typeof name === 'string' && !namesOf(checks).includes(name)) {

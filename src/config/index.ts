@@ -1,4 +1,3 @@
 export { type Environment, readEnvironment, type Variables } from './environment.ts';
-export { defaultKeyFolder } from './key-folder.ts';
-export { keyFolderOf, listStacks, type LoadOptions, loadStack, readTarget } from './load.ts';
+export { keyFolderOf, listStacks, loadStack, readTarget } from './load.ts';
 export type { Problem } from './problems.ts';

@@ -113,7 +113,11 @@ config:
     expect(stack.namespaces).toEqual(['production', 'jobs']);
     expect(stack.requireReason).toBe(false);
     expect(stack.readyTimeoutMs).toBe(90_000);
-    expect(stack.cluster).toEqual({ leaseNamespace: 'default', context: 'prod', kubeconfig: join(projectDir, 'home/kube') });
+    expect(stack.cluster).toEqual({
+      leaseNamespace: 'default',
+      context: 'prod',
+      kubeconfig: join(projectDir, 'home/kube'),
+    });
     expect(stack.capture.exclude).toEqual([{ kind: 'ConfigMap', name: 'tmp-*' }]);
     expect(stack.capture.include).toEqual([{ kind: 'ClusterRole', namespace: '-', name: 'reader' }]);
     expect(stack.roles).toEqual({
@@ -179,7 +183,7 @@ describe('a stack file with mistakes', () => {
   backstay:flags:
     - name: f
       source: {configMap: cfg, ky: K}
-  backstay:context: {dependencies: [b]}
+  backstay:context: {dependencies: [b], when: {flag: g, from: x, to: y}}
 `);
     expect(
       problems.map(
@@ -200,6 +204,7 @@ describe('a stack file with mistakes', () => {
       '20:15 backstay:flags[0].source.key nothing',
       '20:32 backstay:flags[0].source.ky the unknown key ky → key',
       '21:37 backstay:context.dependencies[0] "b"',
+      '21:54 backstay:context.when.flag "g"',
     ]);
     expect(problems.every(({ expected }) => expected.length > 0 && !/invalid input/i.test(expected))).toBe(true);
   });

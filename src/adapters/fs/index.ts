@@ -2,4 +2,4 @@ export { initKeys } from './init-keys.ts';
 export { createKeyReader } from './keys.ts';
 export { readManifests } from './manifests.ts';
 export { type ComparisonHasher, createSecretHasher } from './secret-hasher.ts';
-export { createFsSnapshotStore, type FsSnapshotStoreOptions } from './snapshot-store.ts';
+export { createFsSnapshotStore } from './snapshot-store.ts';
