@@ -79,6 +79,9 @@ export function failureOf(asked: Asked, code: number, body: string): BackstayErr
       { details },
     );
   }
+  // An apply of a field that this server's version does not have is answered as if the server were broken.
+  if (code === 500 && /failed to create typed patch object/.test(message))
+    return refused(asked, status, message, details);
   if (code === 429 || code >= 500) return serverFailed(asked, code, status, message, details);
   const dryRun = /admission webhook "([^"]+)" does not support dry run/.exec(message);
   if (dryRun !== null) {

@@ -30,6 +30,13 @@ export interface Contest {
   readonly path: string;
 }
 
+/** Every field that differs between the two captured forms, with each of its owners. */
+export function changesByOwner(live: KubeObject, before: KubeObject, after: KubeObject): readonly Contest[] {
+  return (live.metadata.managedFields ?? []).flatMap((entry) =>
+    changedPaths(entry.fieldsV1 ?? {}, before, after, '').map((path) => ({ manager: entry.manager, path })),
+  );
+}
+
 /** Fields whose change would go against an owner that is not taken over. Both forms are captured ones. */
 export function contests(
   live: KubeObject,
@@ -38,18 +45,14 @@ export function contests(
   manager: string,
   takeFrom: readonly string[],
 ): readonly Contest[] {
-  return (live.metadata.managedFields ?? []).flatMap((entry) => {
-    if (entry.manager === manager || isTakenOver(entry.manager, takeFrom)) return [];
-    return changedPaths(entry.fieldsV1 ?? {}, before, after, '').map((path) => ({ manager: entry.manager, path }));
-  });
+  return changesByOwner(live, before, after).filter(
+    ({ manager: owner }) => owner !== manager && !isTakenOver(owner, takeFrom),
+  );
 }
 
-/** Managers that own a field which changes, beside ourselves: what a plan lists as taken over. */
+/** Managers that own a field which differs: what a plan lists as taken over. */
 export function ownersOf(live: KubeObject, before: KubeObject, after: KubeObject): readonly string[] {
-  const owners = (live.metadata.managedFields ?? [])
-    .filter((entry) => changedPaths(entry.fieldsV1 ?? {}, before, after, '').length > 0)
-    .map((entry) => entry.manager);
-  return [...new Set(owners)];
+  return [...new Set(changesByOwner(live, before, after).map(({ manager }) => manager))];
 }
 
 function changedPaths(tree: FieldTree, before: unknown, after: unknown, path: string): readonly string[] {

@@ -1,7 +1,7 @@
 import { BackstayError } from '../../errors/index.ts';
 import { capturedForm, digestOf, type KubeObject, keyOf } from '../../model/index.ts';
 import { said } from './object.ts';
-import { contests, OUR_MANAGER, ownersOf } from './managed-fields.ts';
+import { changesByOwner, OUR_MANAGER } from './managed-fields.ts';
 import { equalInForm } from './prediction.ts';
 import type { Session } from './session.ts';
 
@@ -37,11 +37,12 @@ export async function assertUnmoved(session: Session, live: KubeObject, planned?
   if (before.metadata.uid !== live.metadata.uid) throw moved(live, 'it was deleted and made again');
   if (equalInForm(before, live, foreign)) return;
   const [was, is] = [capturedForm(before, foreign), capturedForm(live, foreign)];
-  const owners = ownersOf(live, was, is).filter((owner) => !isOurs(owner));
+  const theirs = changesByOwner(live, was, is).filter(({ manager }) => !isOurs(manager));
   // Ours alone: the journaled pause, scale and maintenance changes of this run.
-  if (owners.length === 0 && writtenByUs(live)) return;
-  const fields = contests(live, was, is, OUR_MANAGER, []).map(({ path }) => path);
-  throw moved(live, `${fields.join(', ') || 'fields'} changed by ${owners.join(', ') || 'an unnamed writer'}`);
+  if (theirs.length === 0 && writtenByUs(live)) return;
+  const fields = [...new Set(theirs.map(({ path }) => path))].join(', ') || 'fields';
+  const owners = [...new Set(theirs.map(({ manager }) => manager))].join(', ') || 'an unnamed writer';
+  throw moved(live, `${fields} changed by ${owners}`);
 }
 
 const isOurs = (manager: string): boolean => manager === OUR_MANAGER || manager.startsWith(`${OUR_MANAGER}-`);

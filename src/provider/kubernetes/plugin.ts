@@ -25,7 +25,7 @@ import {
   unservedType,
 } from './object.ts';
 import { withLiveOwners } from './owner-references.ts';
-import { predict } from './prediction.ts';
+import { foresee } from './prediction.ts';
 import { isAwaited, untilReady } from './readiness.ts';
 import { remove } from './remove.ts';
 import { isProtected, type Session } from './session.ts';
@@ -66,16 +66,15 @@ export function kubernetesPlugin(session: Session): Plugin {
       const key = keyOf(target);
       return await noting(session, key, async () => {
         if (news.unknowns.length > 0) return { changed: true, properties: [], ...inPlace };
-        const live = await session.cluster.get(refOf(target));
         const unchanged = { changed: false, properties: [], ...inPlace };
         if (!session.may(key, 'update')) {
           session.note(key, { action: 'unchanged' });
           return unchanged;
         }
-        if (live === undefined || live.metadata.deletionTimestamp !== undefined)
+        const { live, prediction } = await foresee(session, target);
+        if (live === undefined || prediction === undefined)
           return { changed: true, properties: ['metadata'], ...inPlace };
         const { foreign } = session.options;
-        const prediction = await predict(session.cluster, live, await withLiveOwners(session.cluster, target), foreign);
         if (prediction.kind === 'equal') {
           session.note(key, { action: 'unchanged' });
           return unchanged;
@@ -214,24 +213,19 @@ async function previewed(
 ): Promise<KubeObject> {
   const key = keyOf(target);
   if (inputs.unknowns.length > 0) return target;
-  const live = await session.cluster.get(refOf(target)).catch((error: unknown) => {
-    if (isBackstayError(error, 'KIND_UNKNOWN') && isComing(session, target, error)) return undefined;
+  const { live, prediction } = await foresee(session, target).catch((error: unknown) => {
+    if (isBackstayError(error, 'KIND_UNKNOWN') && isComing(session, target, error))
+      return { live: undefined, prediction: undefined };
     throw error;
   });
   if (!session.may(key, live === undefined ? 'create' : 'update')) {
     session.note(key, { action: 'unchanged' });
     return live ?? target;
   }
-  if (live === undefined) {
+  if (live === undefined || prediction === undefined) {
     session.note(key, { action: 'created' });
     return settledOnly(await dryCreated(session, target));
   }
-  const prediction = await predict(
-    session.cluster,
-    live,
-    await withLiveOwners(session.cluster, target),
-    session.options.foreign,
-  );
   if (prediction.kind === 'equal') {
     session.note(key, { action: 'unchanged' });
     return live;

@@ -1,6 +1,15 @@
 import { isBackstayError } from '../../errors/index.ts';
-import { canonicalJson, capturedForm, carryOver, type ForeignField, type KubeObject } from '../../model/index.ts';
+import {
+  canonicalJson,
+  capturedForm,
+  carryOver,
+  type ForeignField,
+  type KubeObject,
+  refOf,
+} from '../../model/index.ts';
 import type { Cluster } from '../../ports/index.ts';
+import { withLiveOwners } from './owner-references.ts';
+import type { Session } from './session.ts';
 
 /** What writing the target over a live object would do. */
 export type Prediction =
@@ -21,6 +30,8 @@ export async function predict(
   foreign: readonly ForeignField[],
 ): Promise<Prediction> {
   if (equalInForm(live, target, foreign)) return { kind: 'equal' };
+  const unheaded = headlessOnly(live, target);
+  if (unheaded !== undefined) return unheaded;
   const form = carryOver(live, target, { foreign, precondition: true });
   try {
     const result = await cluster.replace(form, { dryRun: true });
@@ -32,6 +43,23 @@ export async function predict(
   }
 }
 
+/**
+ * A headless Service keeps `None` when it is written without an address, and says nothing: what the target means is an
+ * assigned address, and only a new Service gets one.
+ */
+function headlessOnly(live: KubeObject, target: KubeObject): Prediction | undefined {
+  if (target.kind !== 'Service' || target.apiVersion !== 'v1') return undefined;
+  const [is, wanted] = [live, target].map(
+    (service) => (service['spec'] ?? {}) as { clusterIP?: string; type?: string },
+  );
+  if (is?.clusterIP !== 'None' || wanted?.clusterIP !== undefined || wanted?.type === 'ExternalName') return undefined;
+  return {
+    kind: 'immutable',
+    fields: ['spec'],
+    reason: 'spec.clusterIP: a headless Service cannot be given an address',
+  };
+}
+
 export function equalInForm(a: KubeObject, b: KubeObject, foreign: readonly ForeignField[]): boolean {
   return canonicalJson(capturedForm(a, foreign)) === canonicalJson(capturedForm(b, foreign));
 }
@@ -39,6 +67,26 @@ export function equalInForm(a: KubeObject, b: KubeObject, foreign: readonly Fore
 /** How API servers word it; the reason is `Invalid` for all sorts of mistakes, so that the words have to tell. */
 const IMMUTABLE =
   /immutable|cannot change roleRef|can ?not be (changed|unset|removed|updated)|may not (be )?change|updates? to .*forbidden/i;
+
+/** Status writes of controllers make the dry run's precondition fail; it is then asked again from what is live. */
+const ROUNDS = 8;
+
+/** What writing the target would do to what is live now; no prediction when nothing is, or only on its way out. */
+export async function foresee(
+  session: Session,
+  target: KubeObject,
+): Promise<{ readonly live: KubeObject | undefined; readonly prediction: Prediction | undefined }> {
+  const { cluster, foreign } = session.options;
+  for (let round = 1; ; round += 1) {
+    const live = await cluster.get(refOf(target));
+    if (live === undefined || live.metadata.deletionTimestamp !== undefined) return { live, prediction: undefined };
+    try {
+      return { live, prediction: await predict(cluster, live, await withLiveOwners(cluster, target), foreign) };
+    } catch (error) {
+      if (!isBackstayError(error, 'OBJECT_MOVED') || round >= ROUNDS) throw error;
+    }
+  }
+}
 
 /** The top-level fields that cannot be changed in place; undefined when the refusal has another reason. */
 export function immutableFields(error: unknown): readonly string[] | undefined {
