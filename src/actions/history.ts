@@ -20,7 +20,13 @@ export type PastRun =
       /** Whether `backstay resume` would go on with it. */
       readonly resumable: boolean;
     }
-  | { readonly kind: 'damaged'; readonly run: string; readonly stack: string; readonly startedAt: string; readonly why: string };
+  | {
+      readonly kind: 'damaged';
+      readonly run: string;
+      readonly stack: string;
+      readonly startedAt: string;
+      readonly why: string;
+    };
 
 export interface HistoryOptions {
   readonly stack?: string;
@@ -29,7 +35,10 @@ export interface HistoryOptions {
 }
 
 /** The runs there were, newest first. A run whose journal cannot be read is listed as such, not hidden. */
-export async function history(options: HistoryOptions, { journal }: { readonly journal: JournalStore }): Promise<readonly PastRun[]> {
+export async function history(
+  options: HistoryOptions,
+  { journal }: { readonly journal: JournalStore },
+): Promise<readonly PastRun[]> {
   const runs = await journal.runs(options.stack);
   const wanted = runs.slice(0, options.limit ?? runs.length);
   return await Promise.all(wanted.map(async (known) => await describe(known, journal)));

@@ -44,7 +44,10 @@ export function renderMarkdown(report: RunReport): string {
   const sections = [
     `# Rollback of ${stack} to ${target.said}: ${outcome}`,
     facts(report),
-    section('What was broken', report.checks.before.length === 0 ? 'No checks were measured before the run.' : checkList(report.checks.before)),
+    section(
+      'What was broken',
+      report.checks.before.length === 0 ? 'No checks were measured before the run.' : checkList(report.checks.before),
+    ),
     section('What was planned', planned(report)),
     section('What was done', done(report)),
     section('Where the time went', times(report)),
@@ -67,15 +70,25 @@ function facts(report: RunReport): string {
     ['Reason', report.reason],
     ['Incident', report.incident],
     ['Guards taken away', report.overrides.length === 0 ? undefined : report.overrides.join(', ')],
-    ['Resumed', report.resumes.length === 0 ? undefined : report.resumes.map(({ by, at }) => `${at} by ${by.user}`).join(', ')],
+    [
+      'Resumed',
+      report.resumes.length === 0 ? undefined : report.resumes.map(({ by, at }) => `${at} by ${by.user}`).join(', '),
+    ],
     ['Plan', report.plan],
     ['Cluster', report.clusterUid],
   ];
-  return table(['', ''], rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  return table(
+    ['', ''],
+    rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 function planned({ changes, warnings }: RunReport): string {
-  const rows = changes.map(({ key, action, fields, reason }) => [displayName(key), action, reason ?? fieldsInShort(fields)]);
+  const rows = changes.map(({ key, action, fields, reason }) => [
+    displayName(key),
+    action,
+    reason ?? fieldsInShort(fields),
+  ]);
   const list = rows.length === 0 ? 'Nothing: live was at the target.' : table(['Object', 'Action', 'What'], rows);
   return warnings.length === 0 ? list : `${list}\n\nWarned of:\n\n${bullets(warnings)}`;
 }
@@ -84,7 +97,9 @@ const FIELDS_SHOWN = 3;
 
 function fieldsInShort(fields: readonly string[]): string {
   const shown = fields.slice(0, FIELDS_SHOWN).map((path) => `\`${path}\``);
-  return fields.length > FIELDS_SHOWN ? `${shown.join(', ')} and ${fields.length - FIELDS_SHOWN} more` : shown.join(', ');
+  return fields.length > FIELDS_SHOWN
+    ? `${shown.join(', ')} and ${fields.length - FIELDS_SHOWN} more`
+    : shown.join(', ');
 }
 
 function done({ steps }: RunReport): string {
@@ -107,21 +122,34 @@ function times({ phases, time }: RunReport): string {
     ['Backstay itself', time.ownMs],
     ['all together', time.totalMs],
   ];
-  const byPhase = table(['Phase', 'Time'], phases.map(({ phase, durationMs }) => [phase, readable(durationMs)]));
-  return `${byPhase}\n\n${table(['Spent by', 'Time'], spent.map(([name, ms]) => [name, readable(ms)]))}`;
+  const byPhase = table(
+    ['Phase', 'Time'],
+    phases.map(({ phase, durationMs }) => [phase, readable(durationMs)]),
+  );
+  return `${byPhase}\n\n${table(
+    ['Spent by', 'Time'],
+    spent.map(([name, ms]) => [name, readable(ms)]),
+  )}`;
 }
 
 function compared({ checks: { before, after } }: RunReport): string {
   const names = [...new Set([...before, ...after].map(({ name }) => name))];
   if (names.length === 0) return 'No checks were measured.';
-  const say = (result: CheckResult | undefined): string => (result === undefined ? 'not asked' : `${result.verdict}: ${result.reason}`);
-  const find = (results: readonly CheckResult[], name: string): CheckResult | undefined => results.find((r) => r.name === name);
-  return table(['Check', 'Before', 'After'], names.map((name) => [name, say(find(before, name)), say(find(after, name))]));
+  const say = (result: CheckResult | undefined): string =>
+    result === undefined ? 'not asked' : `${result.verdict}: ${result.reason}`;
+  const find = (results: readonly CheckResult[], name: string): CheckResult | undefined =>
+    results.find((r) => r.name === name);
+  return table(
+    ['Check', 'Before', 'After'],
+    names.map((name) => [name, say(find(before, name)), say(find(after, name))]),
+  );
 }
 
 function snapshots({ stack, snapshots: { before, after, held } }: RunReport): string {
   const rows = [
-    ...(before === undefined ? [] : [`Before: ${before}. Back to it: \`backstay rollback ${stack} --to ${before.slice(7, 19)}\``]),
+    ...(before === undefined
+      ? []
+      : [`Before: ${before}. Back to it: \`backstay rollback ${stack} --to ${before.slice(7, 19)}\``]),
     ...(after === undefined ? [] : [`After: ${after}`]),
     ...(held === undefined ? [] : [`Held, never known good again without a person: ${held}`]),
   ];
@@ -141,7 +169,8 @@ function bullets(lines: readonly string[]): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => oneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => oneLine(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 

@@ -58,7 +58,10 @@ export function newRunId(now: number): string {
   return `${time}-${randomBytes(3).toString('hex')}`;
 }
 
-export function given(signal?: AbortSignal, abort?: AbortSignal): { readonly signal?: AbortSignal; readonly abort?: AbortSignal } {
+export function given(
+  signal?: AbortSignal,
+  abort?: AbortSignal,
+): { readonly signal?: AbortSignal; readonly abort?: AbortSignal } {
   return { ...(signal === undefined ? {} : { signal }), ...(abort === undefined ? {} : { abort }) };
 }
 

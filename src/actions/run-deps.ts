@@ -19,7 +19,10 @@ import type {
 import type { RunDeps } from '../rollback/index.ts';
 import { capture } from './capture.ts';
 import { takeInventory } from './inventory.ts';
-import { observeStack } from './observe.ts';
+import { observePlan } from './plan.ts';
+import { defaulted } from './plan-defaulting.ts';
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** What every action that carries a run needs. compose.ts gives it. */
 export interface RunActionDeps {
@@ -51,14 +54,29 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
       if (result.kind === 'captured') return { id: result.id, verdict: result.sighting.record.verdict };
       throw new BackstayError('INTERNAL', `a capture of a run came back ${result.kind}`);
     },
-    observe: async (plan) => await observeStack(plan, deps),
+    observe: async (plan) => await observePlan(plan, deps),
+    defaulted: async (objects, { live, foreign }) =>
+      (await defaulted(cluster, { objects, live, foreign, namespaces: NONE, definedKinds: NONE })).objects,
     runHook: async (hook, request) =>
       await runHook(hook, { cluster, http, exec, keys, clock, namespace, baseDir, ...request }),
     runChecks: async ({ names, when, scope, onResult, signal }) => {
       const settings = stack.checks.filter(({ name }) => names.includes(name));
-      const flags = settings.some(({ onlyIf }) => onlyIf !== undefined) ? (await takeInventory(cluster, stack, { signal })).flags : [];
+      const flags = settings.some(({ onlyIf }) => onlyIf !== undefined)
+        ? (await takeInventory(cluster, stack, { signal })).flags
+        : [];
       const asked = scope === undefined ? {} : { scope };
-      return await runChecks(settings, { cluster, http, clock, stack, when, flags, baseDir, signal, onResult, ...asked });
+      return await runChecks(settings, {
+        cluster,
+        http,
+        clock,
+        stack,
+        when,
+        flags,
+        baseDir,
+        signal,
+        onResult,
+        ...asked,
+      });
     },
     ask: async (target, options) => await askTarget(target, options, { cluster, http, namespace }),
   };

@@ -37,11 +37,19 @@ export const measureCanary: Measure<'canary'> = async (setting, context) => {
   const measured = { documents: sent.map(asJson) };
   if (sent.length === 0) return { verdict: 'unknown', reason: 'the check names no documents', measured };
   if (problems.length > 0) {
-    return { verdict: 'fail', reason: problems.map(({ file, problem }) => `${file}: ${problem ?? ''}`).join('; '), measured };
+    return {
+      verdict: 'fail',
+      reason: problems.map(({ file, problem }) => `${file}: ${problem ?? ''}`).join('; '),
+      measured,
+    };
   }
   const by = setting.backend === undefined ? '' : ` by ${setting.backend}`;
   const least = Math.min(...sent.map(({ similarity }) => similarity ?? 0));
-  return { verdict: 'pass', reason: `${sent.length} documents processed${by}, ${percent(least)} alike or better`, measured };
+  return {
+    verdict: 'pass',
+    reason: `${sent.length} documents processed${by}, ${percent(least)} alike or better`,
+    measured,
+  };
 };
 
 async function compare(
@@ -96,4 +104,3 @@ function asJson({ file, problem, similarity, backend }: Sent): JsonObject {
 function percent(share: number): string {
   return `${Math.floor(share * 100)} %`;
 }
-

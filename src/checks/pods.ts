@@ -29,7 +29,12 @@ function isLive(pod: KubeObject): boolean {
   return phase !== 'Succeeded' && phase !== 'Failed';
 }
 
-async function listBehind(workload: KubeObject, apiVersion: string, kind: string, cluster: Cluster): Promise<readonly KubeObject[]> {
+async function listBehind(
+  workload: KubeObject,
+  apiVersion: string,
+  kind: string,
+  cluster: Cluster,
+): Promise<readonly KubeObject[]> {
   const served = await cluster.kindOf(apiVersion, kind);
   if (served === undefined) return [];
   const { namespace } = workload.metadata;
@@ -43,8 +48,10 @@ export function templateHashOf(pod: KubeObject, kind: string): string | undefine
 
 /** The hash that pods of the workload's present template carry; undefined when its controller has made none yet. */
 export function newestTemplateHash(workload: KubeObject, { replicaSets, revisions }: Behind): string | undefined {
-  if (workload.kind === 'StatefulSet') return (workload['status'] as { updateRevision?: string } | undefined)?.updateRevision;
-  const isOwn = ({ metadata }: KubeObject): boolean => metadata.ownerReferences?.some(({ uid }) => uid === workload.metadata.uid) === true;
+  if (workload.kind === 'StatefulSet')
+    return (workload['status'] as { updateRevision?: string } | undefined)?.updateRevision;
+  const isOwn = ({ metadata }: KubeObject): boolean =>
+    metadata.ownerReferences?.some(({ uid }) => uid === workload.metadata.uid) === true;
   if (workload.kind === 'Deployment') {
     const current = workload.metadata.annotations?.[REVISION];
     const set = replicaSets.filter(isOwn).find((item) => item.metadata.annotations?.[REVISION] === current);
@@ -57,12 +64,17 @@ export function newestTemplateHash(workload: KubeObject, { replicaSets, revision
 
 interface Selector {
   readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
 }
 
 /** A workload's selector as the query of a list. */
 export function selectorOf(workload: KubeObject): string {
-  const { matchLabels = {}, matchExpressions = [] } = (workload['spec'] as { selector?: Selector } | undefined)?.selector ?? {};
+  const { matchLabels = {}, matchExpressions = [] } =
+    (workload['spec'] as { selector?: Selector } | undefined)?.selector ?? {};
   const equal = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`);
   const sets = matchExpressions.map(({ key, operator, values = [] }) => {
     if (operator === 'Exists') return key;

@@ -66,8 +66,13 @@ async function everyWorkload({ cluster, stack, inventory, signal }: CheckContext
 }
 
 /** An inventory has no status: the objects it names are read as they are now. One that is gone counts as not rolled out. */
-async function fresh(inventory: readonly KubeObject[], cluster: CheckContext['cluster']): Promise<readonly KubeObject[]> {
-  const named = inventory.filter(({ apiVersion, kind }) => apiVersion.startsWith('apps/') && KINDS.includes(kind as 'Deployment'));
+async function fresh(
+  inventory: readonly KubeObject[],
+  cluster: CheckContext['cluster'],
+): Promise<readonly KubeObject[]> {
+  const named = inventory.filter(
+    ({ apiVersion, kind }) => apiVersion.startsWith('apps/') && KINDS.includes(kind as 'Deployment'),
+  );
   const live = await Promise.all(named.map(async (object) => (await cluster.get(refFor(object))) ?? object));
   return [...new Map(live.map((object) => [keyOf(object), object])).values()];
 }
@@ -82,7 +87,8 @@ async function problemOf(workload: KubeObject, { cluster }: CheckContext): Promi
   const { state, reason } = healthOf(workload, related);
   if (state !== 'ready') return reason;
   const newest = newestTemplateHash(workload, related);
-  if (newest === undefined && related.pods.length > 0) return 'which of its pods are new cannot be told: it has no revision';
+  if (newest === undefined && related.pods.length > 0)
+    return 'which of its pods are new cannot be told: it has no revision';
   const old = related.pods.filter((pod) => templateHashOf(pod, workload.kind) !== newest);
   if (old.length > 0) return `pods of an older template are left: ${old.map((pod) => pod.metadata.name).join(', ')}`;
   const wanted = imagesOf((workload['spec'] as { template?: { spec?: PodSpec } } | undefined)?.template?.spec);
@@ -107,4 +113,3 @@ function imagesOf(spec: PodSpec | undefined): ReadonlyMap<string, string> {
 function nameOf(object: KubeObject): string {
   return `${object.kind.toLowerCase()}/${object.metadata.name}`;
 }
-

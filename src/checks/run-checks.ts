@@ -10,7 +10,10 @@ import { measureRollout } from './rollout.ts';
  * Measures the checks that apply, in at most the time each has. Results stand in the order of the settings. Never throws
  * for what a measurement meets: that is verdict `unknown`, with its reason. Throws the signal's reason when told to stop.
  */
-export async function runChecks(settings: readonly CheckSetting[], context: CheckContext): Promise<readonly CheckResult[]> {
+export async function runChecks(
+  settings: readonly CheckSetting[],
+  context: CheckContext,
+): Promise<readonly CheckResult[]> {
   const chosen = settings.flatMap((setting): readonly Chosen[] => {
     const known = applies(setting, context);
     return known === false ? [] : [known === true ? { setting } : { setting, known }];
@@ -50,11 +53,17 @@ async function bounded(setting: CheckSetting, context: CheckContext): Promise<Fi
     return await measure(setting, { ...context, signal });
   } catch (error) {
     if (limit.aborted) return { verdict: 'unknown', reason: `not measured within ${setting.timeoutMs} ms` };
-    return { verdict: 'unknown', reason: `cannot be measured: ${error instanceof Error ? error.message : String(error)}` };
+    return {
+      verdict: 'unknown',
+      reason: `cannot be measured: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
 }
 
-async function measure(setting: CheckSetting, context: CheckContext & { readonly signal: AbortSignal }): Promise<Finding> {
+async function measure(
+  setting: CheckSetting,
+  context: CheckContext & { readonly signal: AbortSignal },
+): Promise<Finding> {
   switch (setting.kind) {
     case 'http':
       return await measureHttp(setting, context);

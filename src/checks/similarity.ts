@@ -11,10 +11,17 @@ export async function wordSimilarity(a: string, b: string): Promise<number> {
   const { diffArrays } = await import('diff');
   const parts = diffArrays([...left], [...right], { timeout: TIMEOUT_MS });
   if (parts === undefined) return 0;
-  const common = parts.filter(({ added, removed }) => !added && !removed).reduce((sum, part) => sum + part.value.length, 0);
+  const common = parts
+    .filter(({ added, removed }) => !added && !removed)
+    .reduce((sum, part) => sum + part.value.length, 0);
   return (2 * common) / (left.length + right.length);
 }
 
 function words(text: string): readonly string[] {
-  return text.normalize('NFKC').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return (
+    text
+      .normalize('NFKC')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
 }

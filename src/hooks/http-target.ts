@@ -54,7 +54,11 @@ function direct(url: string, http: HttpClient): ResolvedTarget {
 type ViaService = Extract<NonNullable<HttpTarget['via']>, { service: string }>;
 type ViaIngress = Extract<NonNullable<HttpTarget['via']>, { ingress: string }>;
 
-async function throughService(url: string, via: ViaService, { cluster, namespace: home }: TargetDeps): Promise<ResolvedTarget> {
+async function throughService(
+  url: string,
+  via: ViaService,
+  { cluster, namespace: home }: TargetDeps,
+): Promise<ResolvedTarget> {
   const namespace = via.namespace ?? home;
   const service = await cluster.get({ apiVersion: 'v1', kind: 'Service', namespace, name: via.service });
   if (service === undefined) throw unresolved(`there is no service ${via.service} in ${namespace}`);
@@ -63,15 +67,19 @@ async function throughService(url: string, via: ViaService, { cluster, namespace
     name,
     request: async ({ path, timeoutMs, signal, ...request }) => {
       const limit = AbortSignal.timeout(timeoutMs);
-      const answer = await withinLimit(limit, name, timeoutMs, async () =>
-        await cluster.proxy({
-          ...request,
-          namespace,
-          service: via.service,
-          port: via.port,
-          path: joined(url, path),
-          signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
-        }),
+      const answer = await withinLimit(
+        limit,
+        name,
+        timeoutMs,
+        async () =>
+          await cluster.proxy({
+            ...request,
+            namespace,
+            service: via.service,
+            port: via.port,
+            path: joined(url, path),
+            signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
+          }),
       );
       const refusal = refusalOfProxy(answer);
       if (refusal !== undefined) throw new BackstayError('ENDPOINT_UNREACHABLE', `${name} gave no answer: ${refusal}`);
@@ -106,7 +114,11 @@ function refusalOfProxy({ status, headers, body }: HttpAnswer): string | undefin
   return typeof said.message === 'string' ? said.message : `the API server answers ${status}`;
 }
 
-async function throughIngress(url: string, via: ViaIngress, { cluster, http, namespace: home }: TargetDeps): Promise<ResolvedTarget> {
+async function throughIngress(
+  url: string,
+  via: ViaIngress,
+  { cluster, http, namespace: home }: TargetDeps,
+): Promise<ResolvedTarget> {
   const namespace = via.namespace ?? home;
   const ref = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', namespace, name: via.ingress };
   const ingress = await cluster.get(ref);
@@ -115,7 +127,8 @@ async function throughIngress(url: string, via: ViaIngress, { cluster, http, nam
   const base = `${route.scheme}://${route.host}${url.startsWith('/') ? url : `/${url}`}`;
   return {
     name: `ingress ${via.ingress}.${namespace} ${route.host}${withoutQuery(url)}`,
-    request: async ({ path, ...request }) => await http.request({ ...request, url: joined(base, path), connectTo: route.address }),
+    request: async ({ path, ...request }) =>
+      await http.request({ ...request, url: joined(base, path), connectTo: route.address }),
   };
 }
 

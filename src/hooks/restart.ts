@@ -32,7 +32,8 @@ export async function restartWorkloads(cluster: Cluster, options: RestartOptions
 
 async function mark(cluster: Cluster, ref: ObjectRef, { token, now, signal }: RestartOptions): Promise<void> {
   const live = await cluster.get(ref);
-  if (live === undefined) throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} is not there, so it cannot be restarted`);
+  if (live === undefined)
+    throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} is not there, so it cannot be restarted`);
   if (annotationsOfTemplate(live)[RESTARTED_FOR] === token) return;
   const annotations = { [RESTARTED_FOR]: token, [RESTARTED_AT]: new Date(now).toISOString() };
   const body = { spec: { template: { metadata: { annotations } } } };
@@ -42,16 +43,19 @@ async function mark(cluster: Cluster, ref: ObjectRef, { token, now, signal }: Re
 async function rolledOut(cluster: Cluster, ref: ObjectRef, options: RestartOptions): Promise<void> {
   const { signal } = options;
   const kind = await cluster.kindOf(ref.apiVersion, ref.kind);
-  if (kind === undefined) throw new BackstayError('KIND_UNKNOWN', `the API server does not serve ${ref.kind} of ${ref.apiVersion}`);
+  if (kind === undefined)
+    throw new BackstayError('KIND_UNKNOWN', `the API server does not serve ${ref.kind} of ${ref.apiVersion}`);
   const over = new AbortController();
   const watched = { name: ref.name, ...(ref.namespace === undefined ? {} : { namespace: ref.namespace }) };
   let missing = 'it was not seen yet';
   try {
     for await (const event of cluster.watch(kind, { ...watched, signal: AbortSignal.any([signal, over.signal]) })) {
       if (event.type === 'synced') continue;
-      if (event.type === 'deleted') throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} was deleted during its restart`);
+      if (event.type === 'deleted')
+        throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} was deleted during its restart`);
       const { state, reason } = healthOf(event.object);
-      if (state === 'failed') throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} does not come up again: ${reason}`);
+      if (state === 'failed')
+        throw new BackstayError('HOOK_FAILED', `${nameOf(ref)} does not come up again: ${reason}`);
       if (state === 'ready') {
         options.onProgress?.(ref, 'ready', reason);
         return;

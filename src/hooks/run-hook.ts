@@ -98,7 +98,10 @@ async function request(hook: HookSetting, action: Action<'http'>, context: HookC
       details: { body: bounded(answer.body) },
     });
   }
-  return { message: `${action.method} ${withoutQuery(target.url)} answers ${answer.status}`, result: { status: answer.status } };
+  return {
+    message: `${action.method} ${withoutQuery(target.url)} answers ${answer.status}`,
+    result: { status: answer.status },
+  };
 }
 
 async function command(hook: HookSetting, action: Action<'command'>, context: HookContext): Promise<HookResult> {
@@ -110,9 +113,13 @@ async function command(hook: HookSetting, action: Action<'command'>, context: Ho
   const output = { exitCode, stdout: bounded(stdout), stderr: bounded(stderr) };
   if (exitCode === 0) return { message: `${words[0] ?? ''} ended with 0`, result: output };
   const last = (stderr.trim() || stdout.trim()).split('\n').at(-1) ?? '';
-  throw new BackstayError('HOOK_FAILED', `hook ${hook.name}: ${words[0] ?? ''} ended with ${exitCode}${last === '' ? '' : `: ${last}`}`, {
-    details: output,
-  });
+  throw new BackstayError(
+    'HOOK_FAILED',
+    `hook ${hook.name}: ${words[0] ?? ''} ended with ${exitCode}${last === '' ? '' : `: ${last}`}`,
+    {
+      details: output,
+    },
+  );
 }
 
 async function restart(hook: HookSetting, action: Action<'restart'>, context: HookContext): Promise<HookResult> {
@@ -130,11 +137,18 @@ const WORKLOAD_KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 /** `gateway`, or `statefulset/gateway` where two kinds share a name. @throws HOOK_FAILED */
 async function findWorkload(said: string, { cluster, namespace }: HookContext): Promise<ObjectRef> {
   const [kindOrName = '', name = kindOrName] = said.split('/', 2);
-  const kinds = said.includes('/') ? WORKLOAD_KINDS.filter((kind) => kind.toLowerCase() === kindOrName.toLowerCase()) : WORKLOAD_KINDS;
+  const kinds = said.includes('/')
+    ? WORKLOAD_KINDS.filter((kind) => kind.toLowerCase() === kindOrName.toLowerCase())
+    : WORKLOAD_KINDS;
   const refs = kinds.map((kind) => ({ apiVersion: 'apps/v1', kind, namespace, name }));
-  const found: KubeObject[] = (await Promise.all(refs.map(async (ref) => await cluster.get(ref)))).filter((o) => o !== undefined);
+  const found: KubeObject[] = (await Promise.all(refs.map(async (ref) => await cluster.get(ref)))).filter(
+    (o) => o !== undefined,
+  );
   if (found.length === 1) return { apiVersion: 'apps/v1', kind: (found[0] as KubeObject).kind, namespace, name };
-  const what = found.length === 0 ? `there is no workload ${said} in ${namespace}` : `${said} names several workloads; write kind/name`;
+  const what =
+    found.length === 0
+      ? `there is no workload ${said} in ${namespace}`
+      : `${said} names several workloads; write kind/name`;
   throw new BackstayError('HOOK_FAILED', what);
 }
 
@@ -142,7 +156,8 @@ async function findWorkload(said: string, { cluster, namespace }: HookContext): 
 async function announce(hook: HookSetting, action: Action<'announce'>, context: HookContext): Promise<HookResult> {
   const { http, keys, values, run, signal } = context;
   const url = (await keys.read(action.webhook)).trim();
-  if (!URL.canParse(url)) throw new BackstayError('HOOK_FAILED', `hook ${hook.name}: the webhook's address is not a URL`);
+  if (!URL.canParse(url))
+    throw new BackstayError('HOOK_FAILED', `hook ${hook.name}: the webhook's address is not a URL`);
   const text = fill(action.text, values);
   const body = JSON.stringify({ text, ...(action.channel === undefined ? {} : { channel: action.channel }) });
   const headers = { 'content-type': 'application/json', 'idempotency-key': `${run}/${hook.name}` };
@@ -157,7 +172,10 @@ async function announce(hook: HookSetting, action: Action<'announce'>, context: 
   if (answer.status < 200 || answer.status >= 300) {
     throw new BackstayError('HOOK_FAILED', `hook ${hook.name}: the webhook answers ${answer.status}`);
   }
-  return { message: 'announced', result: { text, ...(action.channel === undefined ? {} : { channel: action.channel }) } };
+  return {
+    message: 'announced',
+    result: { text, ...(action.channel === undefined ? {} : { channel: action.channel }) },
+  };
 }
 
 function bounded(text: string): string {

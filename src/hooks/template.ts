@@ -7,7 +7,9 @@ const PATTERN = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
 /** Puts values in place of `{{name}}`. A name without a value stays as it is; `validateTemplate` refuses it long before. */
 export function fill(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(PATTERN, (whole, name: string) => (Object.hasOwn(values, name) ? (values[name] ?? whole) : whole));
+  return text.replace(PATTERN, (whole, name: string) =>
+    Object.hasOwn(values, name) ? (values[name] ?? whole) : whole,
+  );
 }
 
 /** Fills every string of a JSON value, keys left alone. */
@@ -23,7 +25,9 @@ export function validateTemplate(hook: HookSetting): readonly string[] {
   const known: readonly string[] = PLACEHOLDERS;
   const texts = [hook.action, ...(hook.reverse === undefined ? [] : [hook.reverse])].flatMap(textsOf);
   const unknown = new Set(texts.flatMap(namesIn).filter((name) => !known.includes(name)));
-  return [...unknown].map((name) => `hook ${hook.name}: unknown placeholder {{${name}}}; known are ${known.join(', ')}`);
+  return [...unknown].map(
+    (name) => `hook ${hook.name}: unknown placeholder {{${name}}}; known are ${known.join(', ')}`,
+  );
 }
 
 function namesIn(text: string): readonly string[] {

@@ -40,7 +40,8 @@ export async function openTicket(action: Ticket, context: TicketContext): Promis
 /** Among the newest hundred, which the list gives without the delay of the search index. */
 async function find(action: Ticket, mark: string, context: TicketContext): Promise<string | undefined> {
   const issues = await call(action, context, 'GET', '?state=all&sort=created&direction=desc&per_page=100');
-  if (!Array.isArray(issues)) throw new BackstayError('HOOK_FAILED', `${action.repository}: the list of issues is not a list`);
+  if (!Array.isArray(issues))
+    throw new BackstayError('HOOK_FAILED', `${action.repository}: the list of issues is not a list`);
   const found = (issues as readonly unknown[]).find((issue) => {
     const body = (issue as { body?: unknown } | null)?.body;
     return typeof body === 'string' && body.includes(mark);

@@ -23,7 +23,8 @@ export function advance(state: RunState | undefined, entry: JournalEntry): RunSt
   }
   if (state === undefined) return first(entry);
   if (entry.run !== state.run) throw broken(entry, `stands in the journal of run ${state.run}`);
-  if (entry.sequence !== state.sequence + 1) throw broken(entry, `follows entry ${state.sequence}: something is missing`);
+  if (entry.sequence !== state.sequence + 1)
+    throw broken(entry, `follows entry ${state.sequence}: something is missing`);
   return { ...applyFact(state, entry), sequence: entry.sequence, lastAt: entry.time };
 }
 
@@ -139,7 +140,8 @@ function end(state: RunState, entry: End): RunState {
 /** A halted run goes forward again, with its failed steps to be tried once more; one that was going back goes on back. */
 function reopen(state: RunState, entry: Resumed): RunState {
   const { ended, ...rest } = state;
-  if (ended !== undefined && ended.outcome !== 'mixed') throw broken(entry, `resumes a run that ended ${ended.outcome}`);
+  if (ended !== undefined && ended.outcome !== 'mixed')
+    throw broken(entry, `resumes a run that ended ${ended.outcome}`);
   const base = { ...rest, resumed: [...state.resumed, { by: entry.by, at: entry.time }] };
   if (state.wentBack !== undefined) {
     return { ...base, direction: 'back', turn: state.wentBack, reverses: retried(state.reverses) };

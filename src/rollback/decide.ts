@@ -89,13 +89,20 @@ function arrive(state: RunState): Command {
   const failed = [...state.steps.values()].filter((s) => s.status === 'failed');
   if (failed.length > 0) {
     const names = failed.map((s) => `${s.step.title} (${s.message ?? 'failed'})`).join('; ');
-    return { kind: 'end', outcome: 'mixed', reason: `the target is in place, but not done: ${names}`, ...codeOf(failed) };
+    return {
+      kind: 'end',
+      outcome: 'mixed',
+      reason: `the target is in place, but not done: ${names}`,
+      ...codeOf(failed),
+    };
   }
   return { kind: 'end', outcome: state.plan.options.skipValidation ? 'unvalidated' : 'succeeded' };
 }
 
 function back(state: RunState): Command {
-  const next = [...state.steps.values()].reverse().find((s) => needsReverse(s) && isOpen(state.reverses.get(s.step.id)));
+  const next = [...state.steps.values()]
+    .reverse()
+    .find((s) => needsReverse(s) && isOpen(state.reverses.get(s.step.id)));
   if (next !== undefined) {
     const attempt = (state.reverses.get(next.step.id)?.attempts ?? 0) + 1;
     return { kind: 'step', step: next.step, attempt, reverse: true };

@@ -41,6 +41,11 @@ export interface RunDeps {
   readonly reporter: Reporter;
   readonly capture: (request: CaptureRequest) => Promise<Captured>;
   readonly observe: (plan: Plan) => Promise<Observation>;
+  /** The objects as the API server would store them over what is live now, by dry runs; none of them a Secret. */
+  readonly defaulted: (
+    objects: readonly KubeObject[],
+    seen: Pick<Observation, 'live'> & { readonly foreign: readonly ForeignField[] },
+  ) => Promise<readonly KubeObject[]>;
   readonly runHook: (hook: HookSetting, request: HookRequest) => Promise<HookDone>;
   readonly runChecks: (request: ChecksRequest) => Promise<readonly CheckResult[]>;
   readonly ask: (target: HttpTarget, options: AskOptions) => Promise<HttpAnswer>;
@@ -64,8 +69,6 @@ export interface Captured {
 export interface Observation {
   /** With Secret values hashed and everything else as the server sent it, so that uid and resourceVersion are there. */
   readonly live: ReadonlyMap<ObjectKey, KubeObject>;
-  /** What stays as others set it: the stack's foreign fields, and replicas under an autoscaler. */
-  readonly foreign: readonly ForeignField[];
   /** Where live is not what the plan saw. Empty: nothing was changed since. */
   readonly moved: readonly Moved[];
 }

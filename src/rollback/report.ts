@@ -109,14 +109,20 @@ function overridesOf({ plan: { options } }: RunState): readonly string[] {
     [options.allowUnsigned, '--allow-unsigned'],
     [options.deleteProtected, '--delete-protected'],
   ];
-  return [...flags.filter(([given]) => given).map(([, flag]) => flag), ...options.takeFrom.map((manager) => `--take ${manager}`)];
+  return [
+    ...flags.filter(([given]) => given).map(([, flag]) => flag),
+    ...options.takeFrom.map((manager) => `--take ${manager}`),
+  ];
 }
 
 function reportedChange({ key, action, fields, reason }: Change): ReportedChange {
   return { key, action, fields: fields.map(({ path }) => path), ...(reason === undefined ? {} : { reason }) };
 }
 
-function reportedStep({ step, status, attempts, message, ...times }: StepState, reverse: StepState | undefined): ReportedStep {
+function reportedStep(
+  { step, status, attempts, message, ...times }: StepState,
+  reverse: StepState | undefined,
+): ReportedStep {
   const durationMs = durationOf(times);
   return {
     id: step.id,
@@ -132,18 +138,29 @@ function reportedStep({ step, status, attempts, message, ...times }: StepState, 
 
 function phaseTimes(state: RunState, endedAt: string): RunReport['phases'] {
   return state.phases
-    .map(({ phase, enteredAt }, i) => ({ phase, durationMs: between(enteredAt, state.phases[i + 1]?.enteredAt ?? endedAt) }))
+    .map(({ phase, enteredAt }, i) => ({
+      phase,
+      durationMs: between(enteredAt, state.phases[i + 1]?.enteredAt ?? endedAt),
+    }))
     .filter(({ phase }) => phase !== 'planned');
 }
 
 function timeSpent(state: RunState, totalMs: number): TimeSpent {
-  const timings = (resultOf(state, 'apply') as { timings?: { totalMs?: number; waitingMs?: number } } | undefined)?.timings;
+  const timings = (resultOf(state, 'apply') as { timings?: { totalMs?: number; waitingMs?: number } } | undefined)
+    ?.timings;
   const engineMs = Math.round(timings?.totalMs ?? 0);
   const waitingMs = Math.round(timings?.waitingMs ?? 0);
   const hooksMs = sumOf(state, 'hook');
   const checksMs = sumOf(state, 'checks') + sumOf(state, 'confirm-context');
   // What the apply step took beside the engine is waiting for restarted pods, and reading live again.
-  return { totalMs, engineMs, waitingMs, hooksMs, checksMs, ownMs: Math.max(0, totalMs - engineMs - hooksMs - checksMs) };
+  return {
+    totalMs,
+    engineMs,
+    waitingMs,
+    hooksMs,
+    checksMs,
+    ownMs: Math.max(0, totalMs - engineMs - hooksMs - checksMs),
+  };
 }
 
 function sumOf(state: RunState, kind: string): number {
@@ -154,13 +171,18 @@ function sumOf(state: RunState, kind: string): number {
 function followUps(state: RunState): readonly string[] {
   const { ended, stack, run } = state;
   const list: string[] = [];
-  if (ended === undefined || ended.outcome === 'mixed') list.push(`Go on with \`backstay resume ${run}\`: the stack is between two states.`);
-  if (ended?.outcome === 'unvalidated') list.push(`Validate the stack: \`backstay capture ${stack}\` measures its checks.`);
+  if (ended === undefined || ended.outcome === 'mixed')
+    list.push(`Go on with \`backstay resume ${run}\`: the stack is between two states.`);
+  if (ended?.outcome === 'unvalidated')
+    list.push(`Validate the stack: \`backstay capture ${stack}\` measures its checks.`);
   for (const { step, status, message } of state.steps.values()) {
     if (status === 'warned') list.push(`Look at "${step.title}", which only warned: ${message ?? ''}`);
   }
   const held = (resultOf(state, 'record-after') as { held?: unknown } | undefined)?.held;
-  if (typeof held === 'string') list.push(`The version that was rolled back from is held (${held.slice(0, 19)}…): find its cause before it is released.`);
+  if (typeof held === 'string')
+    list.push(
+      `The version that was rolled back from is held (${held.slice(0, 19)}…): find its cause before it is released.`,
+    );
   return list;
 }
 
@@ -168,7 +190,11 @@ function resultOf(state: RunState, kind: string): Json | undefined {
   return [...state.steps.values()].find(({ step }) => step.action.kind === kind)?.result;
 }
 
-function digestIn(result: Json | undefined, field: string, name: 'after' | 'held'): { readonly [K in 'after' | 'held']?: Digest } {
+function digestIn(
+  result: Json | undefined,
+  field: string,
+  name: 'after' | 'held',
+): { readonly [K in 'after' | 'held']?: Digest } {
   const value = (result as Readonly<Record<string, unknown>> | undefined)?.[field];
   return typeof value === 'string' ? { [name]: value as Digest } : {};
 }

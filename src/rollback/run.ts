@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { BackstayError, isBackstayError } from '../errors/index.ts';
 import { fold, type RunState } from '../journal/index.ts';
 import { digestOf, type Outcome, type Plan } from '../model/index.ts';
-import type { HeldLock } from '../ports/index.ts';
 import { type Command, decide, type Outside, reverseOf } from './decide.ts';
 import type { RunDeps } from './deps.ts';
 import type { Executor, Executors, StepContext, StepResult } from './executor.ts';
 import { Recorder } from './recorder.ts';
+import { Session } from './session.ts';
 import { EXECUTORS } from './steps/index.ts';
 
 export interface RunOptions {
@@ -190,60 +190,6 @@ function failureOf(error: unknown, session: Session): StepResult {
   return { outcome: 'failed', message: `defect: ${message}`, code: 'INTERNAL' };
 }
 
-/** The lease and the ways to be told to stop, for as long as this process works on the run. */
-class Session {
-  readonly #options: RunOptions;
-  readonly #broken = new AbortController();
-  readonly signal: AbortSignal;
-  #held: HeldLock | undefined;
-  #lost: string | undefined;
-
-  constructor(options: RunOptions) {
-    this.#options = options;
-    this.signal = AbortSignal.any([this.#broken.signal, ...(options.abort === undefined ? [] : [options.abort])]);
-  }
-
-  get leaseLost(): string | undefined {
-    return this.#lost;
-  }
-
-  /** What the lease step sees: acquiring what this session holds already gives the same lease. */
-  get lock(): RunDeps['lock'] {
-    return { acquire: async (stack) => await this.acquire(stack) };
-  }
-
-  async acquire(stack: string): Promise<HeldLock> {
-    if (this.#held !== undefined) return this.#held;
-    const { deps, run } = this.#options;
-    const held = await deps.lock.acquire(stack, { run, journal: deps.journalName, ...deps.by });
-    this.#held = held;
-    const lost = (): void => this.loseLease('the lease was taken by another run, or could not be renewed in time');
-    if (held.lost.aborted) lost();
-    else held.lost.addEventListener('abort', lost, { once: true });
-    return held;
-  }
-
-  loseLease(reason: string): void {
-    this.#lost ??= reason;
-    this.#broken.abort(new BackstayError('LEASE_LOST', this.#lost));
-  }
-
-  /** Before every effect (rule 4). @throws LEASE_LOST */
-  async assertHeld(): Promise<void> {
-    if (this.#lost !== undefined) throw new BackstayError('LEASE_LOST', this.#lost);
-    if (this.#held === undefined) throw new BackstayError('LEASE_LOST', 'there is no lease: the run has not taken it yet');
-    await this.#held.assertHeld();
-  }
-
-  async release(): Promise<void> {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held === undefined || this.#lost !== undefined) return;
-    // A lease that cannot be given back runs out by itself; the run's outcome is stored and stands.
-    await held.release().catch(() => {});
-  }
-}
-
 function outside({ signal }: RunOptions, session: Session): Outside {
   return {
     ...(signal?.aborted === true ? { stop: signalName(signal.reason) } : {}),
@@ -271,9 +217,13 @@ function recorderFor({ deps, run }: RunOptions, stack: string, state?: RunState)
 function assertIntact(plan: Plan): void {
   const { hash, ...content } = plan;
   if (digestOf(content) === hash) return;
-  throw new BackstayError('PLAN_REFUSED', `the plan for ${plan.stack} does not match its hash ${hash}: it was altered`, {
-    next: 'Plan again.',
-  });
+  throw new BackstayError(
+    'PLAN_REFUSED',
+    `the plan for ${plan.stack} does not match its hash ${hash}: it was altered`,
+    {
+      next: 'Plan again.',
+    },
+  );
 }
 
 function isOver(state: RunState): boolean {

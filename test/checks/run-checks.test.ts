@@ -27,7 +27,16 @@ afterAll(async () => {
 });
 
 function context(part: Partial<CheckContext> = {}): CheckContext {
-  return { cluster: fakeCluster(), http, clock: createSystemClock(), stack: aStack(), when: 'after', flags: [], baseDir, ...part };
+  return {
+    cluster: fakeCluster(),
+    http,
+    clock: createSystemClock(),
+    stack: aStack(),
+    when: 'after',
+    flags: [],
+    baseDir,
+    ...part,
+  };
 }
 
 const BASE = { when: ['after'] as const, timeoutMs: 2_000 };
@@ -48,7 +57,10 @@ describe('an http check', () => {
     [302, [200], 'fail'],
   ] as const)('that gets %i and accepts %o: %s', async (status, accept, verdict) => {
     await using server = await localServer(() => ({ status, headers: { location: '/elsewhere' } }));
-    expect(await one({ kind: 'http', target: { url: server.url }, accept })).toMatchObject({ verdict, measured: { status } });
+    expect(await one({ kind: 'http', target: { url: server.url }, accept })).toMatchObject({
+      verdict,
+      measured: { status },
+    });
   });
 
   test('fails when nobody answers: that is a measurement', async () => {
@@ -85,7 +97,10 @@ describe('a performance check', () => {
   const setting = { kind: 'performance', accept: [200], count: 4, rate: 2, averageMs: 500, p95Ms: 1_000, maxMs: 2_000 };
 
   /** Answers after the given milliseconds of a clock that nothing but answers and pacing moves. */
-  function slowServer(latencies: readonly number[], statuses: readonly number[] = []): Pick<CheckContext, 'http' | 'clock'> & { sent: number[] } {
+  function slowServer(
+    latencies: readonly number[],
+    statuses: readonly number[] = [],
+  ): Pick<CheckContext, 'http' | 'clock'> & { sent: number[] } {
     const clock = fakeClock();
     const sent: number[] = [];
     const client: HttpClient = {
@@ -116,7 +131,10 @@ describe('a performance check', () => {
   });
 
   test('fails on a single failed request, however fast the others were', async () => {
-    const result = await one({ ...setting, target: { url: 'http://x/' } }, slowServer([1, 1, 1, 1], [200, 500, 200, 200]));
+    const result = await one(
+      { ...setting, target: { url: 'http://x/' } },
+      slowServer([1, 1, 1, 1], [200, 500, 200, 200]),
+    );
     expect(result).toMatchObject({
       verdict: 'fail',
       reason: 'x/: 1 of 4 requests failed, the first: answered 500',
@@ -151,11 +169,26 @@ describe('a rollout check', () => {
   });
 
   test.each([
-    ['the controller has not seen the change', aDeployment('gateway', { metadata: { generation: 2 } }), [pod], 'has not seen the change'],
+    [
+      'the controller has not seen the change',
+      aDeployment('gateway', { metadata: { generation: 2 } }),
+      [pod],
+      'has not seen the change',
+    ],
     ['a replica is not updated', aDeployment('gateway', { status: { updatedReplicas: 0 } }), [pod], '0 of 1 updated'],
     ['a replica is not available', aDeployment('gateway', { status: { availableReplicas: 0 } }), [pod], 'available'],
-    ['a pod of an older template is left', aDeployment('gateway'), [pod, aPod('gateway-old-1', 'gateway', 'old', 'gateway:1')], 'gateway-old-1'],
-    ['a pod runs another image', aDeployment('gateway'), [aPod('gateway-new-1', 'gateway', 'new', 'gateway:evil')], 'gateway:evil'],
+    [
+      'a pod of an older template is left',
+      aDeployment('gateway'),
+      [pod, aPod('gateway-old-1', 'gateway', 'old', 'gateway:1')],
+      'gateway-old-1',
+    ],
+    [
+      'a pod runs another image',
+      aDeployment('gateway'),
+      [aPod('gateway-new-1', 'gateway', 'new', 'gateway:evil')],
+      'gateway:evil',
+    ],
   ])('fails while %s, and says so', async (_what, deployment, pods, said) => {
     const cluster = fakeCluster({ objects: [deployment, set, oldSet, ...pods] });
     expect(await one(rollout, { cluster })).toMatchObject({ verdict: 'fail', reason: expect.stringContaining(said) });
@@ -166,9 +199,14 @@ describe('a rollout check', () => {
   });
 
   test('that names none looks at all of the stack, and knows nothing of an empty one', async () => {
-    const cluster = fakeCluster({ objects: [aDeployment('gateway'), set, pod, aDeployment('worker', { status: { updatedReplicas: 0 } })] });
+    const cluster = fakeCluster({
+      objects: [aDeployment('gateway'), set, pod, aDeployment('worker', { status: { updatedReplicas: 0 } })],
+    });
     const all = { kind: 'rollout', workloads: [] };
-    expect(await one(all, { cluster })).toMatchObject({ verdict: 'fail', reason: expect.stringContaining('deployment/worker') });
+    expect(await one(all, { cluster })).toMatchObject({
+      verdict: 'fail',
+      reason: expect.stringContaining('deployment/worker'),
+    });
     expect(await one(all)).toMatchObject({ verdict: 'unknown' });
   });
 
@@ -181,7 +219,10 @@ describe('a rollout check', () => {
   test('is unknown when the API server does not answer', async () => {
     const cluster = fakeCluster();
     const broken = { ...cluster, get: async () => Promise.reject(new Error('connection refused')) };
-    expect(await one(rollout, { cluster: broken })).toMatchObject({ verdict: 'unknown', reason: expect.stringContaining('connection refused') });
+    expect(await one(rollout, { cluster: broken })).toMatchObject({
+      verdict: 'unknown',
+      reason: expect.stringContaining('connection refused'),
+    });
   });
 });
 
@@ -195,20 +236,34 @@ describe('a canary check', () => {
     backend: 'mineru',
     ...part,
   });
-  const answer = (text: string, backend = 'mineru'): { status: number; body: string } => ({ status: 200, body: JSON.stringify({ text, backend }) });
+  const answer = (text: string, backend = 'mineru'): { status: number; body: string } => ({
+    status: 200,
+    body: JSON.stringify({ text, backend }),
+  });
 
   test.each(['a.txt', 'a.json'])('passes when the text is like the recorded one in %s', async (recorded) => {
     await using server = await localServer(() => answer('SEPSIS is treated\nearly with fluids'));
     const result = await one(canary(server.url, { documents: [{ file: 'a.pdf', recorded }] }));
-    expect(result).toMatchObject({ verdict: 'pass', measured: { documents: [{ file: 'a.pdf', similarity: 1, backend: 'mineru' }] } });
+    expect(result).toMatchObject({
+      verdict: 'pass',
+      measured: { documents: [{ file: 'a.pdf', similarity: 1, backend: 'mineru' }] },
+    });
     expect(server.received).toMatchObject([{ method: 'POST', body: '%PDF a' }]);
     expect(server.received[0]?.headers['content-type']).toBe('application/pdf');
   });
 
   test.each([
     ['the text is another', answer('Nothing of the kind was ever said here'), 'expected 80 %'],
-    ['another backend answered', answer('Sepsis is treated early, with fluids.', 'docling'), 'processed by docling, expected mineru'],
-    ['no backend is named', { status: 200, body: '{"text":"Sepsis is treated early, with fluids."}' }, 'unnamed backend'],
+    [
+      'another backend answered',
+      answer('Sepsis is treated early, with fluids.', 'docling'),
+      'processed by docling, expected mineru',
+    ],
+    [
+      'no backend is named',
+      { status: 200, body: '{"text":"Sepsis is treated early, with fluids."}' },
+      'unnamed backend',
+    ],
     ['there is no text', { status: 200, body: '{}' }, 'has no text'],
     ['it is refused', { status: 503 }, 'answered 503'],
   ])('fails when %s', async (_what, said, reason) => {
@@ -219,7 +274,10 @@ describe('a canary check', () => {
   test('is unknown when its own document cannot be read', async () => {
     await using server = await localServer(() => answer('x'));
     const documents = [{ file: 'gone.pdf', recorded: 'a.txt' }];
-    expect(await one(canary(server.url, { documents }))).toMatchObject({ verdict: 'unknown', reason: expect.stringContaining('gone.pdf') });
+    expect(await one(canary(server.url, { documents }))).toMatchObject({
+      verdict: 'unknown',
+      reason: expect.stringContaining('gone.pdf'),
+    });
   });
 });
 
@@ -253,7 +311,10 @@ describe('a set of checks', () => {
   test('is asked by scope, named workloads being application', async () => {
     const settings = [check('a', { scopes: ['application'] }), check('b', { scopes: ['database'] }), check('c')];
     expect(names(await runChecks(settings, context({ scope: { kind: 'application' } })))).toEqual(['a', 'c']);
-    expect(names(await runChecks(settings, context({ scope: { kind: 'workloads', names: ['x'] } })))).toEqual(['a', 'c']);
+    expect(names(await runChecks(settings, context({ scope: { kind: 'workloads', names: ['x'] } })))).toEqual([
+      'a',
+      'c',
+    ]);
     expect(names(await runChecks(settings, context({ scope: { kind: 'full' } })))).toEqual(['a', 'b', 'c']);
   });
 
@@ -275,7 +336,16 @@ describe('a set of checks', () => {
 
   test('measures latency alone, after everything else', async () => {
     const order: string[] = [];
-    const performance = check('slow', { kind: 'performance', target: { url: 'http://x/' }, accept: [200], count: 1, rate: 1, averageMs: 1, p95Ms: 1, maxMs: 1 });
+    const performance = check('slow', {
+      kind: 'performance',
+      target: { url: 'http://x/' },
+      accept: [200],
+      count: 1,
+      rate: 1,
+      averageMs: 1,
+      p95Ms: 1,
+      maxMs: 1,
+    });
     const client: HttpClient = { request: async () => (order.push('load'), { status: 200, headers: {}, body: '' }) };
     const onResult = ({ name }: CheckResult): void => void order.push(name);
     await runChecks([performance, check('a')], context({ http: client, clock: fakeClock(), onResult }));

@@ -76,14 +76,18 @@ export function fakeCluster(options: FakeClusterOptions = {}): FakeCluster {
       const live = objects.get(keyOf(ref));
       if (live === undefined) return 'absent';
       const stale = resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion;
-      if (stale || (uid !== undefined && uid !== live.metadata.uid)) throw new BackstayError('OBJECT_MOVED', `${ref.name} moved`);
+      if (stale || (uid !== undefined && uid !== live.metadata.uid))
+        throw new BackstayError('OBJECT_MOVED', `${ref.name} moved`);
       if (options.onDelete === undefined) cluster.remove(keyOf(ref));
       else options.onDelete(live, cluster);
       return 'deleted';
     },
     watch: (kind, { name, namespace, signal }) =>
       watch(
-        (o) => o.kind === kind.kind && (name === undefined || o.metadata.name === name) && (namespace === undefined || o.metadata.namespace === namespace),
+        (o) =>
+          o.kind === kind.kind &&
+          (name === undefined || o.metadata.name === name) &&
+          (namespace === undefined || o.metadata.namespace === namespace),
         signal,
         objects,
         listeners,
@@ -156,7 +160,8 @@ function bodyOf(patch: Patch): unknown {
 /** RFC 7396. */
 function merge(into: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const base: Record<string, unknown> = typeof into === 'object' && into !== null && !Array.isArray(into) ? { ...into } : {};
+  const base: Record<string, unknown> =
+    typeof into === 'object' && into !== null && !Array.isArray(into) ? { ...into } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete base[key];
     else base[key] = merge(base[key], value);
@@ -169,7 +174,10 @@ async function unused(): Promise<never> {
 }
 
 /** A Deployment whose controller is done with it, unless `status` says otherwise. */
-export function aDeployment(name: string, part: { status?: object; spec?: object; metadata?: object } = {}): KubeObject {
+export function aDeployment(
+  name: string,
+  part: { status?: object; spec?: object; metadata?: object } = {},
+): KubeObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -199,7 +207,9 @@ export function aReplicaSet(name: string, owner: string, revision: string, hash:
       namespace: 'production',
       labels: { app: owner, 'pod-template-hash': hash },
       annotations: { 'deployment.kubernetes.io/revision': revision },
-      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: owner, uid: `uid-${owner}`, controller: true }],
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'Deployment', name: owner, uid: `uid-${owner}`, controller: true },
+      ],
     },
   };
 }
@@ -213,7 +223,15 @@ export function aPod(name: string, app: string, hash: string, image: string): Ku
       name,
       namespace: 'production',
       labels: { app, 'pod-template-hash': hash },
-      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${app}-${hash}`, uid: `uid-${app}-${hash}`, controller: true }],
+      ownerReferences: [
+        {
+          apiVersion: 'apps/v1',
+          kind: 'ReplicaSet',
+          name: `${app}-${hash}`,
+          uid: `uid-${app}-${hash}`,
+          controller: true,
+        },
+      ],
     },
     spec: { containers: [{ name: 'main', image }] },
     status: { phase: 'Running' },

@@ -67,8 +67,15 @@ describe('an http hook', () => {
     await using server = await localServer(() => ({ status: 200 }));
     await runHook(hook(post(`${server.url}/pause`)), context());
     expect(server.received).toMatchObject([{ method: 'POST', url: '/pause' }]);
-    expect(JSON.parse(server.received[0]?.body ?? '')).toEqual({ why: 'docling is slow', nested: [{ of: 'medical-kg' }], count: 3 });
-    expect(server.received[0]?.headers).toMatchObject({ 'idempotency-key': 'r1/it', 'content-type': 'application/json' });
+    expect(JSON.parse(server.received[0]?.body ?? '')).toEqual({
+      why: 'docling is slow',
+      nested: [{ of: 'medical-kg' }],
+      count: 3,
+    });
+    expect(server.received[0]?.headers).toMatchObject({
+      'idempotency-key': 'r1/it',
+      'content-type': 'application/json',
+    });
   });
 
   test('fails on a code that it does not accept, saying which it got and which it wanted', async () => {
@@ -127,7 +134,9 @@ describe('an announcement', () => {
   ])('%s fails without naming the address, which is a secret', async (_case, status) => {
     const server = await localServer(() => ({ status: status ?? 200 }));
     if (status === undefined) await server[Symbol.asyncDispose]();
-    const failure = (await runHook(hook(announce), context({ keys: keysFor(`${server.url}/services/hush`) })).catch((e: unknown) => e)) as BackstayError;
+    const failure = (await runHook(hook(announce), context({ keys: keysFor(`${server.url}/services/hush`) })).catch(
+      (e: unknown) => e,
+    )) as BackstayError;
     expect(['HOOK_FAILED', 'ENDPOINT_UNREACHABLE']).toContain(failure.code);
     expect(`${failure.message} ${String(failure.cause)} ${JSON.stringify(failure.details)}`).not.toContain('hush');
     if (status !== undefined) await server[Symbol.asyncDispose]();
@@ -158,7 +167,11 @@ describe('a ticket', () => {
   });
 
   test('is looked for before a repeat opens it, and left alone when it is there', async () => {
-    const issues = JSON.stringify([{ body: 'other' }, { body: null }, { body: 'x <!-- backstay:r1 -->', html_url: 'https://git/1' }]);
+    const issues = JSON.stringify([
+      { body: 'other' },
+      { body: null },
+      { body: 'x <!-- backstay:r1 -->', html_url: 'https://git/1' },
+    ]);
     await using server = await localServer(() => ({ status: 200, body: issues }));
     const { message } = await runHook(hook(ticketFor(server.url)), context({ attempt: 2 }));
     expect(message).toBe('https://git/1 was open already');
@@ -167,7 +180,9 @@ describe('a ticket', () => {
 
   test('is opened by a repeat when the first attempt never got through', async () => {
     await using server = await localServer(({ method }) =>
-      method === 'GET' ? { status: 200, body: '[{"body":"<!-- backstay:r0 -->"}]' } : { status: 201, body: '{"url":"u"}' },
+      method === 'GET'
+        ? { status: 200, body: '[{"body":"<!-- backstay:r0 -->"}]' }
+        : { status: 201, body: '{"url":"u"}' },
     );
     await runHook(hook(ticketFor(server.url)), context({ attempt: 2 }));
     expect(server.received.map(({ method }) => method)).toEqual(['GET', 'POST']);
@@ -190,14 +205,21 @@ describe('a command hook', () => {
   });
 
   test('runs without a shell in the folder of the stack file, with the run in its environment', async () => {
-    const script = "console.log(process.cwd(), process.argv[1], process.env.BACKSTAY_RUN, process.env.WHY, process.env.HOME ?? 'no home')";
+    const script =
+      "console.log(process.cwd(), process.argv[1], process.env.BACKSTAY_RUN, process.env.WHY, process.env.HOME ?? 'no home')";
     const { result } = await runHook(hook(node(script, { WHY: '{{reason}}' })), context());
     expect((result as { stdout: string }).stdout.trim()).toBe(`${baseDir} v1.2.2; rm -rf / r1 docling is slow no home`);
   });
 
   test('that ends with another code than 0 fails with its last line', async () => {
-    const run = runHook(hook(node("console.error('first'); console.error('disk is full'); process.exit(3)")), context());
-    await expect(run).rejects.toMatchObject({ code: 'HOOK_FAILED', message: expect.stringMatching(/ended with 3: disk is full$/) });
+    const run = runHook(
+      hook(node("console.error('first'); console.error('disk is full'); process.exit(3)")),
+      context(),
+    );
+    await expect(run).rejects.toMatchObject({
+      code: 'HOOK_FAILED',
+      message: expect.stringMatching(/ended with 3: disk is full$/),
+    });
   });
 });
 
@@ -207,7 +229,12 @@ describe('a restart hook', () => {
     objects: [aDeployment('gateway')],
     onPatch: (object, cluster) => {
       // What a controller does: it sees the change a moment later.
-      queueMicrotask(() => cluster.put({ ...object, status: { ...(object['status'] as object), observedGeneration: object.metadata.generation } }));
+      queueMicrotask(() =>
+        cluster.put({
+          ...object,
+          status: { ...(object['status'] as object), observedGeneration: object.metadata.generation },
+        }),
+      );
     },
   };
 
@@ -248,7 +275,9 @@ describe('a restart hook', () => {
 
   test('of a workload that is not there fails before anything is touched', async () => {
     const cluster = fakeCluster();
-    await expect(runHook(hook(restart), context({ cluster }))).rejects.toMatchObject({ message: 'there is no workload gateway in production' });
+    await expect(runHook(hook(restart), context({ cluster }))).rejects.toMatchObject({
+      message: 'there is no workload gateway in production',
+    });
     expect(cluster.calls).toEqual([]);
   });
 });

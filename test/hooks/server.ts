@@ -17,9 +17,13 @@ export interface LocalServer extends AsyncDisposable {
   connections(): number;
 }
 
-export type Answer = { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> } | 'never';
+export type Answer =
+  | { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> }
+  | 'never';
 
-export async function localServer(answer: (request: Received, count: number) => Answer | Promise<Answer>): Promise<LocalServer> {
+export async function localServer(
+  answer: (request: Received, count: number) => Answer | Promise<Answer>,
+): Promise<LocalServer> {
   const received: Received[] = [];
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -28,7 +32,10 @@ export async function localServer(answer: (request: Received, count: number) => 
       const { method = '', url = '', headers } = request;
       const one = { method, url, headers, body: Buffer.concat(chunks).toString('utf8') };
       received.push(one);
-      Promise.resolve(answer(one, received.length)).then((said) => reply(response, said), () => response.destroy());
+      Promise.resolve(answer(one, received.length)).then(
+        (said) => reply(response, said),
+        () => response.destroy(),
+      );
     });
   });
   let connections = 0;

@@ -19,9 +19,22 @@ describe('placeholders', () => {
     ['a URL', { kind: 'http', method: 'POST', target: { url: '/x/{{who}}' }, accept: [200] }],
     ['an argument', { kind: 'command', command: ['echo', '{{who}}'] }],
     ['an environment', { kind: 'command', command: ['echo'], env: { A: '{{who}}' } }],
-    ['a title', { kind: 'ticket', api: 'https://x', repository: 'a/b', token: { env: 'T' }, title: '{{who}}', body: '', labels: [] }],
+    [
+      'a title',
+      {
+        kind: 'ticket',
+        api: 'https://x',
+        repository: 'a/b',
+        token: { env: 'T' },
+        title: '{{who}}',
+        body: '',
+        labels: [],
+      },
+    ],
   ])('that nobody knows are refused in %s, by name', (_where, action) => {
-    expect(validateTemplate(aHook('it', 'completed', { action }))).toEqual([expect.stringContaining('unknown placeholder {{who}}')]);
+    expect(validateTemplate(aHook('it', 'completed', { action }))).toEqual([
+      expect.stringContaining('unknown placeholder {{who}}'),
+    ]);
   });
 
   test('are looked for in the way back too', () => {

@@ -20,7 +20,12 @@ function journal(...facts: readonly JournalFact[]): JournalEntry[] {
 }
 
 const CREATED: JournalFact = { kind: 'run-created', plan: PLAN, by: BY };
-const begin = (step: string, operation: string, attempt = 1): JournalFact => ({ kind: 'step-begin', step, operation, attempt });
+const begin = (step: string, operation: string, attempt = 1): JournalFact => ({
+  kind: 'step-begin',
+  step,
+  operation,
+  attempt,
+});
 const end = (step: string, operation: string, outcome: 'done' | 'failed' = 'done'): JournalFact => ({
   kind: 'step-end',
   step,
@@ -31,9 +36,21 @@ const end = (step: string, operation: string, outcome: 'done' | 'failed' = 'done
 describe('folding a journal', () => {
   test('says where the run is, what each step did and how often it was tried', () => {
     const state = fold(
-      journal(CREATED, { kind: 'phase-entered', phase: 'frozen' }, begin('a', 'o1'), end('a', 'o1', 'failed'), begin('a', 'o2', 2)),
+      journal(
+        CREATED,
+        { kind: 'phase-entered', phase: 'frozen' },
+        begin('a', 'o1'),
+        end('a', 'o1', 'failed'),
+        begin('a', 'o2', 2),
+      ),
     );
-    expect(state).toMatchObject({ run: 'r1', phase: 'frozen', direction: 'forward', sequence: 5, startedAt: '2026-01-01T00:00:00.000Z' });
+    expect(state).toMatchObject({
+      run: 'r1',
+      phase: 'frozen',
+      direction: 'forward',
+      sequence: 5,
+      startedAt: '2026-01-01T00:00:00.000Z',
+    });
     expect(state.steps.get('a')).toMatchObject({ status: 'begun', attempts: 2, operation: 'o2' });
     expect(state.steps.get('b')).toMatchObject({ status: 'pending', attempts: 0 });
     expect(state.ended).toBeUndefined();
@@ -78,9 +95,21 @@ describe('folding a journal', () => {
     ['a step that the plan lacks', journal(CREATED, begin('z', 'o1')), /which the plan does not have/],
     ['an end without its beginning', journal(CREATED, end('a', 'o1')), /not open/],
     ['an end of another operation', journal(CREATED, begin('a', 'o1'), end('a', 'o2')), /not open/],
-    ['a step begun again after its end', journal(CREATED, begin('a', 'o1'), end('a', 'o1'), begin('a', 'o2')), /after its end/],
-    ['anything after the end', journal(CREATED, { kind: 'run-ended', outcome: 'failed' }, begin('a', 'o1')), /after the end/],
-    ['a resume of a run that is over', journal(CREATED, { kind: 'run-ended', outcome: 'failed' }, { kind: 'resumed', by: BY }), /ended failed/],
+    [
+      'a step begun again after its end',
+      journal(CREATED, begin('a', 'o1'), end('a', 'o1'), begin('a', 'o2')),
+      /after its end/,
+    ],
+    [
+      'anything after the end',
+      journal(CREATED, { kind: 'run-ended', outcome: 'failed' }, begin('a', 'o1')),
+      /after the end/,
+    ],
+    [
+      'a resume of a run that is over',
+      journal(CREATED, { kind: 'run-ended', outcome: 'failed' }, { kind: 'resumed', by: BY }),
+      /ended failed/,
+    ],
     [
       'an entry of another run',
       journal(CREATED, begin('a', 'o1')).map((entry, i) => (i === 1 ? { ...entry, run: 'r2' } : entry)),
@@ -88,10 +117,16 @@ describe('folding a journal', () => {
     ],
     [
       'a newer format',
-      journal(CREATED, begin('a', 'o1')).map((entry, i) => (i === 1 ? ({ ...entry, format: 2 } as unknown as JournalEntry) : entry)),
+      journal(CREATED, begin('a', 'o1')).map((entry, i) =>
+        i === 1 ? ({ ...entry, format: 2 } as unknown as JournalEntry) : entry,
+      ),
       /format 2/,
     ],
-    ['a plan with two steps of one name', journal({ ...CREATED, plan: aPlan({ steps: [aStep('a', 'frozen'), aStep('a', 'applied')] }) }), /two steps/],
+    [
+      'a plan with two steps of one name',
+      journal({ ...CREATED, plan: aPlan({ steps: [aStep('a', 'frozen'), aStep('a', 'applied')] }) }),
+      /two steps/,
+    ],
   ])('refuses %s', (_what, entries, message) => {
     let thrown: unknown;
     try {

@@ -1,4 +1,12 @@
-import { digestOf, type HookSetting, type Phase, type Plan, type PlanOptions, type Stack, type Step } from '../../src/model/index.ts';
+import {
+  digestOf,
+  type HookSetting,
+  type Phase,
+  type Plan,
+  type PlanOptions,
+  type Stack,
+  type Step,
+} from '../../src/model/index.ts';
 import type { Clock } from '../../src/ports/index.ts';
 
 export const OPTIONS: PlanOptions = {
@@ -10,6 +18,7 @@ export const OPTIONS: PlanOptions = {
   allowUnsigned: false,
   takeFrom: [],
   deleteProtected: false,
+  hold: true,
   reason: 'docling is slow',
   incident: 'INC-7',
 };

@@ -8,7 +8,9 @@ type StepWord = 'done' | 'failed' | 'untouched' | 'begun' | 'warned';
 
 /** A run whose steps stand as the words say; steps without a word are pending. */
 function stateOf(steps: readonly Step[], words: readonly StepWord[], phase: Phase, options = OPTIONS): RunState {
-  const facts: JournalFact[] = [{ kind: 'run-created', plan: aPlan({ steps, options }), by: { user: 'ada', host: 'laptop' } }];
+  const facts: JournalFact[] = [
+    { kind: 'run-created', plan: aPlan({ steps, options }), by: { user: 'ada', host: 'laptop' } },
+  ];
   facts.push({ kind: 'phase-entered', phase });
   for (const [i, word] of words.entries()) {
     const { id } = steps[i] as Step;
@@ -27,7 +29,14 @@ function stateOf(steps: readonly Step[], words: readonly StepWord[], phase: Phas
   return fold(
     facts.map(
       (fact, i) =>
-        ({ format: JOURNAL_FORMAT, run: 'r1', stack: 'medical-kg', sequence: i + 1, time: '2026-01-01T00:00:00.000Z', ...fact }) as JournalEntry,
+        ({
+          format: JOURNAL_FORMAT,
+          run: 'r1',
+          stack: 'medical-kg',
+          sequence: i + 1,
+          time: '2026-01-01T00:00:00.000Z',
+          ...fact,
+        }) as JournalEntry,
     ),
   );
 }
@@ -36,14 +45,21 @@ describe('what a run does next', () => {
   test.each(PHASES.filter((phase) => PHASE_TABLE[phase].onFailure === 'back'))(
     'goes back when a step of phase %s fails',
     (phase) => {
-      expect(decide(stateOf([aStep('a', phase)], ['failed'], phase))).toMatchObject({ kind: 'turn', direction: 'back', cause: 'failed' });
+      expect(decide(stateOf([aStep('a', phase)], ['failed'], phase))).toMatchObject({
+        kind: 'turn',
+        direction: 'back',
+        cause: 'failed',
+      });
     },
   );
 
   test.each(PHASES.filter((phase) => PHASE_TABLE[phase].onFailure === 'halt'))(
     'halts for a person when a step of phase %s fails and may have changed something',
     (phase) => {
-      expect(decide(stateOf([aStep('a', phase)], ['failed'], phase))).toMatchObject({ kind: 'turn', direction: 'halt' });
+      expect(decide(stateOf([aStep('a', phase)], ['failed'], phase))).toMatchObject({
+        kind: 'turn',
+        direction: 'halt',
+      });
     },
   );
 
@@ -70,11 +86,15 @@ describe('what a run does next', () => {
   );
 
   test('takes steps back in reverse order, whether they ended or were cut off, and not those that never began', () => {
-    const reversible = (id: string): Step => aStep(id, 'frozen', { reverse: { kind: 'hook', hook: aHook(`undo ${id}`, 'frozen') } });
+    const reversible = (id: string): Step =>
+      aStep(id, 'frozen', { reverse: { kind: 'hook', hook: aHook(`undo ${id}`, 'frozen') } });
     const state = stateOf([reversible('a'), reversible('b'), reversible('c')], ['done', 'begun'], 'frozen');
     const back: RunState = { ...state, direction: 'back', turn: { direction: 'back', reason: 'x', cause: 'failed' } };
     expect(decide(back)).toMatchObject({ kind: 'step', step: { id: 'b' }, reverse: true, attempt: 1 });
-    const half = { ...back, reverses: new Map([['b', { step: reversible('b'), status: 'done' as const, attempts: 1 }]]) };
+    const half = {
+      ...back,
+      reverses: new Map([['b', { step: reversible('b'), status: 'done' as const, attempts: 1 }]]),
+    };
     expect(decide(half)).toMatchObject({ kind: 'step', step: { id: 'a' }, reverse: true });
   });
 
@@ -87,7 +107,11 @@ describe('what a run does next', () => {
       turn: { direction: 'back', reason: 'x', cause: 'failed' },
       reverses: new Map([['a', { step, status: 'failed', attempts: 1, message: 'gone' }]]),
     };
-    expect(decide(back)).toMatchObject({ kind: 'end', outcome: 'mixed', reason: expect.stringContaining('could not be taken back: do a (gone)') });
+    expect(decide(back)).toMatchObject({
+      kind: 'end',
+      outcome: 'mixed',
+      reason: expect.stringContaining('could not be taken back: do a (gone)'),
+    });
   });
 
   test.each<[Phase, 'back' | 'halt']>([
@@ -119,6 +143,9 @@ describe('what a run does next', () => {
   });
 
   test('counts a hook that only warned as done', () => {
-    expect(decide(stateOf([aStep('a', 'completed')], ['warned'], 'completed'))).toEqual({ kind: 'end', outcome: 'succeeded' });
+    expect(decide(stateOf([aStep('a', 'completed')], ['warned'], 'completed'))).toEqual({
+      kind: 'end',
+      outcome: 'succeeded',
+    });
   });
 });

@@ -6,7 +6,9 @@ import type { JournalStore } from '../../src/ports/index.ts';
  * A journal in memory, for tests of the machine. As the contract suite has it: appends only the next entry of a run,
  * keeps what JSON keeps. `begin` starts it with entries that are there already, as a cut journal.
  */
-export function memoryJournal(begin: readonly JournalEntry[] = []): JournalStore & { readonly entries: JournalEntry[] } {
+export function memoryJournal(
+  begin: readonly JournalEntry[] = [],
+): JournalStore & { readonly entries: JournalEntry[] } {
   const entries: JournalEntry[] = begin.map((entry) => structuredClone(entry));
   const of = (run: string): JournalEntry[] => entries.filter((entry) => entry.run === run);
   return {
@@ -22,7 +24,9 @@ export function memoryJournal(begin: readonly JournalEntry[] = []): JournalStore
       entries
         .filter((entry) => entry.sequence === 1 && (stack === undefined || entry.stack === stack))
         .map(({ run, stack: name, time }) => ({ run, stack: name, startedAt: time }))
-        .sort((a, b) => (a.startedAt === b.startedAt ? b.run.localeCompare(a.run) : b.startedAt.localeCompare(a.startedAt))),
+        .sort((a, b) =>
+          a.startedAt === b.startedAt ? b.run.localeCompare(a.run) : b.startedAt.localeCompare(a.startedAt),
+        ),
     close: async () => {},
   };
 }

@@ -12,7 +12,10 @@ const STEP_PHASES = PHASES.filter((phase) => phase !== 'planned' && phase !== 'l
 /** Plans of up to eight steps after the lease, some reversible, in phase order. */
 const plans: fc.Arbitrary<Plan> = fc
   .record({
-    steps: fc.array(fc.record({ phase: fc.constantFrom(...STEP_PHASES), reversible: fc.boolean() }), { minLength: 1, maxLength: 8 }),
+    steps: fc.array(fc.record({ phase: fc.constantFrom(...STEP_PHASES), reversible: fc.boolean() }), {
+      minLength: 1,
+      maxLength: 8,
+    }),
     skipValidation: fc.boolean(),
   })
   .map(({ steps, skipValidation }) => {
@@ -30,7 +33,17 @@ const plans: fc.Arbitrary<Plan> = fc
     });
   });
 
-const scripts = fc.constantFrom<Script>('done', 'done', 'done', 'skipped', 'warned', 'fail', 'fail-untouched', 'throw', 'lose-lease');
+const scripts = fc.constantFrom<Script>(
+  'done',
+  'done',
+  'done',
+  'skipped',
+  'warned',
+  'fail',
+  'fail-untouched',
+  'throw',
+  'lose-lease',
+);
 
 /** What each act answers, by step, way and attempt: the same question always gets the same answer. */
 const behaviours = fc.dictionary(fc.stringMatching(/^s[0-7] (true|false) [12]$/), scripts, { maxKeys: 10 });
@@ -53,7 +66,10 @@ interface Played {
   readonly result: RunResult;
 }
 
-async function play({ plan, behaviour, stopAfter }: Case, cut?: { journal: readonly JournalEntry[]; effects: Effect[] }): Promise<Played> {
+async function play(
+  { plan, behaviour, stopAfter }: Case,
+  cut?: { journal: readonly JournalEntry[]; effects: Effect[] },
+): Promise<Played> {
   const stop = new AbortController();
   const world: World = aWorld({
     ...(cut === undefined ? {} : { journal: cut.journal, effects: cut.effects }),
@@ -87,8 +103,12 @@ function assertSound(plan: Plan, { world, result }: Played): void {
   expect(['succeeded', 'unvalidated', 'failed', 'mixed', 'cancelled']).toContain(result.outcome);
   expect(world.lock.holder()).toBeUndefined();
 
-  const turnedBack = world.journal.entries.findIndex((entry) => entry.kind === 'direction' && entry.direction === 'back');
-  const forwardAfter = world.journal.entries.filter((entry, i) => entry.kind === 'step-begin' && !entry.reverse && i > turnedBack);
+  const turnedBack = world.journal.entries.findIndex(
+    (entry) => entry.kind === 'direction' && entry.direction === 'back',
+  );
+  const forwardAfter = world.journal.entries.filter(
+    (entry, i) => entry.kind === 'step-begin' && !entry.reverse && i > turnedBack,
+  );
   if (turnedBack >= 0) expect(forwardAfter).toEqual([]);
 
   const ends = new Map<string, number>();
@@ -177,5 +197,10 @@ function doneTwice(kept: readonly JournalEntry[], before: number, effects: reado
   const over = kept.filter((entry) => entry.kind === 'step-end' && entry.outcome !== 'failed');
   return effects
     .slice(before)
-    .filter((e) => over.some((entry) => 'step' in entry && entry.step === e.step && (('reverse' in entry && entry.reverse === true) === e.reverse)));
+    .filter((e) =>
+      over.some(
+        (entry) =>
+          'step' in entry && entry.step === e.step && ('reverse' in entry && entry.reverse === true) === e.reverse,
+      ),
+    );
 }

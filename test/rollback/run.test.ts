@@ -40,7 +40,9 @@ describe('carrying a plan out', () => {
   test('refuses a plan that was altered after it was hashed, before anything is journaled', async () => {
     const world = aWorld();
     const altered = { ...PLAN, steps: [...PLAN.steps, aStep('more', 'applied')] };
-    await expect(runPlan({ plan: altered, run: 'r1', deps: world.deps, executors: world.executors })).rejects.toMatchObject({
+    await expect(
+      runPlan({ plan: altered, run: 'r1', deps: world.deps, executors: world.executors }),
+    ).rejects.toMatchObject({
       code: 'PLAN_REFUSED',
     });
     expect(world.journal.entries).toEqual([]);
@@ -64,7 +66,9 @@ describe('carrying a plan out', () => {
   });
 
   test('goes on back after a lease that was lost on the way back, and never forward again', async () => {
-    const first = aWorld({ script: (step, _attempt, reverse) => (reverse ? 'lose-lease' : step.id === 'apply' ? 'fail-untouched' : 'done') });
+    const first = aWorld({
+      script: (step, _attempt, reverse) => (reverse ? 'lose-lease' : step.id === 'apply' ? 'fail-untouched' : 'done'),
+    });
     const lost = await runPlan({ plan: PLAN, run: 'r1', deps: first.deps, executors: first.executors });
     expect(lost).toMatchObject({ outcome: 'mixed', code: 'LEASE_LOST' });
     const second = aWorld({ journal: first.journal.entries, effects: [...first.effects] });
@@ -80,7 +84,11 @@ describe('carrying a plan out', () => {
     const world = aWorld();
     await world.lock.acquire('medical-kg', { run: 'other', journal: 'there', user: 'bob', host: 'desk' });
     const result = await runPlan({ plan: PLAN, run: 'r1', deps: world.deps, executors: world.executors });
-    expect(result).toMatchObject({ outcome: 'failed', code: 'LEASE_HELD', reason: expect.stringContaining('held by other') });
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      code: 'LEASE_HELD',
+      reason: expect.stringContaining('held by other'),
+    });
     expect(world.effects).toEqual([]);
     expect(world.lock.holder()).toBe('other');
   });
@@ -93,7 +101,11 @@ describe('carrying a plan out', () => {
       },
     });
     const result = await runPlan({ plan: PLAN, run: 'r1', deps: world.deps, executors: world.executors });
-    expect(result).toMatchObject({ outcome: 'mixed', code: 'INTERNAL', reason: expect.stringContaining('undefined is not a function') });
+    expect(result).toMatchObject({
+      outcome: 'mixed',
+      code: 'INTERNAL',
+      reason: expect.stringContaining('undefined is not a function'),
+    });
   });
 
   test('a second signal breaks off the step at work, and the run is left to be resumed', async () => {
@@ -140,7 +152,9 @@ describe('resuming a run', () => {
     const world = aWorld();
     await runPlan({ plan: PLAN, run: 'r1', deps: world.deps, executors: world.executors });
     const before = world.journal.entries.length;
-    expect(await resumeRun({ run: 'r1', deps: world.deps, executors: world.executors })).toMatchObject({ outcome: 'succeeded' });
+    expect(await resumeRun({ run: 'r1', deps: world.deps, executors: world.executors })).toMatchObject({
+      outcome: 'succeeded',
+    });
     expect(world.journal.entries).toHaveLength(before);
   });
 
@@ -149,7 +163,9 @@ describe('resuming a run', () => {
     await runPlan({ plan: PLAN, run: 'r1', deps: world.deps, executors: world.executors });
     const cut = aWorld({ journal: world.journal.entries.slice(0, 8) });
     await cut.lock.acquire('medical-kg', { run: 'r1', journal: 'there', user: 'bob', host: 'desk' });
-    await expect(resumeRun({ run: 'r1', deps: cut.deps, executors: cut.executors })).rejects.toMatchObject({ code: 'LEASE_HELD' });
+    await expect(resumeRun({ run: 'r1', deps: cut.deps, executors: cut.executors })).rejects.toMatchObject({
+      code: 'LEASE_HELD',
+    });
     expect(cut.journal.entries).toHaveLength(8);
   });
 

@@ -53,7 +53,12 @@ export function aWorld(options: WorldOptions = {}): World {
   const executor: Executor = async (action, context) => {
     const { step, attempt } = context;
     if (action.kind === 'lease') {
-      await context.deps.lock.acquire('medical-kg', { run: context.run, journal: 'memory', user: 'ada', host: 'laptop' });
+      await context.deps.lock.acquire('medical-kg', {
+        run: context.run,
+        journal: 'memory',
+        user: 'ada',
+        host: 'laptop',
+      });
     }
     const reverse = action !== step.action;
     const said = options.script?.(step, attempt, reverse) ?? 'done';

@@ -57,9 +57,13 @@ async function openDatabase(file: string): Promise<DatabaseSync> {
   try {
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
     if (version > SCHEMA_VERSION) {
-      throw new BackstayError('JOURNAL_BROKEN', `${file} is a journal of format ${version}; this program knows ${SCHEMA_VERSION}`, {
-        next: 'Use a newer backstay, or name another folder with BACKSTAY_STATE_DIR.',
-      });
+      throw new BackstayError(
+        'JOURNAL_BROKEN',
+        `${file} is a journal of format ${version}; this program knows ${SCHEMA_VERSION}`,
+        {
+          next: 'Use a newer backstay, or name another folder with BACKSTAY_STATE_DIR.',
+        },
+      );
     }
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     if (version < SCHEMA_VERSION) {
@@ -119,10 +123,14 @@ function storeOver(file: string, database: DatabaseSync): JournalStore {
 async function refuseNetworkFileSystem(folder: string, typeOf: (folder: string) => Promise<number>): Promise<void> {
   const name = networkFileSystem(await typeOf(folder));
   if (name === undefined) return;
-  throw new BackstayError('JOURNAL_BROKEN', `${folder} lies on a network file system (${name}), where a journal is not safe`, {
-    next: 'Name a folder on a local disk with BACKSTAY_STATE_DIR.',
-    details: { folder, fileSystem: name },
-  });
+  throw new BackstayError(
+    'JOURNAL_BROKEN',
+    `${folder} lies on a network file system (${name}), where a journal is not safe`,
+    {
+      next: 'Name a folder on a local disk with BACKSTAY_STATE_DIR.',
+      details: { folder, fileSystem: name },
+    },
+  );
 }
 
 async function guard<T>(file: string, act: () => Promise<T>): Promise<T> {

@@ -50,9 +50,13 @@ export function createExec({ env, graceMs = GRACE_MS }: ExecOptions): Exec {
           });
         }
         if (result.exitCode === undefined && result.signal === undefined) {
-          throw new BackstayError('HOOK_FAILED', `command ${file} cannot be started: ${result.code ?? 'unknown reason'}`, {
-            cause: result.cause,
-          });
+          throw new BackstayError(
+            'HOOK_FAILED',
+            `command ${file} cannot be started: ${result.code ?? 'unknown reason'}`,
+            {
+              cause: result.cause,
+            },
+          );
         }
         return { exitCode: result.exitCode ?? 128, stdout: stdout.text(), stderr: stderr.text() };
       } finally {

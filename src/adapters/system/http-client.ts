@@ -85,7 +85,9 @@ function failure(
 ): BackstayError {
   const what = `${request.method} ${url.host}${url.pathname}`;
   if (limit.aborted) {
-    return new BackstayError('TIMEOUT', `${what} gave no whole answer within ${request.timeoutMs} ms`, { cause: error });
+    return new BackstayError('TIMEOUT', `${what} gave no whole answer within ${request.timeoutMs} ms`, {
+      cause: error,
+    });
   }
   const code = (error as { code?: unknown } | null)?.code;
   const reason = typeof code === 'string' ? code : error instanceof Error ? error.message : String(error);

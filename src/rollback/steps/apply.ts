@@ -1,5 +1,13 @@
 import { isBackstayError } from '../../errors/index.ts';
-import { type Change, capturedForm, displayName, type KubeObject, keyOf, type ObjectKey, type Plan } from '../../model/index.ts';
+import {
+  type Change,
+  capturedForm,
+  displayName,
+  type KubeObject,
+  keyOf,
+  type ObjectKey,
+  type Plan,
+} from '../../model/index.ts';
 import { sameForm } from '../../plan/index.ts';
 import type { EngineResult, Permit } from '../../ports/index.ts';
 import type { Moved, Observation } from '../deps.ts';
@@ -39,12 +47,13 @@ function heldBy({ steps }: Plan): readonly ObjectKey[] {
 }
 
 /** A former attempt of this run may have brought the object where the plan wants it: that is not somebody else's change. */
-function isOurs({ key }: Moved, { live, foreign }: Observation, { state, attempt }: StepContext): boolean {
+function isOurs({ key }: Moved, { live }: Observation, { state, deps, attempt }: StepContext): boolean {
   const change = state.plan.changes.find((c) => c.key === key);
   if (change === undefined || attempt === 1) return false;
   const now = live.get(key);
   if (now === undefined) return change.action === 'delete' || change.action === 'replace';
   const wanted = state.plan.desired.find((object) => keyOf(object) === key);
+  const foreign = state.plan.foreign ?? deps.stack.foreign;
   return wanted !== undefined && sameForm(capturedForm(now, foreign), capturedForm(wanted, foreign));
 }
 
@@ -75,13 +84,20 @@ export function permitFor(changes: readonly Change[], { live }: Observation, tak
   };
 }
 
-function preconditions(change: Change, live: KubeObject | undefined): { readonly uid?: string; readonly resourceVersion?: string } {
+function preconditions(
+  change: Change,
+  live: KubeObject | undefined,
+): { readonly uid?: string; readonly resourceVersion?: string } {
   const uid = change.uid ?? live?.metadata.uid;
   const resourceVersion = live?.metadata.resourceVersion ?? change.resourceVersion;
   return { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
 }
 
-async function engineUp(objects: readonly KubeObject[], permit: Permit, context: StepContext): Promise<EngineResult | StepResult> {
+async function engineUp(
+  objects: readonly KubeObject[],
+  permit: Permit,
+  context: StepContext,
+): Promise<EngineResult | StepResult> {
   const { deps, signal, effect, report } = context;
   const told = new Map<ObjectKey, string>();
   const result = await effect(
@@ -112,7 +128,9 @@ async function engineUp(objects: readonly KubeObject[], permit: Permit, context:
 }
 
 function isEngineResult(value: unknown): value is EngineResult {
-  return typeof value === 'object' && value !== null && !(value instanceof Error) && 'failed' in value && 'timings' in value;
+  return (
+    typeof value === 'object' && value !== null && !(value instanceof Error) && 'failed' in value && 'timings' in value
+  );
 }
 
 /** Measured, not assumed: when live still is what the plan saw, the failure changed nothing and the run may go back. */

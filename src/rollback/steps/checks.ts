@@ -40,7 +40,9 @@ function judgeBefore(
 
 function summary(results: readonly CheckResult[]): string {
   const bad = results.filter(({ verdict }) => verdict !== 'pass');
-  return bad.map(({ name, verdict, reason }) => `${name} ${verdict === 'fail' ? 'fails' : 'is unknown'}: ${reason}`).join('; ');
+  return bad
+    .map(({ name, verdict, reason }) => `${name} ${verdict === 'fail' ? 'fails' : 'is unknown'}: ${reason}`)
+    .join('; ');
 }
 
 /** What a checks step of this run measured, from its journal. */

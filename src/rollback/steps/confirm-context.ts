@@ -27,14 +27,19 @@ export const confirmContext: Executor = async (_action, context) => {
   }
   const results = dependencies.length === 0 ? [] : await askDependencies(context);
   const missing = dependencies.filter((name) => !results.some((r) => r.name === name));
-  const bad = results.filter(({ verdict }) => verdict !== 'pass').map(({ name, verdict, reason }) => `${name}: ${verdict}, ${reason}`);
+  const bad = results
+    .filter(({ verdict }) => verdict !== 'pass')
+    .map(({ name, verdict, reason }) => `${name}: ${verdict}, ${reason}`);
   for (const name of missing) bad.push(`${name}: unknown, the stack has no such check`);
   if (bad.length > 0) return refused(`the fault may not be the suspect's own: ${bad.join('; ')}`);
   return {
     outcome: 'done',
     touched: false,
     message: confirmation(known, results),
-    result: { alerts: known.map(({ name, startsAt }) => ({ name, startsAt })), dependencies: results.map(({ name }) => name) },
+    result: {
+      alerts: known.map(({ name, startsAt }) => ({ name, startsAt })),
+      dependencies: results.map(({ name }) => name),
+    },
   };
 };
 
@@ -69,7 +74,11 @@ export function parseAlerts(body: string, now: number): readonly Alert[] | strin
   if (!Array.isArray(parsed)) return 'Alertmanager does not answer with a list of alerts';
   const alerts: Alert[] = [];
   for (const entry of parsed as readonly unknown[]) {
-    const { labels, startsAt, endsAt } = (entry ?? {}) as { labels?: { alertname?: unknown }; startsAt?: unknown; endsAt?: unknown };
+    const { labels, startsAt, endsAt } = (entry ?? {}) as {
+      labels?: { alertname?: unknown };
+      startsAt?: unknown;
+      endsAt?: unknown;
+    };
     if (typeof labels?.alertname !== 'string') continue;
     const ends = typeof endsAt === 'string' ? Date.parse(endsAt) : Number.NaN;
     // Year 1 is how Alertmanager writes "no end known".

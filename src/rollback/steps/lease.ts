@@ -6,5 +6,10 @@ export const lease: Executor = async (_action, { run, state, deps }) => {
   const held = await deps.lock.acquire(state.stack, { run, journal: deps.journalName, ...deps.by });
   const { moved } = await deps.observe(state.plan);
   if (moved.length > 0) return staleResult(state.stack, moved);
-  return { outcome: 'done', touched: false, message: `lease taken, token ${held.token}`, result: { token: held.token } };
+  return {
+    outcome: 'done',
+    touched: false,
+    message: `lease taken, token ${held.token}`,
+    result: { token: held.token },
+  };
 };

@@ -4,7 +4,11 @@ import type { StepContext } from '../executor.ts';
 import { beforeId } from './record-after.ts';
 
 /** What `{{placeholders}}` of a hook stand for at this moment of the run. */
-export function placeholderValues({ run, state, deps }: Pick<StepContext, 'run' | 'state' | 'deps'>): Record<string, string> {
+export function placeholderValues({
+  run,
+  state,
+  deps,
+}: Pick<StepContext, 'run' | 'state' | 'deps'>): Record<string, string> {
   const { target, options } = state.plan;
   const before = beforeId(state);
   return {

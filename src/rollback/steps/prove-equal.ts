@@ -1,6 +1,13 @@
-import { capturedForm, displayName, type Json, keyOf, type KubeObject, type ObjectKey } from '../../model/index.ts';
+import {
+  capturedForm,
+  displayName,
+  type ForeignField,
+  type Json,
+  keyOf,
+  type KubeObject,
+  type ObjectKey,
+} from '../../model/index.ts';
 import { diffObjects } from '../../plan/index.ts';
-import type { Observation } from '../deps.ts';
 import type { Executor } from '../executor.ts';
 
 const NAMED = 5;
@@ -13,12 +20,17 @@ export interface Inequality {
 /** Arriving means equal (rule 11): every object in scope is read again and compared with the plan, form by form. */
 export const proveEqual: Executor = async (_action, { state, deps }) => {
   const { plan } = state;
-  const seen = await deps.observe(plan);
-  const { live } = seen;
+  const { live } = await deps.observe(plan);
+  const foreign = plan.foreign ?? deps.stack.foreign;
   const unequal: Inequality[] = [];
-  for (const wanted of plan.desired) {
+  const differing = plan.desired.filter((wanted) => compare(live.get(keyOf(wanted)), wanted, foreign) !== undefined);
+  // What the plan created in a namespace of its own could not be defaulted when it was planned; now it can be asked about.
+  // Secrets are hashed here, so the server cannot be shown them: they must equal as they are.
+  const asked = differing.filter((wanted) => live.has(keyOf(wanted)) && wanted.kind !== 'Secret');
+  const defaulted = new Map((await deps.defaulted(asked, { live, foreign })).map((wanted) => [keyOf(wanted), wanted]));
+  for (const wanted of differing) {
     const key = keyOf(wanted);
-    const what = compare(live.get(key), wanted, seen);
+    const what = compare(live.get(key), defaulted.get(key) ?? wanted, foreign);
     if (what !== undefined) unequal.push({ key, what });
   }
   for (const { key, action } of plan.changes) {
@@ -39,7 +51,11 @@ export const proveEqual: Executor = async (_action, { state, deps }) => {
 };
 
 /** Paths only: a value may be a secret. */
-function compare(live: KubeObject | undefined, wanted: KubeObject, { foreign }: Observation): string | undefined {
+function compare(
+  live: KubeObject | undefined,
+  wanted: KubeObject,
+  foreign: readonly ForeignField[],
+): string | undefined {
   if (live === undefined) return 'is missing';
   const paths = diffObjects(capturedForm(wanted, foreign), capturedForm(live, foreign)).map(({ path }) => path);
   if (paths.length === 0) return undefined;

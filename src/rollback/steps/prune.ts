@@ -18,10 +18,15 @@ export const prune: Executor<Prune> = async ({ objects }, context) => {
   const isLeaving = (key: ObjectKey): boolean => live.get(key)?.metadata.deletionTimestamp !== undefined;
   const strange = moved.filter(({ key }) => left.some((change) => change.key === key) && !isLeaving(key));
   if (strange.length > 0) {
-    return { outcome: 'failed', code: 'OBJECT_MOVED', message: `not deleted, because it moved: ${describeMoved(strange)}` };
+    return {
+      outcome: 'failed',
+      code: 'OBJECT_MOVED',
+      message: `not deleted, because it moved: ${describeMoved(strange)}`,
+    };
   }
   for (const change of left) await remove(change, live.get(change.key) as KubeObject, context);
-  const message = left.length === 0 ? 'nothing was left to delete' : `deleted: ${left.map(({ key }) => displayName(key)).join(', ')}`;
+  const message =
+    left.length === 0 ? 'nothing was left to delete' : `deleted: ${left.map(({ key }) => displayName(key)).join(', ')}`;
   return { outcome: 'done', message, touched: left.length > 0, result: { deleted: left.map(({ key }) => key) } };
 };
 
@@ -49,6 +54,11 @@ async function remove(change: Change, live: KubeObject, context: StepContext): P
         }),
     );
   }
-  await untilGone(deps.cluster, change.ref, change.uid, AbortSignal.any([signal, AbortSignal.timeout(deps.stack.readyTimeoutMs)]));
+  await untilGone(
+    deps.cluster,
+    change.ref,
+    change.uid,
+    AbortSignal.any([signal, AbortSignal.timeout(deps.stack.readyTimeoutMs)]),
+  );
   report({ type: 'object.progress', object: change.key, state: 'done', message: 'gone' });
 }

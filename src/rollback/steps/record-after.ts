@@ -11,7 +11,8 @@ export const recordAfter: Executor = async (_action, { run, state, deps, signal,
   const captured = await effect(async () => await deps.capture({ reason: 'after-run', run, checks, note, signal }));
   const before = beforeId(state);
   // Going to where one is already would hold the very version that was chosen.
-  const held = before !== undefined && before !== captured.id && before !== target.id ? before : undefined;
+  const held =
+    options.hold && before !== undefined && before !== captured.id && before !== target.id ? before : undefined;
   if (held !== undefined) {
     const reason = options.reason ?? `rolled back to ${target.said}`;
     await deps.store.annotate(state.stack, held, { held: { run, reason } });

@@ -6,7 +6,12 @@ import type { Cluster } from '../../ports/index.ts';
  * Watches until the object is gone, or another one stands in its place. @throws TIMEOUT naming the finalizers that hold it
  * when the signal's time limit passes, else the signal's reason.
  */
-export async function untilGone(cluster: Cluster, ref: ObjectRef, uid: string | undefined, signal: AbortSignal): Promise<void> {
+export async function untilGone(
+  cluster: Cluster,
+  ref: ObjectRef,
+  uid: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const kind = await cluster.kindOf(ref.apiVersion, ref.kind);
   if (kind === undefined) return;
   const over = new AbortController();

@@ -80,7 +80,10 @@ describe('the journal in SQLite', () => {
     const folder = await mkdtemp(join(tmpdir(), 'backstay-journal-'));
     folders.push(folder);
     const file = join(folder, 'journal.sqlite');
-    await writeFile(file, 'this is a letter to my aunt, and long enough to be looked at as a header of a database file');
+    await writeFile(
+      file,
+      'this is a letter to my aunt, and long enough to be looked at as a header of a database file',
+    );
     await expect(createSqliteJournal({ file })).rejects.toMatchObject({
       code: 'JOURNAL_BROKEN',
       message: expect.stringContaining('not a database'),

@@ -2,7 +2,13 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { createExec, createHttpClient, createPrivateFiles, createSystemClock, whoAmI } from '../../../src/adapters/system/index.ts';
+import {
+  createExec,
+  createHttpClient,
+  createPrivateFiles,
+  createSystemClock,
+  whoAmI,
+} from '../../../src/adapters/system/index.ts';
 import { Tail } from '../../../src/adapters/system/tail.ts';
 import { localServer } from '../../hooks/server.ts';
 
@@ -48,14 +54,18 @@ describe('the HTTP client', () => {
 
   test('gives up when the time is over, and does not name the query', async () => {
     await using server = await localServer(() => 'never');
-    const failure = await http.request({ method: 'GET', url: `${server.url}/a?token=hush`, timeoutMs: 50 }).catch((e: unknown) => e);
+    const failure = await http
+      .request({ method: 'GET', url: `${server.url}/a?token=hush`, timeoutMs: 50 })
+      .catch((e: unknown) => e);
     expect(failure).toMatchObject({ code: 'TIMEOUT' });
     expect(String((failure as Error).message)).not.toContain('hush');
   });
 
   test('refuses an answer larger than it will hold', async () => {
     await using server = await localServer(() => ({ status: 200, body: 'x'.repeat(17 * 1024 * 1024) }));
-    await expect(http.request({ method: 'GET', url: server.url, timeoutMs: 10_000 })).rejects.toMatchObject({ code: 'ENDPOINT_UNREACHABLE' });
+    await expect(http.request({ method: 'GET', url: server.url, timeoutMs: 10_000 })).rejects.toMatchObject({
+      code: 'ENDPOINT_UNREACHABLE',
+    });
   });
 });
 
@@ -70,7 +80,9 @@ describe('running a command', () => {
   });
 
   test('keeps the end of a long output', async () => {
-    const { stdout } = await exec.run(node("process.stdout.write('x'.repeat(300000) + 'THE END')"), { timeoutMs: 5_000 });
+    const { stdout } = await exec.run(node("process.stdout.write('x'.repeat(300000) + 'THE END')"), {
+      timeoutMs: 5_000,
+    });
     expect(stdout.endsWith('THE END')).toBe(true);
     expect(stdout.length).toBeLessThan(70_000);
     expect(stdout).toMatch(/^\[\d+ bytes left out\]/);
