@@ -30,7 +30,10 @@ const routes = {
       const socket = connect(Number(url.searchParams.get('port')), url.searchParams.get('host'));
       socket.write('GET / HTTP/1.0\r\n\r\n');
       let text = '';
-      socket.on('data', (part) => (text += part)).on('end', () => resolve(text)).on('error', reject);
+      socket
+        .on('data', (part) => (text += part))
+        .on('end', () => resolve(text))
+        .on('error', reject);
     }),
   '/headers': (_url, request) => request.headers,
 };
