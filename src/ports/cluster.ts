@@ -25,7 +25,10 @@ export interface Cluster {
   delete(ref: ObjectRef, options?: DeleteOptions): Promise<'deleted' | 'absent'>;
   /** Starts with the present objects, then every change until the signal fires. Survives 410, restarts and idle cuts. */
   watch(kind: ApiKind, options: WatchOptions): AsyncIterable<WatchEvent>;
-  /** An HTTP request through the API server's service or pod proxy. */
+  /**
+   * An HTTP request through the API server's service or pod proxy; whatever the program behind answers is the answer.
+   * ENDPOINT_UNREACHABLE when the API server finds no Service, no ready endpoint, or nobody listening.
+   */
   proxy(request: ProxyRequest): Promise<HttpAnswer>;
   logs(options: LogOptions): Promise<string>;
   close(): Promise<void>;

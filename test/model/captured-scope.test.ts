@@ -11,8 +11,12 @@ import {
   roleOf,
 } from '../../src/model/index.ts';
 
-const object = (apiVersion: string, kind: string, metadata: object = {}, rest: object = {}): KubeObject =>
-  ({ apiVersion, kind, metadata: { name: 'x', namespace: 'n', ...metadata }, ...rest }) as KubeObject;
+const object = (apiVersion: string, kind: string, metadata: object = {}, rest: object = {}): KubeObject => ({
+  apiVersion,
+  kind,
+  metadata: { name: 'x', namespace: 'n', ...metadata },
+  ...rest,
+});
 
 describe('what is captured', () => {
   it.each<[string, KubeObject, string | undefined]>([

@@ -32,13 +32,16 @@ const FILE_AGE_MS = 60_000;
  * with it); exec plugins go through the client's own exec authenticator, and the old auth-providers through KubeConfig.
  */
 export class Credentials {
-  readonly #access: Access;
+  #access: Access;
+  readonly #reload: () => Promise<Access>;
   readonly #files = new Map<string, { readonly bytes: Buffer; readonly readAt: number }>();
   #plugin: ((options: PluginOptions) => Promise<void>) | undefined;
   #fixed: Proof | undefined;
 
-  constructor(access: Access) {
+  /** `reload` reads the kubeconfig again, for whoever logs in again while we run. */
+  constructor(access: Access, reload: () => Promise<Access> = () => Promise.resolve(access)) {
     this.#access = access;
+    this.#reload = reload;
   }
 
   /** Throws CLUSTER_UNAUTHENTICATED when a plugin fails and KUBECONFIG_INVALID when a file is missing. */
@@ -70,11 +73,16 @@ export class Credentials {
     return proof;
   }
 
-  /** After a 401: forgets what was read, so that the next proof is fresh. False when nothing could change. */
-  forget(): boolean {
-    const changeable = this.#fixed === undefined;
+  /** After a 401: forgets what was read, so that the next proof is fresh. False when nothing could be other than it was. */
+  async forget(): Promise<boolean> {
+    const before = this.#access;
+    const fresh = await this.#reload().catch(() => before);
+    // Another server under the same context is not what this connection is about.
+    if (fresh.server === before.server) this.#access = fresh;
+    const changeable = this.#fixed === undefined || JSON.stringify(this.#access.user) !== JSON.stringify(before.user);
     this.#files.clear();
     this.#plugin = undefined;
+    this.#fixed = undefined;
     return changeable;
   }
 

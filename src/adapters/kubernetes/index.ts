@@ -34,7 +34,7 @@ export async function connectCluster(options: ConnectOptions): Promise<Cluster> 
     proxyUrl: access.cluster['proxy-url'],
     env: options.env ?? {},
     userAgent: options.userAgent ?? 'backstay',
-    credentials: new Credentials(access),
+    credentials: new Credentials(access, () => loadAccess(options)),
   });
   return clusterOver(transport, access.context);
 }

@@ -66,7 +66,7 @@ export class Transport {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const answer = await this.#once(ask);
-        if (answer.status === 401 && !renewed && this.#options.credentials.forget()) {
+        if (answer.status === 401 && !renewed && (await this.#options.credentials.forget())) {
           renewed = true;
           continue;
         }
@@ -195,7 +195,7 @@ export class Transport {
         verb: ask.verb,
         subject: ask.subject,
         // A write that was cut may have been done: whoever asked must look before asking again.
-        ...(ask.method !== 'GET' && isCut(cause) ? { outcomeUnknown: true } : {}),
+        ...(ask.method !== 'GET' && (isCut(cause) || SILENT.has(codeOf(cause))) ? { outcomeUnknown: true } : {}),
       },
     });
   }
@@ -229,7 +229,9 @@ function codeOf(cause: unknown): string {
   return errors?.[0] === undefined ? '' : codeOf(errors[0]);
 }
 
-const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT']);
+const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+/** Nobody knows whether what was asked was done. Not asked again: a server that is silent for a minute stays so. */
+const SILENT = new Set(['UND_ERR_BODY_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT']);
 const isCut = (cause: unknown): boolean => CUT.has(codeOf(cause));
 
 function reasonOf(cause: unknown): { readonly why: string; readonly next?: string } {
