@@ -74,13 +74,14 @@ function compareKeyed(before: readonly Fields[], after: readonly Fields[], key: 
   const index = (items: readonly Fields[]): Map<string, Fields> =>
     new Map(items.map((item) => [keyText(key.of(item) ?? {}), item]));
   const [from, to] = [index(before), index(after)];
-  const texts = [...new Set([...from.keys(), ...to.keys()])].sort();
-  for (const text of texts) {
+  const counts =
+    key.ordered === 'yes' || (key.ordered === 'when-referring' && refersToVariables([...before, ...after]));
+  const texts = [...new Set([...from.keys(), ...to.keys()])];
+  // Where order counts, new items are told in the order in which they have to be appended.
+  for (const text of counts ? texts : texts.sort()) {
     const item = key.of((to.get(text) ?? from.get(text)) as Fields) ?? {};
     compare(from.get(text), to.get(text), [...path, { item }], walk);
   }
-  const counts =
-    key.ordered === 'yes' || (key.ordered === 'when-referring' && refersToVariables([...before, ...after]));
   if (!counts) return;
   const common = (a: Map<string, Fields>, b: Map<string, Fields>): string[] =>
     [...a.keys()].filter((text) => b.has(text));

@@ -15,6 +15,7 @@ import {
 } from '../model/index.ts';
 import type { PlanInput } from './make-plan.ts';
 import { riskOfChanges } from './risk.ts';
+import { isOfRunbook } from './runbook.ts';
 
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
@@ -24,16 +25,15 @@ export function planSteps(input: PlanInput): readonly Step[] {
 }
 
 function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
-  const { stack, changes, options } = input;
+  const { changes, options } = input;
   const step = stepsOf(phase);
   const held = rolloutsInProgress(input);
   const deletions = changes.filter(({ action }) => action === 'delete').map(({ key }) => key);
   switch (phase) {
     case 'locked': {
-      const hasContext = stack.context.anyOf.length > 0 || stack.context.dependencies.length > 0;
       return [
         step('lease', 'Take the lease of the stack', { kind: 'lease' }),
-        ...(hasContext && !options.emergency
+        ...(isOfRunbook(input) && !options.emergency
           ? [step('confirm-context', contextTitle(input), { kind: 'confirm-context' })]
           : []),
       ];
@@ -130,14 +130,18 @@ function pruneStep(objects: readonly ObjectKey[], { changes }: PlanInput): Step 
   };
 }
 
-function hookSteps(phase: Phase, { stack, scope }: PlanInput): readonly Step[] {
-  return stack.hooks
-    .filter((hook) => hook.phase === phase && concerns(hook.scopes, scope))
-    .map((hook) => ({
-      ...stepsOf(phase)(`hook:${hook.name}`, hookTitle(hook), { kind: 'hook', hook }, hookRisk(hook)),
-      ...(hook.reverse === undefined ? {} : { reverse: reverseOf(hook, hook.reverse) }),
-      destructive: phase === 'restored',
-    }));
+function hookSteps(phase: Phase, { stack, scope, options }: PlanInput): readonly Step[] {
+  return (
+    stack.hooks
+      .filter((hook) => hook.phase === phase && concerns(hook.scopes, scope))
+      // A release that goes well leaves nothing to follow up.
+      .filter(({ action }) => action.kind !== 'ticket' || options.hold)
+      .map((hook) => ({
+        ...stepsOf(phase)(`hook:${hook.name}`, hookTitle(hook), { kind: 'hook', hook }, hookRisk(hook)),
+        ...(hook.reverse === undefined ? {} : { reverse: reverseOf(hook, hook.reverse) }),
+        destructive: phase === 'restored',
+      }))
+  );
 }
 
 function reverseOf(hook: HookSetting, action: HookSetting['action']): StepAction {
