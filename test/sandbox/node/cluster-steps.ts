@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import type { KubeObject } from '../../../src/model/index.ts';
-import type { ContainerStatus, Pod, PodSpec } from '../../../src/sandbox/node/pods/pod-types.ts';
+import type { Container, ContainerStatus, Pod, PodSpec } from '../../../src/sandbox/node/pods/pod-types.ts';
 import { testCluster } from '../../support/cluster.ts';
 
 /** Steps that the node's tests share, in one namespace. */
@@ -69,11 +69,6 @@ export async function stepsIn(namespace: string): Promise<Steps> {
       });
     },
     deployment: async (name, tag, env = {}, replicas = 1) => {
-      const container = {
-        ...echo(tag, env),
-        ports: [{ name: 'http', containerPort: 8080 }],
-        readinessProbe: { httpGet: { path: '/readyz', port: 'http' } },
-      };
       await cluster.create({
         apiVersion: 'apps/v1',
         kind: 'Deployment',
@@ -83,7 +78,7 @@ export async function stepsIn(namespace: string): Promise<Steps> {
           selector: { matchLabels: { app: name } },
           template: {
             metadata: { labels: { app: name } },
-            spec: { terminationGracePeriodSeconds: 1, containers: [container] },
+            spec: { terminationGracePeriodSeconds: 1, containers: [echo(tag, env)] },
           },
         },
       });
@@ -123,14 +118,13 @@ export async function stepsIn(namespace: string): Promise<Steps> {
   };
 }
 
-/** A container of the echo image. */
-export function echo(
-  tag: string,
-  env: Readonly<Record<string, string>> = {},
-): { name: string; image: string; env: { name: string; value: string }[] } {
+/** A container of the echo image; ready once it listens. */
+export function echo(tag: string, env: Readonly<Record<string, string>> = {}): Container {
   return {
     name: 'main',
     image: `backstay-test/echo:${tag}`,
     env: Object.entries(env).map(([name, value]) => ({ name, value })),
+    ports: [{ name: 'http', containerPort: 8080 }],
+    readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1, failureThreshold: 1 },
   };
 }

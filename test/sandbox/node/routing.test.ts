@@ -75,13 +75,13 @@ describe('Services and Ingresses of the sandbox', () => {
       );
     };
     await select('green');
-    await expect.poll(through).toContain('"name":"green"');
+    await expect.poll(async () => await through()).toContain('"name":"green"');
     const answers = await Promise.all(Array.from({ length: 8 }, async () => await through()));
     expect(answers.filter((answer) => !answer.includes('"name":"green"'))).toEqual([]);
     await select('nobody');
     await expect.poll(async () => (await steps.ingress(host())).status).toBe(503);
     await select('blue');
-    await expect.poll(through).toContain('"name":"blue"');
+    await expect.poll(async () => await through()).toContain('"name":"blue"');
   });
 
   test('are reached by pods with their DNS names, and by the API server’s service proxy', async () => {
