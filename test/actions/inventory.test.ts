@@ -51,6 +51,8 @@ beforeAll(async () => {
         template: {
           metadata: { labels },
           spec: {
+            // No node takes it, so that what the test says about the pod stays.
+            nodeSelector: { nobody: 'has-this' },
             containers: [
               {
                 name: 'gateway',

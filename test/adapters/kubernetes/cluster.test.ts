@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { connectCluster } from '../../../src/adapters/kubernetes/index.ts';
+import { isBackstayError } from '../../../src/errors/index.ts';
 import type { KubeObject } from '../../../src/model/index.ts';
 import type { Cluster } from '../../../src/ports/index.ts';
 import { clusterContract } from '../../contracts/cluster.ts';
@@ -95,7 +96,22 @@ describe('credentials', () => {
       token = (event.object['data'] as Record<string, string> | undefined)?.['token'];
       if (token !== undefined) stop.abort();
     }
-    return Buffer.from(token!, 'base64').toString();
+    const text = Buffer.from(token!, 'base64').toString();
+    await accepted(text);
+    return text;
+  }
+
+  /** The API server knows a new account from its own cache, which nothing shows but being accepted. */
+  async function accepted(token: string): Promise<void> {
+    const cluster = await connection(() => ({ token }));
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await cluster.kinds();
+        return;
+      } catch (error) {
+        if (attempt === 500 || !isBackstayError(error, 'CLUSTER_UNAUTHENTICATED')) throw error;
+      }
+    }
   }
 
   it('names verb, resource, namespace and user of what is forbidden', async () => {

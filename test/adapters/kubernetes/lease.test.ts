@@ -203,7 +203,7 @@ describe('knowing a dead holder', () => {
 
   it('takes the Lease of a dead process of this machine without waiting', async () => {
     const stack = stackName();
-    await acquire(new HandClock(), stack, 'run-1');
+    const first = await acquire(new HandClock(), stack, 'run-1');
     const lease = (await cluster.get(leaseRef(stack)))!;
     const mark = JSON.stringify({ ...(await thisProcess()), pid: 2 ** 30, life: 'gone' });
     await cluster.patch(leaseRef(stack), {
@@ -217,5 +217,8 @@ describe('knowing a dead holder', () => {
     });
     const again = await acquire(new HandClock(), stack, 'run-1');
     expect(again.token).toBe(2);
+    // The same run, resumed: whoever held it before holds it no more.
+    await expect(first.assertHeld()).rejects.toMatchObject({ code: 'LEASE_LOST' });
+    await again.assertHeld();
   });
 });
