@@ -12,7 +12,7 @@ import { contests, foreignOf, isTakenOver, ownersOf, takenOver } from './managed
 import { assertUnmoved } from './moved.ts';
 import { said } from './object.ts';
 import { withLiveOwners } from './owner-references.ts';
-import { equalInForm, predict } from './prediction.ts';
+import { isAt, predict } from './prediction.ts';
 import { remove, untilGone } from './remove.ts';
 import type { Session } from './session.ts';
 
@@ -143,7 +143,7 @@ async function write(
     force: true,
     signal,
   });
-  if (equalInForm(result, target, foreign)) return;
+  if (isAt(result, target, foreign)) return;
   const rest = await predict(cluster, result, target, foreign);
   if (rest.kind === 'different') await cluster.replace(rest.form, { fieldManager: manager, signal });
 }

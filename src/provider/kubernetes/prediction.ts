@@ -29,13 +29,14 @@ export async function predict(
   target: KubeObject,
   foreign: readonly ForeignField[],
 ): Promise<Prediction> {
-  if (equalInForm(live, target, foreign)) return { kind: 'equal' };
+  if (isAt(live, target, foreign)) return { kind: 'equal' };
   const unheaded = headlessOnly(live, target);
   if (unheaded !== undefined) return unheaded;
   const form = carryOver(live, target, { foreign, precondition: true });
   try {
     const result = await cluster.replace(form, { dryRun: true });
-    return equalInForm(live, result, foreign) ? { kind: 'equal' } : { kind: 'different', form, result };
+    const same = equalInForm(live, result, foreign) && hasMarks(live, target);
+    return same ? { kind: 'equal' } : { kind: 'different', form, result };
   } catch (error) {
     const fields = immutableFields(error);
     if (fields === undefined) throw error;
@@ -58,6 +59,35 @@ function headlessOnly(live: KubeObject, target: KubeObject): Prediction | undefi
     fields: ['spec'],
     reason: 'spec.clusterIP: a headless Service cannot be given an address',
   };
+}
+
+/** Whether the object is at the target: equal in captured form, with the marks that the target sets itself. */
+export function isAt(object: KubeObject, target: KubeObject, foreign: readonly ForeignField[]): boolean {
+  return equalInForm(object, target, foreign) && hasMarks(object, target);
+}
+
+/**
+ * A plan restarts pods by a mark of ours on their template. Marks lie outside captured form, for they say nothing about
+ * what the object is; but a target that sets one means it.
+ */
+function hasMarks(object: KubeObject, target: KubeObject): boolean {
+  const there = new Map(marksOf(object));
+  return marksOf(target).every(([place, value]) => there.get(place) === value);
+}
+
+function marksOf(object: KubeObject): readonly (readonly [string, string])[] {
+  const spec = (object['spec'] ?? {}) as Template;
+  const template = spec.jobTemplate?.spec?.template ?? spec.template;
+  return [object.metadata.annotations, template?.metadata?.annotations].flatMap((annotations, place) =>
+    Object.entries(annotations ?? {})
+      .filter(([name]) => name.startsWith('backstay.dev/'))
+      .map(([name, value]) => [`${place} ${name}`, value] as const),
+  );
+}
+
+interface Template {
+  readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } };
+  readonly jobTemplate?: { readonly spec?: Template };
 }
 
 export function equalInForm(a: KubeObject, b: KubeObject, foreign: readonly ForeignField[]): boolean {

@@ -148,6 +148,25 @@ describe('updating', () => {
     }
   });
 
+  it('restarts pods by a mark of ours on their template, once for each value', async () => {
+    const name = unique();
+    await (await harness()).create(deployment(ns, name));
+    const marked = (value: string): KubeObject => {
+      const plain = deployment(ns, name);
+      const spec = plain['spec'] as { template: { metadata: object } };
+      const metadata = { ...spec.template.metadata, annotations: { 'backstay.dev/config-digest': value } };
+      return { ...plain, spec: { ...spec, template: { ...spec.template, metadata } } };
+    };
+    const generation = async (): Promise<number> => (await live(marked('')))?.metadata.generation ?? 0;
+    const before = await generation();
+    for (const value of ['one', 'one', 'two']) {
+      const { diff, update } = await harness();
+      if ((await diff(marked(value))).changed) await update(marked(value));
+    }
+    expect(await generation()).toBe(before + 2);
+    expect((await (await harness()).diff(deployment(ns, name))).changed).toBe(false);
+  });
+
   it('goes on with the field manager that the state records', async () => {
     const target = configMap(ns, unique(), { a: '1' });
     await cluster.apply(configMap(ns, target.metadata.name, { a: '0', b: '0' }), {
