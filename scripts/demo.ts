@@ -49,7 +49,7 @@ async function play(): Promise<void> {
     '--as',
     'monitoring',
   ]);
-  await backstay.quiet(['rollback', 'medical-kg-monitoring', '--to', 'monitoring', '--yes', '--reason', 'demo set-up']);
+  await backstay.quiet(['apply', 'medical-kg-monitoring', '--to', 'monitoring', '--yes', '--reason', 'demo set-up']);
   await backstay.quiet(['import-manifests', STACK, 'examples/medical-kg/mineru', '--as', 'mineru-archive']);
   await backstay.quiet([
     'rollback',
@@ -62,12 +62,12 @@ async function play(): Promise<void> {
     '--reason',
     'demo set-up',
   ]);
-  await backstay.quiet(['rollback', STACK, '--to', 'mineru-archive', '--yes', '--reason', 'demo set-up']);
+  await backstay.quiet(['apply', STACK, '--to', 'mineru-archive', '--yes', '--reason', 'demo set-up']);
   await backstay.show(['capture', STACK, '--as', 'v1.2.2', '--note', 'archived MinerU state']);
 
   title('3  A release: PDFs now go to Docling (v1.3.0), and it goes bad');
   await backstay.quiet(['import-manifests', STACK, 'examples/medical-kg/docling', '--as', 'v1.3.0']);
-  await backstay.quiet(['rollback', STACK, '--to', 'v1.3.0', '--yes', '--reason', 'release v1.3.0']);
+  await backstay.quiet(['apply', STACK, '--to', 'v1.3.0', '--yes', '--reason', 'release v1.3.0']);
   say(`before the fault:  ${describeUpload(await upload(sandbox.info.ingress))}`);
   await backstay.show(['sandbox', 'fault', 'production/docling-vlm', 'delay=3', 'errors=60']);
   const broken = await upload(sandbox.info.ingress);
@@ -75,7 +75,7 @@ async function play(): Promise<void> {
 
   title('4  Is it the right runbook? (alerts firing, dependencies healthy)');
   await untilAlert(sandbox.info.ingress);
-  await backstay.show(['check', STACK, '--context']);
+  await backstay.show(['check', STACK, '--runbook']);
 
   title('5  What differs from the last known good');
   await backstay.show(['list', STACK]);
@@ -109,7 +109,7 @@ async function play(): Promise<void> {
 async function untilAlert(ingress: string): Promise<void> {
   const limit = Date.now() + 60_000;
   while (Date.now() < limit) {
-    if ((await backstay.exitCode(['check', STACK, '--context'])) === 0) return;
+    if ((await backstay.exitCode(['check', STACK, '--runbook'])) === 0) return;
     await Promise.all([upload(ingress), upload(ingress)]);
   }
   throw new TypeError('the alert did not fire within a minute');

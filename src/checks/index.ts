@@ -1,2 +1,3 @@
 export type { CheckContext } from './context.ts';
 export { runChecks } from './run-checks.ts';
+export { askRunbook, parseAlerts, type RunbookAnswer, type RunbookQuestion } from './runbook.ts';

@@ -38,6 +38,26 @@ const PERMISSIONS = [
   ['--delete-protected', 'also delete PVCs, namespaces, CRDs and data-store workloads that the target lacks'],
 ] as const;
 
+/** Flags of `rollback` and `apply`; the older names are Paperless' script's. */
+const TRANSITION = [
+  TO,
+  ['--target-version <label>', 'the same as --to'],
+  SCOPE,
+  ['--dry-run', 'plan and show, change nothing'],
+  ['--emergency', 'skip the precondition of the runbook and the checks before (never the snapshot before)'],
+  ['--immediate', 'the same as --emergency'],
+  ['--reason <text>', 'why: journaled, announced, in the report'],
+  ['--incident <url>', 'link of the incident'],
+  ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
+  ['--validate-before', 'ask the checks before, too'],
+  ['--validate-after', 'ask the checks afterwards (this is the default)'],
+  ['--create-backup', 'keep a snapshot of before (always done; accepted for older scripts)'],
+  ['--list-versions', 'list what can be gone back to, and stop'],
+  ['--timeout <duration>', 'limit for a workload to become ready, such as 5m'],
+  ['-y, --yes', 'do not ask'],
+  ...PERMISSIONS,
+] as const;
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'stacks',
@@ -90,7 +110,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'check',
     summary: 'ask the checks of a stack now',
     args: [STACK],
-    options: [['--when <moment>', 'capture, before or after', 'after']],
+    options: [
+      ['--when <moment>', 'capture, before or after', 'after'],
+      ['--runbook', 'ask instead whether the runbook applies: its alerts firing, what the suspect depends on well'],
+    ],
     load: async () => (await import('./commands/check.ts')).check,
   },
   {
@@ -111,30 +134,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'rollback',
     summary: 'take the stack to a target: plan, confirm, run, prove',
     args: [STACK],
-    options: [
-      TO,
-      ['--target-version <label>', 'the same as --to'],
-      SCOPE,
-      ['--dry-run', 'plan and show, change nothing'],
-      ['--emergency', 'skip the precondition of the runbook and the checks before (never the snapshot before)'],
-      ['--immediate', 'the same as --emergency'],
-      ['--reason <text>', 'why: journaled, announced, in the report'],
-      ['--incident <url>', 'link of the incident'],
-      ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
-      ['--validate-before', 'ask the checks before, too'],
-      ['--validate-after', 'ask the checks afterwards (this is the default)'],
-      ['--create-backup', 'keep a snapshot of before (always done; accepted for older scripts)'],
-      ['--list-versions', 'list what can be gone back to, and stop'],
-      ['--timeout <duration>', 'limit for a workload to become ready, such as 5m'],
-      ['-y, --yes', 'do not ask'],
-      ...PERMISSIONS,
-    ],
+    options: TRANSITION,
     examples: [
       'backstay rollback medical-kg --to known-good --dry-run',
       'backstay rollback medical-kg --to v1.2.2 --reason "Docling is slow" --incident https://pd.example/42',
       'backstay rollback medical-kg --to deployment/gateway@3 --scope gateway',
     ],
     load: async () => (await import('./commands/rollback.ts')).rollback,
+  },
+  {
+    name: 'apply',
+    summary:
+      'take the stack to a target as a rollback does, with nothing held afterwards: a release, a first deployment',
+    args: [STACK],
+    options: TRANSITION,
+    examples: ['backstay apply medical-kg --to v1.3.0 --reason "release v1.3.0"'],
+    load: async () => (await import('./commands/rollback.ts')).apply,
   },
   {
     name: 'resume',

@@ -32,7 +32,7 @@ export function targetOf(options: Options): string | undefined {
   return to ?? version;
 }
 
-export function planOptionsOf(options: Options): PlanOptions {
+export function planOptionsOf(options: Options, hold = true): PlanOptions {
   const take = text(options['take']);
   const reason = text(options['reason']);
   const incident = text(options['incident']);
@@ -45,6 +45,7 @@ export function planOptionsOf(options: Options): PlanOptions {
     allowUnsigned: options['allowUnsigned'] === true,
     takeFrom: take === undefined ? [] : take.split(','),
     deleteProtected: options['deleteProtected'] === true,
+    hold,
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
   };

@@ -15,11 +15,16 @@ import { duration } from '../render/time.ts';
 import { stopSignals } from '../signals.ts';
 import { withStack } from '../with-stack.ts';
 
-export const rollback: CommandRun = async (invocation) => {
+export const rollback: CommandRun = async (invocation) => await takeTo(invocation, true);
+
+/** The same transition with nothing called failing: for a release, or for making a stack from manifests. */
+export const apply: CommandRun = async (invocation) => await takeTo(invocation, false);
+
+async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
   const { args, options, terminal } = invocation;
   if (options['listVersions'] === true) return await listVersions(invocation);
   const scope = scopeOf(options['scope']);
-  const planOptions = planOptionsOf(options);
+  const planOptions = planOptionsOf(options, hold);
   const target = targetOf(options);
   const readyTimeoutMs = durationMsOf(options['timeout'], '--timeout');
   const dryRun = options['dryRun'] === true;
@@ -87,7 +92,7 @@ export const rollback: CommandRun = async (invocation) => {
     },
     readyTimeoutMs === undefined ? {} : { readyTimeoutMs },
   );
-};
+}
 
 export const resume: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;

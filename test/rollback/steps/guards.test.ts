@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BackstayError } from '../../../src/errors/index.ts';
 import { type CheckResult, digestOf } from '../../../src/model/index.ts';
 import type { RunDeps, StepResult } from '../../../src/rollback/index.ts';
-import { parseAlerts } from '../../../src/rollback/steps/confirm-context.ts';
+import { parseAlerts } from '../../../src/checks/index.ts';
 import { OPTIONS } from '../builders.ts';
 import { CONFIG, type Given, key, perform } from '../step-support.ts';
 

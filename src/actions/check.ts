@@ -1,0 +1,50 @@
+import { dirname } from 'node:path';
+import { askRunbook, type RunbookAnswer, runChecks } from '../checks/index.ts';
+import { askTarget } from '../hooks/index.ts';
+import { type CheckResult, overall, type Stack, type Verdict } from '../model/index.ts';
+import type { Clock, Cluster, HttpClient } from '../ports/index.ts';
+import { takeInventory } from './inventory.ts';
+
+export interface CheckDeps {
+  readonly stack: Stack;
+  readonly cluster: Cluster;
+  readonly http: HttpClient;
+  readonly clock: Clock;
+}
+
+export interface CheckOptions {
+  readonly when: 'capture' | 'before' | 'after';
+  readonly onResult?: (result: CheckResult) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Asks the checks of a stack now, outside of any run. Unknown never counts as pass. */
+export async function checkStack(
+  options: CheckOptions,
+  deps: CheckDeps,
+): Promise<{ readonly verdict: Verdict; readonly checks: readonly CheckResult[] }> {
+  const checks = await runChecks(deps.stack.checks, { ...(await contextOf(deps, options.signal)), ...options });
+  return { verdict: overall(checks), checks };
+}
+
+/** Asks whether the stack's runbook applies now: an alert of its own is firing, and what the suspect depends on is well. */
+export async function checkRunbook(options: Omit<CheckOptions, 'when'>, deps: CheckDeps): Promise<RunbookAnswer> {
+  const { stack, cluster, http, clock } = deps;
+  const signal = options.signal ?? new AbortController().signal;
+  const namespace = stack.namespaces[0] ?? 'default';
+  return await askRunbook({
+    stack,
+    now: clock.now(),
+    signal,
+    ask: async (target, request) => await askTarget(target, request, { cluster, http, namespace }),
+    runNamed: async (names) => {
+      const settings = stack.checks.filter(({ name }) => names.includes(name));
+      return await runChecks(settings, { ...(await contextOf(deps, signal)), ...options, when: 'named' });
+    },
+  });
+}
+
+async function contextOf({ stack, cluster, http, clock }: CheckDeps, signal?: AbortSignal) {
+  const { flags } = await takeInventory(cluster, stack, signal === undefined ? {} : { signal });
+  return { stack, cluster, http, clock, flags, baseDir: dirname(stack.file) };
+}
