@@ -8,7 +8,7 @@ export interface CuttingProxy {
   connections(): number;
   /** Cuts everything that is open. */
   cut(): void;
-  /** Cuts the next `count` connections as soon as data comes over them; open ones are cut now. */
+  /** Cuts the next `count` connections before a request of theirs reaches the server; open ones are cut now. */
   cutNext(count: number): void;
   close(): Promise<void>;
 }
@@ -34,15 +34,16 @@ export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
         upstream.destroy();
       });
     }
-    if (dies) {
-      // After the TLS handshake, with the request under way or about to be.
-      let packets = 0;
-      client.on('data', () => {
-        packets += 1;
-        if (packets === 2) client.resetAndDestroy();
-      });
+    upstream.pipe(client);
+    if (!dies) {
+      client.pipe(upstream);
+      return;
     }
-    client.pipe(upstream).pipe(client);
+    // The first packet is the greeting; whatever comes with the second never reaches the server.
+    client.once('data', (chunk) => {
+      upstream.write(chunk);
+      client.once('data', () => client.resetAndDestroy());
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
