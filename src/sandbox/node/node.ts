@@ -14,6 +14,7 @@ import { IpPool } from './pods/ip-pool.ts';
 import { PodManager } from './pods/pod-manager.ts';
 import { ALLOCATABLE, register } from './registration.ts';
 import { EventRecorder } from './status/events.ts';
+import { startStorage } from './storage.ts';
 
 export interface NodeOptions {
   readonly kubeconfig: string;
@@ -80,6 +81,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
     const network = await startNetwork({ cluster, ingressPort: options.ingressPort ?? 0, signal: abort.signal, log });
     undo.push(async () => await network.close());
     proxy.setResolver(network.table);
+    await startStorage({ cluster, dir: join(dir, 'claims'), signal: abort.signal, log });
     const events = new EventRecorder(cluster, options.name, log);
     const config = new ConfigSource(cluster);
     await config.start(abort.signal, log);

@@ -1,5 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { parse } from 'yaml';
 import type { KubeObject } from '../../../src/model/index.ts';
+import { parseFrame } from '../../../src/sandbox/node/kubelet/websocket.ts';
 import type { Container, ContainerStatus, Pod, PodSpec } from '../../../src/sandbox/node/pods/pod-types.ts';
 import { testCluster } from '../../support/cluster.ts';
 
@@ -27,6 +31,11 @@ export interface Steps {
   logs(pod: string, options?: { readonly previous?: boolean; readonly tailLines?: number }): Promise<string>;
   /** GET by the pod proxy of the API server; the body, as text. */
   ask(pod: string, path: string): Promise<string>;
+  /** A command in the pod's container, by the WebSocket protocol v4. */
+  exec(
+    pod: string,
+    command: readonly string[],
+  ): Promise<{ readonly stdout: string; readonly stderr: string; readonly exitCode: number }>;
   /** Events of a pod: reason to message. */
   events(pod: string): Promise<Readonly<Record<string, string>>>;
   /** GET by the Ingress listener. */
@@ -58,7 +67,7 @@ export async function stepsIn(namespace: string): Promise<Steps> {
     namespace,
     until,
     create: async (object) => {
-      await cluster.create({ ...object, metadata: { ...object.metadata, namespace } } as unknown as KubeObject);
+      await cluster.create({ ...object, metadata: { ...object.metadata, namespace } });
     },
     pod: async (name, spec) => {
       await cluster.create({
@@ -97,6 +106,7 @@ export async function stepsIn(namespace: string): Promise<Steps> {
     },
     logs: async (pod, options = {}) => await cluster.logs({ namespace, pod, container: 'main', ...options }),
     ask: async (pod, path) => (await cluster.proxy({ namespace, pod, port: 8080, method: 'GET', path })).body,
+    exec: async (pod, command) => await execIn(sandbox.kubeconfig, namespace, pod, command),
     events: async (pod) => {
       const kind = await cluster.kindOf('v1', 'Event');
       const list = kind && (await cluster.list(kind, { namespace, fieldSelector: `involvedObject.name=${pod}` }));
@@ -127,4 +137,67 @@ export function echo(tag: string, env: Readonly<Record<string, string>> = {}): C
     ports: [{ name: 'http', containerPort: 8080 }],
     readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1, failureThreshold: 1 },
   };
+}
+
+/** The least client of the exec protocol: one request, messages until the server closes. */
+async function execIn(
+  kubeconfig: string,
+  namespace: string,
+  pod: string,
+  command: readonly string[],
+): ReturnType<Steps['exec']> {
+  const config = parse(await readFile(kubeconfig, 'utf8')) as Kubeconfig;
+  const { server, 'certificate-authority-data': ca } = config.clusters[0].cluster;
+  const { 'client-certificate-data': cert, 'client-key-data': key } = config.users[0].user;
+  const pem = (text: string): Buffer => Buffer.from(text, 'base64');
+  const query = new URLSearchParams([
+    ['container', 'main'],
+    ['stdout', 'true'],
+    ['stderr', 'true'],
+    ...command.map((word): [string, string] => ['command', word]),
+  ]);
+  return await new Promise((resolve, reject) => {
+    const sent = httpsRequest(`${server}/api/v1/namespaces/${namespace}/pods/${pod}/exec?${query.toString()}`, {
+      ca: pem(ca),
+      cert: pem(cert),
+      key: pem(key),
+      agent: false,
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+        'sec-websocket-protocol': 'v4.channel.k8s.io',
+      },
+    });
+    sent.on('error', reject);
+    sent.on('response', (response) => reject(new TypeError(`exec was refused: ${response.statusCode}`)));
+    sent.on('upgrade', (_response, socket, head) => {
+      let bytes: Buffer = head;
+      const channels = ['', '', '', ''];
+      socket.on('data', (chunk: Buffer) => (bytes = Buffer.concat([bytes, chunk])));
+      socket.on('close', () => {
+        for (let frame = parseFrame(bytes); typeof frame === 'object'; frame = parseFrame(bytes)) {
+          bytes = bytes.subarray(frame.size);
+          if (frame.opcode === 2) channels[frame.data[0] ?? 0] += frame.data.subarray(1).toString();
+        }
+        const status = JSON.parse(channels[3] || '{}') as {
+          status?: string;
+          details?: { causes: { message: string }[] };
+        };
+        const exitCode = status.status === 'Success' ? 0 : Number(status.details?.causes[0]?.message);
+        resolve({ stdout: channels[1] ?? '', stderr: channels[2] ?? '', exitCode });
+      });
+    });
+    sent.end();
+  });
+}
+
+interface Kubeconfig {
+  readonly clusters: readonly [
+    { readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string } },
+  ];
+  readonly users: readonly [
+    { readonly user: { readonly 'client-certificate-data': string; readonly 'client-key-data': string } },
+  ];
 }

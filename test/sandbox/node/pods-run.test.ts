@@ -238,4 +238,50 @@ describe('pods on the sandbox’s node', () => {
     await steps.podUntil('changes', (main) => main.ready && main.image.endsWith(':2') && main.restartCount === 1);
     await expect.poll(async () => await steps.ask('changes', '/')).toContain('"tag":"2"');
   });
+
+  test('find their files again in a claim after they were replaced, and the folder goes with the claim', async () => {
+    const { cluster } = await testCluster();
+    await steps.create({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+    const shell = async (name: string, script: string): Promise<void> => {
+      const main = {
+        ...echo('1'),
+        command: ['sh', '-c', script],
+        volumeMounts: [{ name: 'data', mountPath: '/data' }],
+      };
+      const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+      await steps.pod(name, { restartPolicy: 'Never', containers: [main], volumes });
+      await steps.podUntil(name, (_main, pod) => pod.status?.phase === 'Succeeded');
+    };
+    await shell('writes', 'echo kept > /data/file');
+    await shell('reads', 'cat /data/file; pwd');
+    expect(await steps.logs('reads')).toMatch(/^kept\n/);
+    const claim = await steps.until('PersistentVolumeClaim', 'data', (object) =>
+      JSON.stringify(object?.['status']).includes('Bound'),
+    );
+    const volume = `pvc-${claim?.metadata.uid ?? ''}`;
+    for (const name of ['writes', 'reads'])
+      await cluster.delete({ apiVersion: 'v1', kind: 'Pod', namespace: steps.namespace, name });
+    await cluster.delete({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: steps.namespace, name: 'data' });
+    await expect
+      .poll(async () => await cluster.get({ apiVersion: 'v1', kind: 'PersistentVolume', name: volume }), {
+        timeout: 20_000,
+      })
+      .toBeUndefined();
+  });
+
+  test('run a command beside them for whoever asks by WebSocket, and tell its exit code', async () => {
+    await steps.pod('exec', { containers: [echo('1')] });
+    await steps.podUntil('exec', (main) => main.ready);
+    expect(await steps.exec('exec', ['sh', '-c', 'echo $BACKSTAY_IMAGE_TAG; echo bad >&2; exit 4'])).toEqual({
+      stdout: '1\n',
+      stderr: 'bad\n',
+      exitCode: 4,
+    });
+    expect(await steps.exec('exec', ['node', '-p', '6*7'])).toEqual({ stdout: '42\n', stderr: '', exitCode: 0 });
+  });
 });

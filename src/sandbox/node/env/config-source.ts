@@ -43,6 +43,6 @@ export class ConfigSource {
 
   #notify(object: KubeObject): void {
     const listeners = this.#listeners.get(`${object.kind}/${object.metadata.namespace ?? ''}/${object.metadata.name}`);
-    for (const callback of [...(listeners ?? [])]) callback();
+    for (const callback of listeners ?? []) callback();
   }
 }

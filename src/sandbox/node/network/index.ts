@@ -35,7 +35,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       ingresses.delete(key);
       return;
     }
-    ingresses.set(key, object as Ingress);
+    ingresses.set(key, object);
     void announce(options, listener, object);
   };
   await Promise.all([

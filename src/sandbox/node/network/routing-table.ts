@@ -49,8 +49,9 @@ export class RoutingTable {
       this.#services.delete(key);
       return;
     }
-    this.#services.set(key, object as Service);
-    for (const address of clusterAddresses(object as Service)) this.#byAddress.set(address, key);
+    const service: Service = object;
+    this.#services.set(key, service);
+    for (const address of clusterAddresses(service)) this.#byAddress.set(address, key);
   }
 
   applySlice(type: 'added' | 'modified' | 'deleted', object: KubeObject): void {
@@ -59,7 +60,7 @@ export class RoutingTable {
     const key = keyOf(object.metadata.namespace, service);
     const slices = this.#slices.get(key) ?? new Map<string, EndpointSlice>();
     if (type === 'deleted') slices.delete(object.metadata.name);
-    else slices.set(object.metadata.name, object as EndpointSlice);
+    else slices.set(object.metadata.name, object);
     if (slices.size === 0) this.#slices.delete(key);
     else this.#slices.set(key, slices);
   }

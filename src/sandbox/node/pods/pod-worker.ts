@@ -5,6 +5,7 @@ import { PodLogs } from '../logs/pod-logs.ts';
 import { buildPodStatus } from '../status/pod-status.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { rfc3339 } from '../status/time.ts';
+import { claimFolder } from '../storage.ts';
 import { ContainerRunner, graceMs } from './container-runner.ts';
 import type { NodeContext, PodHost } from './context.ts';
 import { faultsFileOf } from './faults.ts';
@@ -186,9 +187,14 @@ export class PodWorker {
   }
 
   #volumeInput(): Parameters<typeof prepareVolumes>[0] {
-    const { hostIP, allocatable, config, dir } = this.#node;
+    const { hostIP, allocatable, config, cluster } = this.#node;
     const facts = { pod: this.#pod, podIP: this.#podIP ?? '', hostIP, allocatable };
-    return { facts, config, podDir: this.#podDir, claimsDir: join(dir, 'claims') };
+    return {
+      facts,
+      config,
+      podDir: this.#podDir,
+      claim: async (namespace, name) => await claimFolder(cluster, namespace, name),
+    };
   }
 
   #startDeadline(): void {
@@ -214,7 +220,7 @@ export class PodWorker {
     this.#gate.wake();
     for (const runner of this.#main) runner.stop(grace);
     // Sidecars serve the others to the end: they stop when those are gone.
-    const mains = Promise.all(this.#main.map((runner) => this.#runs.get(runner)));
+    const mains = Promise.all(this.#main.flatMap((runner) => this.#runs.get(runner) ?? []));
     void mains.then(() => {
       for (const runner of [...this.#init].reverse()) runner.stop(grace);
     });

@@ -11,8 +11,8 @@ export interface VolumeInput {
   readonly config: ConfigSource;
   /** The pod's own folder. */
   readonly podDir: string;
-  /** Folder of the claims, which outlive pods. */
-  readonly claimsDir: string;
+  /** Folder of a claim, which outlives pods; undefined while it is not bound. */
+  readonly claim: (namespace: string, name: string) => Promise<string | undefined>;
 }
 
 export type VolumesResult =
@@ -52,9 +52,15 @@ export async function prepareVolumes(input: VolumeInput): Promise<VolumesResult>
       continue;
     }
     if (volume.persistentVolumeClaim !== undefined) {
-      const claim = join(input.claimsDir, metadata.namespace ?? 'default', volume.persistentVolumeClaim.claimName);
-      await mkdir(claim, { recursive: true });
-      folders.set(volume.name, claim);
+      const { claimName } = volume.persistentVolumeClaim;
+      const path = await input.claim(metadata.namespace ?? 'default', claimName);
+      if (path === undefined)
+        return {
+          ok: false,
+          volume: volume.name,
+          message: `persistentvolumeclaim "${claimName}" is not bound to a folder`,
+        };
+      folders.set(volume.name, path);
       continue;
     }
     await mkdir(folder, { recursive: true });

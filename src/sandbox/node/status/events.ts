@@ -84,7 +84,9 @@ export class EventRecorder {
       try {
         await write();
       } catch (error) {
-        if (!this.#closed) this.#log(`an event could not be written: ${String(error)}`);
+        // A namespace that is being removed takes no events; a pod that is gone needs none.
+        if (!this.#closed && !/being terminated|not found/.test(String(error)))
+          this.#log(`an event could not be written: ${String(error)}`);
       }
     });
   }

@@ -9,7 +9,7 @@ import type { Probe } from '../../../../src/sandbox/node/pods/pod-types.ts';
 
 const run = (probe: Probe, attempts: string): (ProbeResult | undefined)[] => {
   let state = UNPROBED;
-  return [...attempts].map((attempt) => {
+  return attempts.split('').map((attempt) => {
     state = afterAttempt(state, attempt === '+' ? 'success' : 'failure', probe);
     return state.result;
   });
