@@ -8,7 +8,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { type Faults, POD_ENV } from '../../contract.ts';
 import { faultsReader } from './faults.ts';
-import { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -30,7 +30,7 @@ export interface Ask {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   /** Whole body; throws TooLarge. */
-  body(limit?: number): Promise<Buffer>;
+  readonly body: (limit?: number) => Promise<Buffer>;
 }
 
 /** An object is sent as JSON, text as plain text unless a content type is given. */

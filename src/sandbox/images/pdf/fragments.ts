@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type * as pdfjs from 'pdfjs-dist/legacy/build/pdf.mjs';
 
 /** A piece of text as the PDF places it. Points; y grows upwards, as in PDF. */
 export interface Fragment {
@@ -24,11 +25,10 @@ export class BadPdf extends Error {
   override readonly name = 'BadPdf';
 }
 
-type Pdfjs = typeof import('pdfjs-dist/legacy/build/pdf.mjs');
-let library: Promise<Pdfjs> | undefined;
+let library: Promise<typeof pdfjs> | undefined;
 
 /** Loads the PDF library; worth doing before the first document, because it takes about 0.1 s. */
-export async function loadPdfLibrary(): Promise<Pdfjs> {
+export async function loadPdfLibrary(): Promise<typeof pdfjs> {
   library ??= import('pdfjs-dist/legacy/build/pdf.mjs');
   return await library;
 }

@@ -22,16 +22,25 @@ const POINTER = '.data-is-elsewhere';
 /** In the folder where the data really is: which data folder it stands for. */
 const HOME = 'stands-for';
 
+export interface PlaceOptions {
+  readonly temporary?: string;
+  readonly reachable?: (path: string, account: Account) => boolean;
+}
+
 /**
  * The folder for the data, owned by the account. A sandbox made by root lies where nobody else can reach it (`/root`, a
  * folder of mode 0700); the data then goes to a folder of its own in the temporary directory, and a pointer stays
  * behind. Such folders whose pointer is gone are removed.
  */
-export function placeData(wanted: string, account: Account | undefined, temporary = tmpdir()): string {
+export function placeData(
+  wanted: string,
+  account: Account | undefined,
+  { temporary = tmpdir(), reachable = canReach }: PlaceOptions = {},
+): string {
   mkdirSync(wanted, { recursive: true, mode: 0o700 });
   if (account === undefined) return wanted;
   const pointer = join(wanted, POINTER);
-  if (!existsSync(pointer) && canReach(wanted, account)) {
+  if (!existsSync(pointer) && reachable(wanted, account)) {
     own(wanted, account);
     return wanted;
   }
@@ -40,11 +49,12 @@ export function placeData(wanted: string, account: Account | undefined, temporar
   if (known !== undefined && standsFor(known) === wanted) return join(known, 'data');
   const elsewhere = mkdtempSync(join(temporary, 'backstay-postgres-'));
   chmodSync(elsewhere, 0o711);
+  // In this order: a folder that stands for nothing yet is not swept away by another pod.
+  writeFileSync(pointer, elsewhere);
   writeFileSync(join(elsewhere, HOME), wanted);
   const data = join(elsewhere, 'data');
   mkdirSync(data, { mode: 0o700 });
   own(data, account);
-  writeFileSync(pointer, elsewhere);
   return data;
 }
 

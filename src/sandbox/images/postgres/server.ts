@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { POD_ENV } from '../../contract.ts';
 import type { Env } from '../kit/service.ts';
 import { type Account, accountFor } from './account.ts';
@@ -74,7 +73,7 @@ export function startPostgres(env: Env, deps: PostgresDeps = {}): PostgresServer
     ...SETTINGS,
   ];
   const args = ['-D', cluster, ...settings.flatMap((setting) => ['-c', setting]), ...(deps.args ?? [])];
-  const child = launch(join(bin, 'postgres'), args, data, account, childEnv, env);
+  const child = launch(join(bin, 'postgres'), args, data, account, childEnv);
   const exited = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 128));
@@ -90,21 +89,18 @@ export function startPostgres(env: Env, deps: PostgresDeps = {}): PostgresServer
   };
 }
 
-/** With setpriv, where it is, the postmaster ends also when this process is killed and can no longer end it. */
+/** With setpriv, where it can do that, the postmaster ends also when this process is killed and can no longer end it. */
 function launch(
   postgres: string,
   args: readonly string[],
   cwd: string,
   account: Account | undefined,
-  childEnv: Readonly<Record<string, string>>,
-  env: Env,
+  env: Readonly<Record<string, string>>,
 ): ChildProcess {
-  const setpriv = (env['PATH'] ?? '')
-    .split(delimiter)
-    .map((dir) => join(dir, 'setpriv'))
-    .find((file) => existsSync(file));
-  const [file, all] = setpriv === undefined ? [postgres, args] : [setpriv, ['--pdeathsig', 'INT', postgres, ...args]];
-  return spawn(file, [...all], { ...account, cwd, env: childEnv, stdio: ['ignore', 'inherit', 'inherit'] });
+  const guard = ['--pdeathsig', 'INT'];
+  const isGuarded = spawnSync('setpriv', [...guard, 'true'], { env, stdio: 'ignore' }).status === 0;
+  const [file, all] = isGuarded ? ['setpriv', [...guard, postgres, ...args]] : [postgres, args];
+  return spawn(file, [...all], { ...account, cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
 /** Nothing of the pod's environment reaches PostgreSQL, the password least of all: /proc shows it to others. */
