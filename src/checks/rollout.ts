@@ -1,6 +1,7 @@
 import { healthOf } from '../health/index.ts';
 import { type KubeObject, keyOf, type ObjectRef } from '../model/index.ts';
 import type { CheckContext, Measure } from './context.ts';
+import { isLeaving, untilGone } from './leaving.ts';
 import { behind, newestTemplateHash, templateHashOf } from './pods.ts';
 
 const KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
@@ -82,7 +83,10 @@ function refFor({ apiVersion, kind, metadata: { name, namespace } }: KubeObject)
 }
 
 /** What its controller says, then what the pods themselves tell: old templates and wrong images. */
-async function problemOf(workload: KubeObject, { cluster }: CheckContext): Promise<string | undefined> {
+async function problemOf(
+  workload: KubeObject,
+  { cluster, signal }: Parameters<Measure<'rollout'>>[1],
+): Promise<string | undefined> {
   const related = await behind(workload, cluster);
   const { state, reason } = healthOf(workload, related);
   if (state !== 'ready') return reason;
@@ -90,9 +94,12 @@ async function problemOf(workload: KubeObject, { cluster }: CheckContext): Promi
   if (newest === undefined && related.pods.length > 0)
     return 'which of its pods are new cannot be told: it has no revision';
   const old = related.pods.filter((pod) => templateHashOf(pod, workload.kind) !== newest);
-  if (old.length > 0) return `pods of an older template are left: ${old.map((pod) => pod.metadata.name).join(', ')}`;
+  const staying = old.filter((pod) => !isLeaving(pod));
+  if (staying.length > 0) return `pods of an older template are left: ${namesOf(staying)}`;
+  // Told to go, and going: not a fault, but not rolled out either while one of them may still serve.
+  if (!(await untilGone(old, cluster, signal))) return `pods of an older template do not go: ${namesOf(old)}`;
   const wanted = imagesOf((workload['spec'] as { template?: { spec?: PodSpec } } | undefined)?.template?.spec);
-  for (const pod of related.pods) {
+  for (const pod of related.pods.filter((one) => !isLeaving(one))) {
     const running = imagesOf(pod['spec'] as PodSpec | undefined);
     for (const [container, image] of wanted) {
       if (running.get(container) === image) continue;
@@ -108,6 +115,10 @@ interface PodSpec {
 
 function imagesOf(spec: PodSpec | undefined): ReadonlyMap<string, string> {
   return new Map((spec?.containers ?? []).map(({ name, image }) => [name, image ?? '']));
+}
+
+function namesOf(pods: readonly KubeObject[]): string {
+  return pods.map(({ metadata }) => metadata.name).join(', ');
 }
 
 function nameOf(object: KubeObject): string {
