@@ -51,7 +51,7 @@ export async function runPlan(options: RunOptions & { readonly plan: Plan }): Pr
  * @throws RUN_UNKNOWN, JOURNAL_BROKEN, LEASE_HELD (before anything is journaled).
  */
 export async function resumeRun(options: RunOptions): Promise<RunResult> {
-  const { deps, run } = options;
+  const { deps } = options;
   const known = await readState(options);
   if (isOver(known)) return resultOf(known);
   assertIntact(known.plan);

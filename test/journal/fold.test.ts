@@ -15,7 +15,7 @@ function journal(...facts: readonly JournalFact[]): JournalEntry[] {
         sequence: i + 1,
         time: new Date(Date.UTC(2026, 0, 1, 0, 0, i)).toISOString(),
         ...fact,
-      }) as JournalEntry,
+      }),
   );
 }
 

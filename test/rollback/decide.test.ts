@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fold, JOURNAL_FORMAT, type JournalEntry, type JournalFact, type RunState } from '../../src/journal/index.ts';
+import { fold, JOURNAL_FORMAT, type JournalFact, type RunState } from '../../src/journal/index.ts';
 import { PHASES, type Phase, type Step } from '../../src/model/index.ts';
 import { decide, PHASE_TABLE } from '../../src/rollback/index.ts';
 import { aHook, aPlan, aStep, OPTIONS } from './builders.ts';
@@ -27,17 +27,14 @@ function stateOf(steps: readonly Step[], words: readonly StepWord[], phase: Phas
     });
   }
   return fold(
-    facts.map(
-      (fact, i) =>
-        ({
-          format: JOURNAL_FORMAT,
-          run: 'r1',
-          stack: 'medical-kg',
-          sequence: i + 1,
-          time: '2026-01-01T00:00:00.000Z',
-          ...fact,
-        }) as JournalEntry,
-    ),
+    facts.map((fact, i) => ({
+      format: JOURNAL_FORMAT,
+      run: 'r1',
+      stack: 'medical-kg',
+      sequence: i + 1,
+      time: '2026-01-01T00:00:00.000Z',
+      ...fact,
+    })),
   );
 }
 

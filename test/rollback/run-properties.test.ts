@@ -25,9 +25,11 @@ const plans: fc.Arbitrary<Plan> = fc
       steps: [
         aStep('lease', 'locked', { action: actionOf('lease') }),
         ...ordered.map(({ phase, reversible }, i) =>
-          aStep(`s${i}`, phase, {
-            ...(reversible ? { reverse: { kind: 'hook', hook: aHook(`undo s${i}`, phase) } as const } : {}),
-          }),
+          aStep(
+            `s${i}`,
+            phase,
+            reversible ? { reverse: { kind: 'hook', hook: aHook(`undo s${i}`, phase) } as const } : {},
+          ),
         ),
       ],
     });
@@ -144,6 +146,7 @@ function lastWay(effects: readonly Effect[], step: string): 'forward' | 'back' |
 
 describe('a run, over all orders of success, failure, stop and crash', () => {
   test('ends in an allowed outcome, with every effect intended and nothing left behind that it denies', async () => {
+    expect.hasAssertions();
     await fc.assert(
       fc.asyncProperty(cases, async (one) => {
         assertSound(one.plan, await play(one));
@@ -168,6 +171,7 @@ describe('a run, over all orders of success, failure, stop and crash', () => {
   });
 
   test('resumed often enough, ends for good when nothing fails any more', async () => {
+    expect.hasAssertions();
     await fc.assert(
       fc.asyncProperty(cases, async (one) => {
         const first = await play(one);
@@ -199,8 +203,7 @@ function doneTwice(kept: readonly JournalEntry[], before: number, effects: reado
     .slice(before)
     .filter((e) =>
       over.some(
-        (entry) =>
-          'step' in entry && entry.step === e.step && ('reverse' in entry && entry.reverse === true) === e.reverse,
+        (entry) => 'step' in entry && entry.step === e.step && ('reverse' in entry && entry.reverse) === e.reverse,
       ),
     );
 }

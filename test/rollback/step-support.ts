@@ -1,24 +1,20 @@
 import { fold, JOURNAL_FORMAT, type JournalEntry, type RunState } from '../../src/journal/index.ts';
 import {
   type Change,
-  capturedForm,
-  type CheckResult,
-  digestOf,
   type KubeObject,
   keyOf,
   type ObjectKey,
-  PAUSED_BY,
   type Plan,
   refOf,
   type RunEventBody,
   type StepAction,
 } from '../../src/model/index.ts';
 import type { EngineResult, EngineUpdate } from '../../src/ports/index.ts';
-import type { CaptureRequest, Moved, RunDeps, StepContext, StepResult } from '../../src/rollback/index.ts';
+import type { Moved, RunDeps, StepContext, StepResult } from '../../src/rollback/index.ts';
 import type { Executor } from '../../src/rollback/executor.ts';
 import { EXECUTORS } from '../../src/rollback/steps/index.ts';
 import { aDeployment, type FakeCluster, type FakeClusterOptions, fakeCluster } from '../hooks/fake-cluster.ts';
-import { aHook, aPlan, aStack, aStep, fakeClock, OPTIONS } from './builders.ts';
+import { aPlan, aStack, aStep, fakeClock } from './builders.ts';
 
 export const NOTHING: EngineResult = {
   created: [],

@@ -51,7 +51,9 @@ export async function createSqliteJournal(options: SqliteJournalOptions): Promis
 
 async function openDatabase(file: string): Promise<DatabaseSync> {
   // Lazily, and under either name: newer Node calls the class `Database`.
-  const sqlite = (await import('node:sqlite')) as typeof import('node:sqlite') & { Database?: typeof DatabaseSync };
+  const sqlite: { readonly DatabaseSync: typeof DatabaseSync; readonly Database?: typeof DatabaseSync } = await import(
+    'node:sqlite'
+  );
   const Database = sqlite.Database ?? sqlite.DatabaseSync;
   const database = new Database(file, { timeout: 5000 });
   try {

@@ -1,3 +1,4 @@
+import type { Agent, Dispatcher, request as send } from 'undici';
 import { BackstayError } from '../../errors/index.ts';
 import type { HttpAnswer, HttpClient } from '../../ports/index.ts';
 
@@ -18,12 +19,12 @@ export function createHttpClient(options: { readonly userAgent?: string } = {}):
   const connected = async (): Promise<Connected> => await (opened ??= connect());
   return {
     request: async (request) => {
-      const { agent, undici } = await connected();
+      const { agent, request: ask } = await connected();
       const url = new URL(request.url);
       const limit = AbortSignal.timeout(request.timeoutMs);
       const signal = request.signal === undefined ? limit : AbortSignal.any([limit, request.signal]);
       try {
-        const response = await undici.request(destination(url, request.connectTo), {
+        const response = await ask(destination(url, request.connectTo), {
           method: request.method as 'GET',
           dispatcher: agent,
           signal,
@@ -48,13 +49,16 @@ export function createHttpClient(options: { readonly userAgent?: string } = {}):
 }
 
 interface Connected {
-  readonly undici: typeof import('undici');
-  readonly agent: import('undici').Agent;
+  readonly request: typeof send;
+  readonly agent: Agent;
 }
 
 async function connect(): Promise<Connected> {
   const undici = await import('undici');
-  return { undici, agent: new undici.Agent({ maxResponseSize: MAX_ANSWER_BYTES, keepAliveTimeout: 4_000 }) };
+  return {
+    request: undici.request,
+    agent: new undici.Agent({ maxResponseSize: MAX_ANSWER_BYTES, keepAliveTimeout: 4_000 }),
+  };
 }
 
 function destination(url: URL, connectTo: { readonly host: string; readonly port: number } | undefined): URL {
@@ -65,7 +69,7 @@ function destination(url: URL, connectTo: { readonly host: string; readonly port
   return to;
 }
 
-async function answerOf(response: import('undici').Dispatcher.ResponseData): Promise<HttpAnswer> {
+async function answerOf(response: Dispatcher.ResponseData): Promise<HttpAnswer> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;

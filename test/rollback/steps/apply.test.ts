@@ -12,7 +12,7 @@ describe('holding rollouts', () => {
     const object = cluster.objects.get(key(GATEWAY));
     return {
       annotation: object?.metadata.annotations?.[PAUSED_BY],
-      paused: (object?.['spec'] as { paused?: boolean }).paused,
+      paused: (object?.['spec'] as { paused?: boolean } | undefined)?.paused,
     };
   };
 

@@ -1,0 +1,32 @@
+import { type KubeObject, keyOf, type ObjectKey, refOf } from '../../src/model/index.ts';
+import type { Cluster, Engine, EngineUpdate } from '../../src/ports/index.ts';
+
+/**
+ * An engine without Pulumi, for tests of what stands around it. It keeps the port's promises: writes the objects that are
+ * registered and permitted, and nothing else; every write depends on the version that was observed; what is as it should
+ * be is not written. It does not wait for readiness.
+ */
+export function directEngine(cluster: Cluster): Engine {
+  const up = async ({ objects, permit, onProgress }: EngineUpdate): ReturnType<Engine['up']> => {
+    const done: Record<'created' | 'updated' | 'deleted', ObjectKey[]> = { created: [], updated: [], deleted: [] };
+    for (const object of objects) {
+      const key = keyOf(object);
+      const live = await cluster.get(refOf(object));
+      if (live === undefined && permit.create.has(key)) {
+        await cluster.create(object);
+        done.created.push(key);
+      } else if (live !== undefined && permit.update.has(key)) {
+        const written = await cluster.replace(withVersion(object, permit.observed.get(key)));
+        if (written.metadata.resourceVersion !== live.metadata.resourceVersion) done.updated.push(key);
+      } else continue;
+      onProgress({ key, state: 'done', message: 'written' });
+    }
+    return { ...done, unchanged: [], failed: [], timings: { updateMs: 0, totalMs: 0, waitingMs: 0 }, details: {} };
+  };
+  return { up, preview: up };
+}
+
+function withVersion(object: KubeObject, resourceVersion: string | undefined): KubeObject {
+  const { metadata } = object;
+  return resourceVersion === undefined ? object : { ...object, metadata: { ...metadata, resourceVersion } };
+}
