@@ -8,7 +8,7 @@ import { accountFor, canReach } from '../../../src/sandbox/images/postgres/accou
 import { embeddedBinaries, findBinaries } from '../../../src/sandbox/images/postgres/binaries.ts';
 import { placeData } from '../../../src/sandbox/images/postgres/place.ts';
 import { startPostgres } from '../../../src/sandbox/images/postgres/server.ts';
-import { openDatabase, startTestPostgres, temporaryFolder, type TestPostgres } from './support.ts';
+import { openDatabase, PASSWORD, startTestPostgres, temporaryFolder, type TestPostgres } from './support.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -61,8 +61,10 @@ async function select(env: TestPostgres['env'], text: string): Promise<unknown> 
 }
 
 describe('the postgres image', () => {
+  // Made once by the first test that runs; the others start on the same data.
+  const data = join(folder.path, 'data');
+
   test('answers a query, never as root; keeps its data over a restart; leaves no process behind', async () => {
-    const data = join(folder.path, 'kept');
     const first = await startTestPostgres(data);
     expect(await select(first.env, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     const running = postmasters(first.env['PGPORT']);
@@ -110,7 +112,7 @@ describe('the postgres image', () => {
 
   test('ends also when its wrapper is killed, where the machine can do that', async () => {
     const canGuard = spawnSync('setpriv', ['--pdeathsig', 'INT', 'true'], { stdio: 'ignore' }).status === 0;
-    const server = await startTestPostgres(join(folder.path, 'orphan'));
+    const server = await startTestPostgres(data);
     const pids = postmasters(server.env['PGPORT']).map(({ pid }) => pid);
     server.child.kill('SIGKILL');
     if (!canGuard) for (const pid of pids) process.kill(pid, 'SIGINT');
@@ -123,12 +125,12 @@ describe('the postgres image', () => {
   });
 
   test('never puts the password on a command line or into the environment of PostgreSQL', async () => {
-    const server = await startTestPostgres(join(folder.path, 'quiet'), { POSTGRES_PASSWORD: 'canary-password-41' });
+    const server = await startTestPostgres(data);
     const said = postmasters(server.env['PGPORT']).map(
       ({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readFileSync(`/proc/${pid}/environ`, 'utf8'),
     );
     expect(said.length).toBeGreaterThan(0);
-    expect(said.join()).not.toContain('canary-password-41');
+    expect(said.join()).not.toContain(PASSWORD);
     await server.stop();
   });
 });

@@ -60,7 +60,7 @@ export function ensureData(options: DataOptions): string {
     const created = run(
       options,
       'postgres',
-      ['--single', '-D', unfinished, 'postgres'],
+      ['--single', '-c', 'fsync=off', '-D', unfinished, 'postgres'],
       `CREATE DATABASE "${database.replaceAll('"', '""')}"\n`,
     );
     if (created.status !== 0 || /ERROR|FATAL/.test(created.stderr))
