@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import type { Stack as PulumiStack, UpOptions } from '@pulumi/pulumi/automation/index.js';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { ObjectKey, Stack } from '../../model/index.ts';
@@ -72,7 +72,9 @@ async function run(verb: Verb, options: PulumiEngineOptions, update: EngineUpdat
     const outcomes: ReadonlyMap<ObjectKey, Outcome> = own ? provider.outcomes : new Map();
     const totalMs = performance.now() - began;
     const result = resultOf({ observed: events.observed, outcomes, calls, totalMs });
-    if (error !== undefined && result.failed.length === 0)
+    // Without a summary the engine did not come to an end of its own, whatever it had done by then.
+    const ended = events.observed.summaryMs !== undefined;
+    if (error !== undefined && (result.failed.length === 0 || !ended))
       throw engineFailed(stack.name, events.observed.errors, error);
     return result;
   } finally {
@@ -105,7 +107,9 @@ async function openStack(
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: 'true',
-    ...(provider === undefined ? {} : { PULUMI_DEBUG_PROVIDERS: provider.debugProviders }),
+    ...(provider === undefined
+      ? await officialAccess(stack, workspace, options.env)
+      : { PULUMI_DEBUG_PROVIDERS: provider.debugProviders }),
   };
   const local = await LocalWorkspace.create({
     workDir: workspace.dir,
@@ -164,6 +168,22 @@ async function scopeOf(
   });
   const removed = [...permit.delete.keys()].map((key) => urn('**', key));
   return { target: [urn('pulumi:providers:kubernetes', 'backstay'), ...registered, ...removed] };
+}
+
+/** The plugin finds the cluster by $KUBECONFIG, so that no state holds where or who we are; the first file's context counts. */
+async function officialAccess(
+  { cluster }: Stack,
+  workspace: Workspace,
+  env: PulumiEngineOptions['env'],
+): Promise<Readonly<Record<string, string>>> {
+  const files = [cluster.kubeconfig ?? env['KUBECONFIG'] ?? join(env['HOME'] ?? '', '.kube', 'config')];
+  if (cluster.context !== undefined) {
+    const chosen = join(workspace.dir, 'context.json');
+    const config = { apiVersion: 'v1', kind: 'Config', 'current-context': cluster.context };
+    await writeFile(chosen, JSON.stringify(config), { mode: 0o600 });
+    files.unshift(chosen);
+  }
+  return { KUBECONFIG: files.join(delimiter) };
 }
 
 function definedIn(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
