@@ -36,7 +36,12 @@ export function buildPodStatus(
     startTime,
     hostIP,
     hostIPs: [{ ip: hostIP }],
-    ...(podIP === undefined ? {} : { podIP, podIPs: [{ ip: podIP }] }),
+    ...(podIP === undefined
+      ? {}
+      : {
+          podIP, // An address from the node's earlier life would otherwise be merged with the new one.
+          podIPs: [{ ip: podIP }, { $patch: 'replace' }],
+        }),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     conditions,
     containerStatuses: input.containers,
