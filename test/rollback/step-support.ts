@@ -63,7 +63,10 @@ export async function perform(action: StepAction, given: Given = {}): Promise<Ou
       secrets: async () => new Map(),
     },
     defaulted: async (objects: readonly KubeObject[]) => objects,
-    hasher: { reveal: (objects: readonly KubeObject[]) => objects.map((o) => ({ ...o, revealed: true })) },
+    hasher: {
+      hide: (objects: readonly KubeObject[]) => ({ objects, secrets: new Map() }),
+      reveal: (objects: readonly KubeObject[]) => objects.map((o) => ({ ...o, revealed: true })),
+    },
     engine: {
       up: async (update: EngineUpdate) => {
         updates.push(update);

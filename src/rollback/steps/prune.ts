@@ -1,6 +1,15 @@
 import { BackstayError } from '../../errors/index.ts';
-import { type Change, displayName, type KubeObject, type ObjectKey, type StepAction } from '../../model/index.ts';
+import {
+  capturedForm,
+  type Change,
+  displayName,
+  type KubeObject,
+  type ObjectKey,
+  type StepAction,
+} from '../../model/index.ts';
 import type { Executor, StepContext } from '../executor.ts';
+import { diffObjects } from '../../plan/index.ts';
+import type { Moved } from '../deps.ts';
 import { describeMoved } from './moved.ts';
 import { untilGone } from './until-gone.ts';
 
@@ -8,27 +17,40 @@ type Prune = Extract<StepAction, { kind: 'prune' }>;
 
 /**
  * Deletes what the plan names and the engine did not: objects that never stood in its state. Each delete carries uid and
- * resourceVersion, so that nothing else of the same name is hit, and is over when the object is really gone.
+ * resourceVersion, so that nothing else of the same name is hit, and is over when the object is really gone. Reads those
+ * objects alone: the whole stack was compared before, and is again afterwards.
  */
 export const prune: Executor<Prune> = async ({ objects }, context) => {
-  const { state, deps } = context;
   const named = objects.map((key) => changeOf(key, context));
-  const { live, moved } = await deps.observe(state.plan);
-  const left = named.filter(({ key }) => live.has(key));
-  const isLeaving = (key: ObjectKey): boolean => live.get(key)?.metadata.deletionTimestamp !== undefined;
-  const strange = moved.filter(({ key }) => left.some((change) => change.key === key) && !isLeaving(key));
-  if (strange.length > 0) {
-    return {
-      outcome: 'failed',
-      code: 'OBJECT_MOVED',
-      message: `not deleted, because it moved: ${describeMoved(strange)}`,
-    };
+  const read = await Promise.all(
+    named.map(async (change) => ({ change, live: await context.deps.cluster.get(change.ref) })),
+  );
+  const left = read.flatMap(({ change, live }) => (live === undefined ? [] : [{ change, live }]));
+  const moved = left.flatMap((one) => movedSince(one, context));
+  if (moved.length > 0) {
+    const message = `not deleted, because it moved: ${describeMoved(moved)}`;
+    return { outcome: 'failed', code: 'OBJECT_MOVED', message };
   }
-  for (const change of left) await remove(change, live.get(change.key) as KubeObject, context);
-  const message =
-    left.length === 0 ? 'nothing was left to delete' : `deleted: ${left.map(({ key }) => displayName(key)).join(', ')}`;
-  return { outcome: 'done', message, touched: left.length > 0, result: { deleted: left.map(({ key }) => key) } };
+  for (const { change, live } of left) await remove(change, live, context);
+  const deleted = left.map(({ change }) => change.key);
+  const message = left.length === 0 ? 'nothing was left to delete' : `deleted: ${deleted.map(displayName).join(', ')}`;
+  return { outcome: 'done', message, touched: left.length > 0, result: { deleted } };
 };
+
+/** One that is on its way out has a finalizer more than the plan saw: a former attempt asked for it. */
+function movedSince({ change, live }: Left, { state, deps }: StepContext): readonly Moved[] {
+  const { key, uid } = change;
+  if (uid !== undefined && live.metadata.uid !== uid) return [{ key, what: 'is another object of the same name' }];
+  if (live.metadata.deletionTimestamp !== undefined || change.live === undefined) return [];
+  const [hidden = live] = deps.hasher.hide([live]).objects;
+  const fields = diffObjects(change.live, capturedForm(hidden, state.plan.foreign ?? deps.stack.foreign));
+  return fields.length === 0 ? [] : [{ key, what: `${fields.map(({ path }) => path).join(', ')} changed` }];
+}
+
+interface Left {
+  readonly change: Change;
+  readonly live: KubeObject;
+}
 
 /** Only objects that the plan names are deleted, whatever the step says. */
 function changeOf(key: ObjectKey, { state }: StepContext): Change {

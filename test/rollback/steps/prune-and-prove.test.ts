@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { KubeObject, StepAction } from '../../../src/model/index.ts';
+import { capturedForm, type KubeObject, type StepAction } from '../../../src/model/index.ts';
 import { aDeployment, type FakeCluster } from '../../hooks/fake-cluster.ts';
 import { aChange, CONFIG, GATEWAY, key, LIVE_CONFIG, perform } from '../step-support.ts';
 
 describe('pruning', () => {
   const extra = aDeployment('extra');
-  const plan = { changes: [aChange(extra, 'delete', { uid: 'uid-extra' })] };
+  const plan = { changes: [aChange(extra, 'delete', { uid: 'uid-extra', live: capturedForm(extra) })] };
   const prune: StepAction = { kind: 'prune', objects: [key(extra)] };
 
   test('deletes what the plan names and is over when it is gone', async () => {
@@ -25,31 +25,25 @@ describe('pruning', () => {
   });
 
   test('does not ask a second time for one that is on its way out', async () => {
-    const leaving = aDeployment('extra', { metadata: { deletionTimestamp: 'now', uid: 'uid-extra' } });
+    const metadata = { deletionTimestamp: 'now', uid: 'uid-extra', finalizers: ['foregroundDeletion'] };
+    const leaving = aDeployment('extra', { metadata });
     const asked: string[] = [];
     const onDelete = (object: KubeObject): void => void asked.push(object.metadata.name);
-    const moved = [{ key: key(extra), what: 'metadata.finalizers changed' }];
     const run = perform(prune, {
       cluster: { objects: [leaving], onDelete },
       plan,
-      moved,
       stack: { readyTimeoutMs: 50 },
     });
     await expect(run).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(asked).toEqual([]);
   });
 
-  test('refuses another object of the same name', async () => {
-    const other = aDeployment('extra', { metadata: { uid: 'another' } });
-    await expect(perform(prune, { cluster: { objects: [other] }, plan })).rejects.toMatchObject({
-      code: 'OBJECT_MOVED',
-    });
-  });
-
-  test('refuses one that moved since the plan', async () => {
-    const moved = [{ key: key(extra), what: 'spec.replicas changed' }];
-    const { result, cluster } = await perform(prune, { cluster: { objects: [extra] }, plan, moved });
-    expect(result).toMatchObject({ outcome: 'failed', code: 'OBJECT_MOVED' });
+  test.each([
+    ['another object of the same name', aDeployment('extra', { metadata: { uid: 'another' } }), /is another object/],
+    ['one that moved since the plan', aDeployment('extra', { spec: { replicas: 7 } }), /spec\.replicas changed/],
+  ])('refuses %s', async (_what, live, message) => {
+    const { result, cluster } = await perform(prune, { cluster: { objects: [live] }, plan });
+    expect(result).toMatchObject({ outcome: 'failed', code: 'OBJECT_MOVED', message: expect.stringMatching(message) });
     expect(cluster.calls).toEqual([]);
   });
 
