@@ -28,6 +28,8 @@ export interface RegistrationOptions {
   readonly hostIP: string;
   readonly kubeletPort: number;
   readonly podCidr: string;
+  /** Names with tags, so that a plan can tell which images can be had. */
+  readonly images: readonly string[];
   readonly log: (line: string) => void;
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createHash, randomUUID } from 'node:crypto';
 import type { PulledImage } from '../images/catalog.ts';
 import type { ContainerLog } from '../logs/container-log.ts';
@@ -10,14 +9,12 @@ import type { PodHost } from './context.ts';
 import { Gate } from './gate.ts';
 import { runHook } from './hooks.ts';
 import { commandLine, type Launch } from './launch.ts';
-import type { Container, ContainerState, ContainerStatus, Pod, Probe, TerminatedState } from './pod-types.ts';
+import type { Container, ContainerState, ContainerStatus, Handler, Pod, Probe, TerminatedState } from './pod-types.ts';
 import { podName } from './pod-types.ts';
 import { type PodProcess, type ProcessExit, runToEnd, startPodProcess } from './process.ts';
+import { endProcess, killAfter } from './termination.ts';
 
 export type ContainerKind = 'main' | 'init' | 'sidecar';
-
-/** At least this long between preStop and SIGKILL, as a kubelet has it, milliseconds. */
-const AFTER_HOOK_MS = 2000;
 
 interface Running {
   readonly process: PodProcess;
@@ -200,24 +197,14 @@ export class ContainerRunner {
   async #kill(grace: number): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    const hook = this.#container().lifecycle?.preStop;
-    const over = running.process.exited;
-    const strike = async (ms: number): Promise<void> => {
-      const ended = new AbortController();
-      void over.then(() => ended.abort());
-      await delay(ms, undefined, { signal: ended.signal }).catch(() => undefined);
-      running.process.signal('SIGKILL');
-    };
-    if (running.killing) return await strike(grace);
+    if (running.killing) return await killAfter(running.process, grace);
     running.killing = true;
-    const start = Date.now();
-    if (hook !== undefined && grace > 0) {
-      const outcome = await runHook(hook, this.#target(), grace);
+    const hook = this.#container().lifecycle?.preStop;
+    const preStop = async (handler: Handler): Promise<void> => {
+      const outcome = await runHook(handler, this.#target(), grace);
       if (!outcome.ok) this.#event('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`);
-    }
-    running.process.signal('SIGTERM');
-    const spent = Date.now() - start;
-    await strike(hook !== undefined && grace > 0 ? Math.max(grace - spent, AFTER_HOOK_MS) : grace);
+    };
+    await endProcess(running.process, grace, hook && (async () => await preStop(hook)));
   }
 
   async #crashLoop(state: BackOffState): Promise<void> {
