@@ -1,4 +1,5 @@
 import { BackstayError } from '../errors/index.ts';
+import { validateTemplate } from '../hooks/index.ts';
 import {
   type ForeignField,
   type KubeObject,
@@ -53,6 +54,7 @@ export const NO_OPTIONS: PlanOptions = {
   allowUnsigned: false,
   takeFrom: [],
   deleteProtected: false,
+  hold: true,
 };
 
 /**
@@ -63,6 +65,7 @@ export const NO_OPTIONS: PlanOptions = {
 export async function planRollback(request: PlanRequest, deps: PlanDeps): Promise<PlanResult> {
   const { stack, store, clock } = deps;
   const { scope, options, signal } = request;
+  requireKnownPlaceholders(stack);
   const inventory = await takeInventory(deps.cluster, stack, signal === undefined ? {} : { signal });
   requireClusterOfStack(inventory.identity, stack, options);
   const target = await resolveTarget(request.target, { inventory, allowUnsigned: options.allowUnsigned }, deps);
@@ -148,6 +151,12 @@ export function requireClusterOfStack(
       details: { expected: uid, found: identity.uid },
     },
   );
+}
+
+/** Asked before anything is shown: a text that says `{{who}}` in the channel at 3 a.m. helps nobody. */
+function requireKnownPlaceholders({ hooks, file }: Stack): void {
+  const problems = hooks.flatMap(validateTemplate);
+  if (problems.length > 0) throw new BackstayError('STACK_INVALID', problems.join('; '), { at: { file } });
 }
 
 /** Imported manifests name no cluster and fit every one. */

@@ -323,6 +323,16 @@ describe('a rollback', () => {
     expect(await settings()).toEqual({ backend: 'docling', debug: 'yes' });
   });
 
+  test('whose hooks name a placeholder that nobody fills is not even planned', async () => {
+    const [pause] = deps.stack.hooks as [HookSetting];
+    const action = { kind: 'announce', webhook: { env: 'HOOK' }, text: 'hello {{who}}' } as const;
+    deps = { ...deps, stack: { ...deps.stack, hooks: [{ ...pause, action }] } };
+    await expect(planned()).rejects.toMatchObject({
+      code: 'STACK_INVALID',
+      message: expect.stringContaining('{{who}}'),
+    });
+  });
+
   test('with nothing to change starts no run', async () => {
     const plan = await planned();
     expect(await rollback({ plan: { ...plan, changes: [] } }, deps)).toMatchObject({
