@@ -315,7 +315,7 @@ async function established(cluster: Cluster, name: string): Promise<void> {
   const stop = new AbortController();
   for await (const event of cluster.watch(definitions!, { name, signal: stop.signal })) {
     if (event.type === 'synced') continue;
-    const { conditions = [] } = (event.object['status'] ?? {}) as { conditions?: { type: string; status: string }[] };
-    if (conditions.some(({ type, status }) => type === 'Established' && status === 'True')) stop.abort();
+    const { conditions } = (event.object['status'] ?? {}) as { conditions?: { type: string; status: string }[] | null };
+    if (conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true) stop.abort();
   }
 }

@@ -14,6 +14,8 @@ export interface TlsSettings {
 export interface Proof {
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly tls: TlsSettings;
+  /** Grows each time that the credentials are read anew. */
+  readonly generation: number;
 }
 
 /** A plugin's answer, as the stock client writes it into request options. */
@@ -37,6 +39,8 @@ export class Credentials {
   readonly #files = new Map<string, { readonly bytes: Buffer; readonly readAt: number }>();
   #plugin: ((options: PluginOptions) => Promise<void>) | undefined;
   #fixed: Proof | undefined;
+  #generation = 0;
+  #renewing: Promise<boolean> = Promise.resolve(false);
 
   /** `reload` reads the kubeconfig again, for whoever logs in again while we run. */
   constructor(access: Access, reload: () => Promise<Access> = () => Promise.resolve(access)) {
@@ -48,6 +52,7 @@ export class Credentials {
   async prove(): Promise<Proof> {
     if (this.#fixed !== undefined) return this.#fixed;
     const { cluster, user } = this.#access;
+    const generation = this.#generation;
     const options: PluginOptions = { headers: impersonation(user) };
     const token =
       user.token ?? (user.tokenFile === undefined ? undefined : (await this.#read(user.tokenFile)).toString().trim());
@@ -60,6 +65,7 @@ export class Credentials {
     const cert = options.cert ?? (await this.#bytes(user['client-certificate'], user['client-certificate-data']));
     const key = options.key ?? (await this.#bytes(user['client-key'], user['client-key-data']));
     const proof: Proof = {
+      generation,
       headers: options.headers,
       tls: {
         ...(ca === undefined ? {} : { ca }),
@@ -69,21 +75,40 @@ export class Credentials {
         ...(cluster['insecure-skip-tls-verify'] === true ? { rejectUnauthorized: false } : {}),
       },
     };
-    if (this.#files.size === 0 && user.exec === undefined && user['auth-provider'] === undefined) this.#fixed = proof;
+    // A proof that was begun before a renewal must not outlive it.
+    if (generation === this.#generation && !this.#mayVary()) this.#fixed = proof;
     return proof;
   }
 
-  /** After a 401: forgets what was read, so that the next proof is fresh. False when nothing could be other than it was. */
-  async forget(): Promise<boolean> {
+  /**
+   * After `refused` was answered with 401: forgets what was read, so that the next proof is fresh. False when the next one
+   * can only be the same. Of many requests refused at once the first renews for all.
+   */
+  async forget(refused: Proof): Promise<boolean> {
+    const renewed = this.#renewing.then(() => this.#renew(refused));
+    this.#renewing = renewed;
+    return await renewed;
+  }
+
+  async #renew(refused: Proof): Promise<boolean> {
+    if (refused.generation !== this.#generation) return true;
     const before = this.#access;
     const fresh = await this.#reload().catch(() => before);
     // Another server under the same context is not what this connection is about.
     if (fresh.server === before.server) this.#access = fresh;
-    const changeable = this.#fixed === undefined || JSON.stringify(this.#access.user) !== JSON.stringify(before.user);
+    if (!this.#mayVary() && JSON.stringify(this.#access.user) === JSON.stringify(before.user)) return false;
+    this.#generation += 1;
     this.#files.clear();
     this.#plugin = undefined;
     this.#fixed = undefined;
-    return changeable;
+    return true;
+  }
+
+  /** Whether files or a plugin may say something else without the kubeconfig changing. */
+  #mayVary(): boolean {
+    return (
+      this.#files.size > 0 || this.#access.user.exec !== undefined || this.#access.user['auth-provider'] !== undefined
+    );
   }
 
   async #ask(options: PluginOptions): Promise<void> {

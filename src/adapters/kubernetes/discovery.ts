@@ -1,4 +1,5 @@
-import type { JsonObject } from '../../model/index.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { groupOf, type JsonObject, type KubeObject } from '../../model/index.ts';
 import type { ApiKind } from '../../ports/index.ts';
 import type { Transport } from './transport.ts';
 
@@ -6,6 +7,9 @@ const AGGREGATED = ['v2', 'v2beta1']
   .map((v) => `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`)
   .concat('application/json')
   .join(',');
+
+/** The waits double up to this, eight seconds in all. */
+const LONGEST_LAG_MS = 4_000;
 
 interface AggregatedResource {
   readonly resource: string;
@@ -35,6 +39,7 @@ interface PlainResourceList {
 export class Discovery {
   readonly #transport: Transport;
   #served: Promise<readonly ApiKind[]> | undefined;
+  readonly #expected = new Set<string>();
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -59,7 +64,26 @@ export class Discovery {
     if (found !== undefined || cached === undefined) return found;
     // Whoever else missed it meanwhile has asked again already: one answer serves all.
     if (this.#served === cached) this.#served = undefined;
-    return match(await this.#all());
+    const fresh = match(await this.#all());
+    const name = `${groupOf(apiVersion)}/${kind}`;
+    if (fresh !== undefined || !this.#expected.delete(name)) return fresh;
+    // Discovery follows an established definition by some milliseconds, and no watch tells when.
+    for (let wait = 25; wait <= LONGEST_LAG_MS; wait *= 2) {
+      await delay(wait);
+      this.#served = undefined;
+      const late = match(await this.#all());
+      if (late !== undefined) return late;
+    }
+    return undefined;
+  }
+
+  /** Tells that this connection wrote the definition of a kind, so that its first use waits until it is served. */
+  expect({ kind, ...definition }: KubeObject): void {
+    if (kind !== 'CustomResourceDefinition') return;
+    const spec = definition['spec'] as
+      | { readonly group?: string; readonly names?: { readonly kind?: string } }
+      | undefined;
+    this.#expected.add(`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`);
   }
 
   #all(): Promise<readonly ApiKind[]> {

@@ -68,7 +68,7 @@ function clusterOver(transport: Transport, context: string | undefined): Cluster
       force: options.force === true ? 'true' : undefined,
     };
     const path = objectPath(kind, ref, query, options.subresource);
-    return await transport.json<KubeObject>({
+    const written = await transport.json<KubeObject>({
       verb,
       method,
       subject: `${ref.kind}/${ref.name}`,
@@ -78,6 +78,8 @@ function clusterOver(transport: Transport, context: string | undefined): Cluster
       body: JSON.stringify(body),
       signal: options.signal,
     });
+    if (options.dryRun !== true) discovery.expect(written);
+    return written;
   };
 
   const list = async (kind: ApiKind, options: ListOptions = {}): Promise<KubeObjectList> => {

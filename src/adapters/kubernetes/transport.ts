@@ -65,8 +65,9 @@ export class Transport {
     let renewed = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const answer = await this.#once(ask);
-        if (answer.status === 401 && !renewed && (await this.#options.credentials.forget())) {
+        const proof = await this.#options.credentials.prove();
+        const answer = await this.#once(ask, proof);
+        if (answer.status === 401 && !renewed && (await this.#options.credentials.forget(proof))) {
           renewed = true;
           continue;
         }
@@ -112,7 +113,7 @@ export class Transport {
   async *stream(ask: Ask & { readonly signal: AbortSignal }): AsyncGenerator<Buffer> {
     let body: AsyncIterable<Buffer>;
     try {
-      const response = await this.#dispatch(ask, 'stream');
+      const response = await this.#dispatch(ask, 'stream', await this.#options.credentials.prove());
       if (response.statusCode >= 400) throw failureOf(this.asked(ask), response.statusCode, await response.body.text());
       body = response.body as AsyncIterable<Buffer>;
     } catch (cause) {
@@ -133,8 +134,8 @@ export class Transport {
     return { verb, subject, namespace, server: this.server, write: ask.method !== 'GET' };
   }
 
-  async #once(ask: Ask): Promise<Answer> {
-    const response = await this.#dispatch(ask, 'plain');
+  async #once(ask: Ask, proof: Proof): Promise<Answer> {
+    const response = await this.#dispatch(ask, 'plain', proof);
     const text = await response.body.text();
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(response.headers)) {
@@ -143,9 +144,8 @@ export class Transport {
     return { status: response.statusCode, headers, text };
   }
 
-  async #dispatch(ask: Ask, pool: 'plain' | 'stream'): Promise<Dispatcher.ResponseData> {
+  async #dispatch(ask: Ask, pool: 'plain' | 'stream', proof: Proof): Promise<Dispatcher.ResponseData> {
     this.#undici ??= await import('undici');
-    const proof = await this.#options.credentials.prove();
     const dispatcher = this.#poolsFor(this.#undici, proof)[pool];
     return await this.#undici.request(new URL(this.server).origin + this.#base + ask.path, {
       dispatcher,
