@@ -129,17 +129,24 @@ async function summarise(
   say(`announced     ${receivers.announcements.at(-1)?.split('\n')[0] ?? 'nothing'}`);
   say(`ticket        ${receivers.tickets.at(-1)?.title ?? 'none'}`);
   if (run?.report !== undefined) {
-    say(`report        ${run.report}`);
+    say(`report        ${run.report}${keep ? '' : '  (kept only with --keep)'}`);
+    printSections(readFileSync(run.report, 'utf8'), ['Where the time went', 'Checks before and after']);
+  }
+  say(`the demo took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+/** Prints some sections of the report as they are. */
+function printSections(report: string, titles: readonly string[]): void {
+  for (const section of report.split(/^## /m).slice(1)) {
+    if (!titles.some((title) => section.startsWith(title))) continue;
     console.log(
-      readFileSync(run.report, 'utf8')
+      `\n${section
+        .trimEnd()
         .split('\n')
-        .slice(0, 60)
         .map((line) => `   │ ${line}`)
-        .join('\n'),
+        .join('\n')}`,
     );
   }
-  say(`to undo it    backstay rollback ${STACK} --to previous`);
-  say(`the demo took ${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
 let failed = false;

@@ -85,6 +85,9 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
       checks,
       verdict: overall(checks),
       serverVersion: inventory.identity.version,
+      imageDigests: Object.fromEntries(
+        inventory.images.flatMap(({ image, digest }) => (digest === undefined ? [] : [[image, digest]])),
+      ),
       ...(options.note === undefined ? {} : { note: options.note }),
     },
   });
@@ -122,7 +125,7 @@ export function contentOf(
     namespaces: stack.namespaces,
     objects,
     flags: inventory.flags,
-    images: inventory.images,
+    images: inventory.images.map(({ workload, container, image }) => ({ workload, container, image })),
   };
   return { content, secrets };
 }

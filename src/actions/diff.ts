@@ -1,6 +1,5 @@
-import { type Change, type PlanOptions, refOf, keyOf, type Scope, type Snapshot } from '../model/index.ts';
-import { describeObject, diffObjects, type Refusal, SCOPE_TABLE, viewScope } from '../plan/index.ts';
-import { roleOf } from '../model/index.ts';
+import { type Change, keyOf, type PlanOptions, refOf, roleOf, type Scope, type Snapshot } from '../model/index.ts';
+import { describeObject, diffObjects, type Refusal, viewScope } from '../plan/index.ts';
 import { takeInventory } from './inventory.ts';
 import { type CompareDeps, compareWithLive } from './plan-compare.ts';
 import { NO_OPTIONS, requireClusterOfStack } from './plan.ts';

@@ -57,7 +57,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       secretsProvider: raw.engine.secretsProvider ?? around.pulumi.secretsProvider ?? 'passphrase',
       passphrase: source(raw.engine.passphrase, KEY_FILES.passphrase),
     },
-    hooks: raw.hooks.map((hook) => toHook(hook, inProject)),
+    hooks: raw.hooks.map((hook) => toHook(hook, inProject, around.environment.issueApi)),
     checks: raw.checks.map((check) => toCheck(check, dirname(around.file))),
     context: raw.context,
     order: raw.order,
@@ -81,11 +81,15 @@ export function toPattern(raw: string | ObjectPattern): ObjectPattern {
   return { name, ...(kind === undefined ? {} : { kind }), ...(namespace === undefined ? {} : { namespace }) };
 }
 
-function toHook({ timeout, action, reverse, ...hook }: RawHook, inProject: (path: string) => string): HookSetting {
+function toHook(
+  { timeout, action, reverse, ...hook }: RawHook,
+  inProject: (path: string) => string,
+  issueApi: string,
+): HookSetting {
   const settle = (given: RawHook['action']): HookSetting['action'] => {
     const place = (source: KeySource): KeySource => ('file' in source ? { file: inProject(source.file) } : source);
     if (given.kind === 'announce') return { ...given, webhook: place(given.webhook) };
-    if (given.kind === 'ticket') return { ...given, token: place(given.token) };
+    if (given.kind === 'ticket') return { ...given, api: given.api ?? issueApi, token: place(given.token) };
     return given;
   };
   return {

@@ -21,6 +21,8 @@ export interface Environment {
   readonly snapshotsDir: string;
   /** $KUBECONFIG as it stands: may list several files. */
   readonly kubeconfig?: string;
+  /** $GITHUB_API_URL, as GitHub Enterprise sets it, else https://api.github.com. */
+  readonly issueApi: string;
   /** `never` with NO_COLOR, `always` with FORCE_COLOR, else as the terminal says. */
   readonly color: 'auto' | 'always' | 'never';
   /** Who works here, for records and journals: $BACKSTAY_USER, else the login name. */
@@ -59,6 +61,7 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
     dataDir: folder('BACKSTAY_DATA_DIR', xdg.data),
     stateDir: folder('BACKSTAY_STATE_DIR', xdg.state),
     cacheDir: folder('BACKSTAY_CACHE_DIR', xdg.cache),
+    issueApi: value('GITHUB_API_URL') ?? 'https://api.github.com',
     snapshotsDir: resolve(cwd, value('BACKSTAY_SNAPSHOTS_DIR') ?? join(projectDir, 'snapshots')),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     color: value('NO_COLOR') !== undefined ? 'never' : isForced(value('FORCE_COLOR')) ? 'always' : 'auto',

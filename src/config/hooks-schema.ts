@@ -32,7 +32,10 @@ const action = z
       }),
       z.strictObject({
         kind: z.literal('ticket'),
-        api: z.url({ error: 'an absolute URL' }).default('https://api.github.com'),
+        api: z
+          .url({ error: 'an absolute URL' })
+          .exactOptional()
+          .describe('Default: $GITHUB_API_URL, as GitHub Enterprise sets it, else https://api.github.com.'),
         repository: z.string().regex(/^[^/\s]+\/[^/\s]+$/, { error: 'OWNER/NAME' }),
         token: keySource,
         title: text,

@@ -6,7 +6,12 @@ import type { CheckResult } from './verdict.ts';
  * What a run says while it works: one stream to which CLI, HTTP and page listen. `sequence` grows by one within a run.
  * docs/events.md lists them; a test keeps it so.
  */
-export type RunEvent = { readonly run: string; readonly stack: string; readonly sequence: number; readonly time: string } & (
+export type RunEvent = {
+  readonly run: string;
+  readonly stack: string;
+  readonly sequence: number;
+  readonly time: string;
+} & (
   | { readonly type: 'run.started'; readonly target: string; readonly plan: string }
   | { readonly type: 'phase.entered'; readonly phase: Phase }
   | { readonly type: 'phase.left'; readonly phase: Phase; readonly durationMs: number }
@@ -27,4 +32,8 @@ export type RunEvent = { readonly run: string; readonly stack: string; readonly 
 export type ObjectState = 'creating' | 'updating' | 'deleting' | 'waiting' | 'ready' | 'done' | 'failed';
 
 /** An event before the run stamps it. Distributes over the union. */
-export type RunEventBody = RunEvent extends infer E ? (E extends unknown ? Omit<E, 'run' | 'stack' | 'sequence' | 'time'> : never) : never;
+export type RunEventBody = RunEvent extends infer E
+  ? E extends unknown
+    ? Omit<E, 'run' | 'stack' | 'sequence' | 'time'>
+    : never
+  : never;

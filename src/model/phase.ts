@@ -25,13 +25,19 @@ export const SCOPES = [
 ] as const;
 export type NamedScope = (typeof SCOPES)[number];
 /** What a plan may touch. `workloads` names Deployments, StatefulSets or DaemonSets by name. */
-export type Scope =
-  | { readonly kind: NamedScope }
-  | { readonly kind: 'workloads'; readonly names: readonly string[] };
+export type Scope = { readonly kind: NamedScope } | { readonly kind: 'workloads'; readonly names: readonly string[] };
 
 /**
  * How a run ended. `unvalidated`: done, but the checks were skipped by request; never known good.
  * `returned`: validation failed and the stack was taken back to *before*. `mixed`: a person must go on with `resume`.
  */
-export const OUTCOMES = ['succeeded', 'unvalidated', 'nothing-to-do', 'failed', 'returned', 'mixed', 'cancelled'] as const;
+export const OUTCOMES = [
+  'succeeded',
+  'unvalidated',
+  'nothing-to-do',
+  'failed',
+  'returned',
+  'mixed',
+  'cancelled',
+] as const;
 export type Outcome = (typeof OUTCOMES)[number];

@@ -93,6 +93,8 @@ export interface PlanOptions {
   readonly allowUnsigned: boolean;
   readonly takeFrom: readonly string[];
   readonly deleteProtected: boolean;
+  /** What is live now is the failing version: it is held afterwards, so that it is not taken for known good again. */
+  readonly hold: boolean;
   readonly reason?: string;
   readonly incident?: string;
 }

@@ -50,12 +50,14 @@ export function holdOf(id: Digest, sightings: readonly Sighting[]): Sighting['re
   return deciding?.record.held;
 }
 
-/** `known-good`: the newest sighting whose checks passed and whose content is not held. */
-export function knownGood(sightings: readonly Sighting[]): Digest | undefined {
-  const good = sightings.find(
-    ({ record }) => record.reason !== 'relabel' && isKnownGood(record) && holdOf(record.id, sightings) === undefined,
-  );
-  return good?.record.id;
+/** `known-good`: the newest sighting whose checks passed, whose content is not held, and is not `live` if there is another. */
+export function knownGood(sightings: readonly Sighting[], live?: Digest): Digest | undefined {
+  const good = sightings
+    .filter(({ record }) => record.reason !== 'relabel' && isKnownGood(record))
+    .map(({ record }) => record.id)
+    .filter((id) => holdOf(id, sightings) === undefined);
+  // Whoever asks for a good one has one that is not: what is live passed once, and does no more.
+  return good.find((id) => id !== live) ?? good[0];
 }
 
 /**

@@ -50,6 +50,11 @@ export interface SnapshotRecord {
   readonly note?: string;
   readonly by: { readonly user: string; readonly host: string; readonly version: string };
   readonly serverVersion?: string;
+  /**
+   * Digests by image name, as far as the nodes reported them. Of the sighting, not of the content: a pod that has not
+   * reported yet must not give an unchanged stack another id.
+   */
+  readonly imageDigests?: Readonly<Record<string, string>>;
   /** age file with the Secret values; digest of the encrypted bytes. Absent when the content has no Secrets. */
   readonly secrets?: { readonly blob: Digest; readonly recipients: readonly string[]; readonly comparisonKey: string };
   readonly checks: readonly CheckResult[];

@@ -124,7 +124,9 @@ function separates(key: ListKey, items: readonly unknown[]): boolean {
 
 /** One text for one key. */
 export function keyText(keys: Keys): string {
-  return JSON.stringify(Object.entries(keys));
+  let text = '';
+  for (const name in keys) text += `${name}=${JSON.stringify(keys[name])},`;
+  return text;
 }
 
 /** Whether any item's text refers to a variable, as `$(NAME)` does. `$$(` is an escaped one. */

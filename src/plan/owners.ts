@@ -71,7 +71,7 @@ function extend(path: string, name: string): string {
 
 function describeKey(json: string): string {
   return Object.entries(JSON.parse(json) as JsonObject)
-    .map(([key, is]) => `${key}=${String(is)}`)
+    .map(([key, is]) => `${key}=${typeof is === 'string' ? is : canonicalJson(is)}`)
     .join(',');
 }
 

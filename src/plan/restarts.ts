@@ -13,7 +13,7 @@ export function changedKeys(before: KubeObject | undefined, after: KubeObject | 
 }
 
 function valuesOf(object: KubeObject | undefined): ReadonlyMap<string, unknown> {
-  const parts = [object?.['data'], object?.['binaryData']].map((part) => Object.entries((part ?? {}) as object));
+  const parts = [object?.['data'], object?.['binaryData']].map((part) => Object.entries(part ?? {}));
   return new Map(parts.flat());
 }
 

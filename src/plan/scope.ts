@@ -107,24 +107,24 @@ export interface ScopeView {
  */
 export function viewScope(input: ScopeInput): ScopeView {
   const { scope, role } = input;
-  const row = scope.kind === 'workloads' ? WORKLOADS_ROW : SCOPE_TABLE[scope.kind];
+  const row: ScopeRow = scope.kind === 'workloads' ? WORKLOADS_ROW : SCOPE_TABLE[scope.kind];
   const all = [...input.live, ...input.target];
   const workloads = all.filter(isWorkload);
   const primary = (object: KubeObject): boolean =>
     scope.kind === 'workloads'
       ? isWorkload(object) && scope.names.includes(object.metadata.name)
-      : (row.roles as readonly Role[]).includes(role(object));
+      : row.roles.includes(role(object));
 
   const keys = new Set(all.filter(primary).map(keyOf));
   const shared = new Map<ObjectKey, readonly ObjectKey[]>();
   if (row.companions !== 'none') {
-    const inside = workloads.filter(primary);
-    const outside = workloads.filter((workload) => !primary(workload));
+    const inside = usersAmong(workloads.filter(primary));
+    const outside = usersAmong(workloads.filter((workload) => !primary(workload)));
     const candidates = all.filter((object) => !isWorkload(object) && (role(object) !== 'data' || primary(object)));
     for (const object of candidates) {
       const key = keyOf(object);
-      if (!inside.some((workload) => uses(workload, object))) continue;
-      const others = outside.filter((workload) => uses(workload, object)).map(keyOf);
+      if (inside(object).length === 0) continue;
+      const others = outside(object).map(keyOf);
       if (row.companions === 'all' || others.length === 0) keys.add(key);
       else shared.set(key, [...new Set([...(shared.get(key) ?? []), ...others])].sort());
     }
@@ -135,7 +135,7 @@ export function viewScope(input: ScopeInput): ScopeView {
     has: (key) => keys.has(key),
     restarts: (workload) => {
       if (scope.kind === 'workloads') return primary(workload);
-      return (row.restarts as readonly Role[]).includes(role(workload));
+      return row.restarts.includes(role(workload));
     },
     shared,
   };
@@ -161,28 +161,39 @@ export function isProtected(key: ObjectKey, role: Role | undefined): boolean {
   ].includes(name);
 }
 
-/** Whether a workload uses an object: reads it, runs as it, or is selected, scaled or guarded by it. */
-function uses(workload: KubeObject, object: KubeObject): boolean {
-  const { namespace, name } = object.metadata;
-  if (namespace !== workload.metadata.namespace) return false;
-  const spec = (object.spec ?? {}) as Readonly<Record<string, unknown>>;
-  switch (object.kind) {
-    case 'ConfigMap':
-    case 'Secret':
-      return (
-        readsOf(workload).some((read) => readKey(read, namespace) === keyOf(object)) ||
-        (object.kind === 'Secret' && pullSecretsOf(workload).includes(name))
-      );
-    case 'ServiceAccount':
-      return serviceAccountOf(workload) === name;
-    case 'Service':
-    case 'PodDisruptionBudget':
-      return selects(spec.selector, workload);
-    case 'HorizontalPodAutoscaler': {
-      const target = (spec.scaleTargetRef ?? {}) as { readonly kind?: unknown; readonly name?: unknown };
-      return target.kind === workload.kind && target.name === workload.metadata.name;
+/** Which of these workloads use an object: read it, run as it, or are selected, scaled or guarded by it. */
+function usersAmong(workloads: readonly KubeObject[]): (object: KubeObject) => readonly KubeObject[] {
+  const byName = new Map<string, KubeObject[]>();
+  const byNamespace = Map.groupBy(workloads, ({ metadata }) => metadata.namespace);
+  for (const workload of workloads) {
+    for (const name of namesUsed(workload)) {
+      const users = byName.get(name);
+      if (users === undefined) byName.set(name, [workload]);
+      else users.push(workload);
     }
-    default:
-      return false;
   }
+  return (object) => {
+    const { namespace } = object.metadata;
+    const spec = (object.spec ?? {}) as Readonly<Record<string, unknown>>;
+    if (object.kind === 'Service' || object.kind === 'PodDisruptionBudget') {
+      return (byNamespace.get(namespace) ?? []).filter((workload) => selects(spec.selector, workload));
+    }
+    if (object.kind === 'HorizontalPodAutoscaler') {
+      const target = (spec.scaleTargetRef ?? {}) as { readonly kind?: string; readonly name?: string };
+      return byName.get(`${target.kind ?? ''} ${namespace ?? ''} ${target.name ?? ''}`) ?? [];
+    }
+    return byName.get(keyOf(object)) ?? [];
+  };
+}
+
+/** Keys of what a workload names, and its own name as an autoscaler gives it; each once. */
+function namesUsed(workload: KubeObject): ReadonlySet<string> {
+  const { namespace = '', name } = workload.metadata;
+  const account = serviceAccountOf(workload);
+  return new Set([
+    ...readsOf(workload).map((read) => readKey(read, namespace)),
+    ...pullSecretsOf(workload).map((secret) => readKey({ kind: 'Secret', name: secret }, namespace)),
+    ...(account === undefined ? [] : [`core/ServiceAccount/${namespace}/${account}`]),
+    `${workload.kind} ${namespace} ${name}`,
+  ]);
 }

@@ -4,6 +4,7 @@ import { createEngineLog } from './engine-log.ts';
 import { kubernetesPlugin } from './kubernetes/plugin.ts';
 import { type Outcome, Session } from './kubernetes/session.ts';
 import { servePlugin } from './plugin-server.ts';
+import { standalone, type Surroundings } from './standalone.ts';
 import { randomPlugin } from './random/plugin.ts';
 
 export type { Outcome } from './kubernetes/session.ts';
@@ -54,4 +55,21 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       log.close();
     },
   };
+}
+
+export interface PackageOptions {
+  /** Address of the engine that started us. */
+  readonly engine: string;
+  /** What a stack's file says about where and how; asked when the first resource names its stack. */
+  surroundingsOf(stack: string): Promise<Surroundings>;
+}
+
+/** Serves one package as a plugin process of its own, for plain `pulumi up`. */
+export async function servePackage(
+  name: 'kubernetes' | 'random',
+  options: PackageOptions,
+): Promise<{ readonly port: number }> {
+  const log = createEngineLog();
+  log.connect(options.engine);
+  return await servePlugin(name === 'random' ? randomPlugin : standalone(options.surroundingsOf, log), log);
 }

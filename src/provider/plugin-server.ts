@@ -100,13 +100,14 @@ function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IR
       const { DIFF_NONE, DIFF_SOME } = providerPb.DiffResponse.DiffChanges;
       return new providerPb.DiffResponse().setChanges(same ? DIFF_NONE : DIFF_SOME);
     }),
-    configure: unary(async () =>
-      new providerPb.ConfigureResponse()
+    configure: unary(async (request: providerPb.ConfigureRequest) => {
+      await plugin.configure?.(decode(request.getArgs()));
+      return new providerPb.ConfigureResponse()
         .setAcceptsecrets(true)
         .setAcceptresources(true)
         .setAcceptoutputs(true)
-        .setSupportspreview(true),
-    ),
+        .setSupportspreview(true);
+    }),
     check: unary(async (request: providerPb.CheckRequest) => {
       const answer = await plugin.check({
         ...nameOf(request),

@@ -37,6 +37,8 @@ export interface Plugin {
   readonly name: string;
   /** Version of the npm SDK whose types it serves. */
   readonly version: string;
+  /** Told once, with the provider resource's inputs. */
+  configure?(inputs: Marked): Promise<void>;
   check(resource: ResourceName & { readonly olds: Marked; readonly news: Marked }): Promise<CheckAnswer>;
   diff(
     resource: ResourceName & { readonly id: string; readonly olds: Marked; readonly news: Marked },

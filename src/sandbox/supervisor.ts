@@ -45,16 +45,20 @@ export async function startSandbox(config: SupervisorConfig, say: (line: string)
     }
     say('starting the node');
     const { kubeletServer } = controlPlane.pki;
-    const [cert, key] = await Promise.all([readFile(kubeletServer.cert, 'utf8'), readFile(kubeletServer.key, 'utf8')]);
+    const [cert, key, ca] = (await Promise.all(
+      [kubeletServer.cert, kubeletServer.key, controlPlane.pki.ca].map((file) => readFile(file, 'utf8')),
+    )) as [string, string, string];
     node = await startNode({
       kubeconfig: controlPlane.nodeKubeconfig,
       name: 'backstay-sandbox',
       dir,
       images,
-      certs: { cert, key },
+      // With the authority the kubelet demands the API server's own certificate: it serves exec.
+      certs: { cert, key, ca },
       connectProxy: proxy,
       log: (line) => process.stderr.write(`${line}\n`),
       onChild: (pid) => watchdog.add(pid),
+      onChildExit: (pid) => watchdog.remove(pid),
       ...(config.ingressPort === undefined ? {} : { ingressPort: config.ingressPort }),
     });
     if (config.fakeNodes > 0 && config.kwok !== undefined) {

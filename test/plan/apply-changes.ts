@@ -73,7 +73,7 @@ function isAnother(item: unknown, wanted: Readonly<Record<string, string>>): boo
 }
 
 function valueOf(item: unknown, key: string): string | undefined {
-  const own = item as Record<string, { name?: string } | string | undefined>;
+  const own = item as Record<string, { name?: string } | string | number | undefined>;
   const direct = own[key];
   if (typeof direct === 'object') return direct.name;
   if (direct !== undefined) return String(direct);

@@ -246,9 +246,8 @@ describe('the hash of a plan', () => {
     const plan = planned();
     expect(hashOfPlan(plan)).toBe(plan.hash);
     const { hash: _, ...rest } = plan;
-    for (const field of Object.keys(rest) as (keyof typeof rest)[]) {
-      expect(hashOfPlan({ ...plan, [field]: 'something else' } as unknown as Plan), field).not.toBe(plan.hash);
-    }
+    const fields = Object.keys(rest);
+    expect(fields.filter((field) => hashOfPlan({ ...plan, [field]: 'something else' }) === plan.hash)).toEqual([]);
   });
 });
 

@@ -160,7 +160,7 @@ describe('out of scope', () => {
       expect(changes.length).toBeGreaterThan(0);
       for (const { key, action } of changes) {
         const name = displayName(key);
-        expect(held.has(name) || (action === 'restart' && readers.has(name)), `${action} ${name}`).toBe(true);
+        expect(held.has(name) || (action === 'restart' && readers.has(name))).toBe(true);
       }
     }
   });

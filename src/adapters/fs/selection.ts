@@ -14,7 +14,7 @@ export function select(
 ): Digest {
   const labels = labelsInForce(sightings);
   if (target === 'previous' || target === 'known-good') {
-    const id = target === 'previous' ? previous(sightings, options.live) : knownGood(sightings);
+    const id = target === 'previous' ? previous(sightings, options.live) : knownGood(sightings, options.live);
     if (id !== undefined) return id;
     const missing =
       target === 'previous'

@@ -154,10 +154,18 @@ function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
       `${good ? out.good(ended.outcome) : out.bad(ended.outcome)}  run ${ended.run}  ${duration(ended.durationMs)}`,
       ...(ended.reason === undefined ? [] : [`  ${ended.reason}`]),
       ...(ended.next === undefined ? [] : [`  ${out.bold('next:')} ${ended.next}`]),
+      ...(undoOf(ended) === undefined ? [] : [`  undo    ${undoOf(ended)}`]),
       ...(report === undefined
         ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
         : [`  report  ${report.paths.markdown}`]),
     ].join('\n');
   });
   return ended.exitCode;
+}
+
+/** A rollback is undone by one more transition: to the snapshot that was taken before anything acted. */
+function undoOf({ report, outcome }: RunEnded): string | undefined {
+  const before = report?.report.snapshots.before;
+  if (before === undefined || outcome === 'failed') return undefined;
+  return `backstay rollback ${report?.report.stack ?? ''} --to ${shortId(before)}`;
 }

@@ -73,7 +73,7 @@ export const show: CommandRun = async (invocation) => {
             image.workload,
             image.container,
             image.image,
-            image.digest?.slice(0, 19) ?? '',
+            snapshot.sighting.record.imageDigests?.[image.image]?.slice(0, 19) ?? '',
           ]),
         ),
         ...(details.checks.length > 0 ? ['', renderChecks(details.checks, out)] : []),

@@ -1,5 +1,5 @@
 import type { Reporter } from '../../ports/index.ts';
-import type { RunEvent } from '../../model/index.ts';
+import { displayName, type ObjectKey, partsOf, type RunEvent } from '../../model/index.ts';
 import { duration } from './time.ts';
 import type { Style } from './style.ts';
 
@@ -34,7 +34,7 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
       const said = `${event.state} ${event.message}`;
       if (last.get(event.object) === said) return undefined;
       last.set(event.object, said);
-      return `      ${objectMark(event.state, style)} ${event.object}  ${event.message}`;
+      return `      ${objectMark(event.state, style)} ${objectLine(event.object as ObjectKey, event.message)}`;
     }
     case 'check.measured': {
       const { verdict, name, reason } = event.result;
@@ -50,6 +50,14 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
       return `${style.bold('run')} ${good ? style.good(event.outcome) : style.bad(event.outcome)} after ${duration(event.durationMs)}${why}`;
     }
   }
+}
+
+/** The engine's messages name their object in full, for Pulumi's own display; here the name stands once, in front. */
+function objectLine(key: ObjectKey, message: string): string {
+  const name = displayName(key);
+  const { namespace } = partsOf(key);
+  const rest = message.replace(namespace === undefined ? name : `${name} in ${namespace}`, '').replaceAll(/\s+/g, ' ');
+  return `${name}  ${rest.trim()}`;
 }
 
 function stepEnd(event: Extract<RunEvent, { type: 'step.ended' }>, style: Style): string | undefined {

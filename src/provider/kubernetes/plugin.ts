@@ -31,7 +31,7 @@ import { remove } from './remove.ts';
 import { isProtected, type Session } from './session.ts';
 
 /** The npm SDK whose types this serves; the engine asks, and nothing hangs on it. */
-const VERSION = '4.34.2';
+export const VERSION = '4.34.2';
 const inPlace = { replaces: [], deleteFirst: false } as const;
 
 /**

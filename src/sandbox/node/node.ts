@@ -112,6 +112,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
       hostIP: HOST_IP,
       kubeletPort: kubelet.port,
       podCidr: addresses.cidr,
+      images: options.images.flatMap(({ repository, tags }) => tags.map((tag) => `${repository}:${tag}`)),
       log,
     });
     undo.push(() => registration.stop());

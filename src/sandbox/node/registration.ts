@@ -104,7 +104,7 @@ function nodeObject({ name, podCidr }: RegistrationOptions): KubeObject {
 }
 
 function nodeStatus(
-  { name, hostIP, kubeletPort }: RegistrationOptions,
+  { name, hostIP, kubeletPort, images }: RegistrationOptions,
   version: string,
   bootId: string,
   live: KubeObject | undefined,
@@ -130,6 +130,7 @@ function nodeStatus(
       { type: 'InternalIP', address: hostIP },
       { type: 'Hostname', address: name },
     ],
+    images: images.map((image) => ({ names: [image], sizeBytes: 1 })),
     daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
     nodeInfo: {
       machineID: hostname(),
