@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackstayError, type ErrorCode } from '../errors/index.ts';
 import type { Faults, SandboxInfo } from './contract.ts';
+import { faultsFile } from './node/pods/faults.ts';
 import { infoFileOf, type SupervisorConfig } from './supervisor-config.ts';
 import type { SupervisorMessage } from './supervisor-main.ts';
 
@@ -130,16 +131,11 @@ async function isSupervisor(pid: number): Promise<boolean> {
   return commandLine === undefined || commandLine.includes('supervisor-main');
 }
 
-/** Where the faults of a workload's pods stand; the pods' programs watch the file. */
-export function faultsFileOf(dir: string, namespace: string, workload: string): string {
-  return join(dir, 'faults', namespace, `${workload}.json`);
-}
-
 /** Makes every pod of a workload slow, failing or without its model; an empty object makes it healthy again. */
 export async function setFaults(dir: string, namespace: string, workload: string, faults: Faults): Promise<void> {
   const status = await sandboxStatus(dir);
   if (status.state !== 'up') throw new BackstayError('SANDBOX_DOWN', `No sandbox is running in ${dir}.`);
-  const file = faultsFileOf(dir, namespace, workload);
+  const file = faultsFile(dir, namespace, workload);
   await mkdir(join(dir, 'faults', namespace), { recursive: true, mode: 0o700 });
   await writeFile(file, `${JSON.stringify(faults)}\n`, { mode: 0o600 });
 }
