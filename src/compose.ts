@@ -6,6 +6,7 @@ import type {
   Cluster,
   Engine,
   Exec,
+  InitKeys,
   JournalStore,
   KeyReader,
   Lock,
@@ -170,11 +171,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** Makes the key files of a stack (the action decides what to say about them). */
-export async function initKeys(
-  stack: string,
-  directory: string,
-  owner: string,
-): ReturnType<typeof import('./adapters/fs/index.ts').initKeys> {
+export const initKeys: InitKeys = async (stack, directory, owner) => {
   const fs = await import('./adapters/fs/index.ts');
   return await fs.initKeys(stack, directory, owner);
-}
+};

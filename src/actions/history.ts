@@ -1,4 +1,4 @@
-import { isBackstayError } from '../errors/index.ts';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
 import { fold } from '../journal/index.ts';
 import type { Outcome, Phase } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
@@ -66,4 +66,15 @@ async function describe(
     if (!isBackstayError(error, 'JOURNAL_BROKEN')) throw error;
     return { kind: 'damaged', ...known, why: error.message };
   }
+}
+
+/** The stack of a run: what has to be composed before it can be resumed. @throws RUN_UNKNOWN, JOURNAL_BROKEN */
+export async function stackOfRun(run: string, { journal }: { readonly journal: JournalStore }): Promise<string> {
+  const entries = await journal.read(run);
+  if (entries.length === 0) {
+    throw new BackstayError('RUN_UNKNOWN', `There is no run ${run === '' ? 'without an id' : run}.`, {
+      next: 'Run `backstay history` to list the runs.',
+    });
+  }
+  return fold(entries).plan.stack;
 }

@@ -25,7 +25,7 @@ export async function untilGone(pods: readonly KubeObject[], cluster: Cluster, s
       if (event.type === 'deleted') left.delete(event.object.metadata.uid);
       else if (event.type === 'synced') {
         // What the first list does not have went before the watch began.
-        for (const uid of [...left]) if (!there.has(uid)) left.delete(uid);
+        for (const uid of left) if (!there.has(uid)) left.delete(uid);
         synced = true;
       } else there.add(event.object.metadata.uid);
       if (synced && left.size === 0) return true;

@@ -38,8 +38,8 @@ export function terminalOf(options: GlobalOptions, process: NodeJS.Process): Ter
   const { stdout, stderr, env } = process;
   const choice = options.color ?? 'auto';
   const format = options.output ?? 'table';
-  const out = styleOf(format !== 'json' && format !== 'jsonl' && colourWanted(choice, env, stdout.isTTY === true));
-  const err = styleOf(colourWanted(choice, env, stderr.isTTY === true));
+  const out = styleOf(format !== 'json' && format !== 'jsonl' && colourWanted(choice, env, stdout.isTTY));
+  const err = styleOf(colourWanted(choice, env, stderr.isTTY));
   const print = (text: string): void => void stdout.write(`${text}\n`);
   return {
     format,
@@ -47,7 +47,7 @@ export function terminalOf(options: GlobalOptions, process: NodeJS.Process): Ter
     err,
     env,
     cwd: process.cwd(),
-    stdinIsTty: process.stdin.isTTY === true,
+    stdinIsTty: process.stdin.isTTY,
     print,
     note: (text) => {
       if (options.quiet !== true) stderr.write(`${text}\n`);

@@ -3,21 +3,22 @@ import { type PlanOptions, type Scope, SCOPES } from '../model/index.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
-const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value));
+/** The value of an option that takes text; the parser gives nothing else for it. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
 
 /** `full`, `traffic` and the like by name; anything else is names of workloads, with commas. @default full */
-export function scopeOf(given: unknown): Scope {
+export function scopeOf(given: string | undefined): Scope {
   if (given === undefined) return { kind: 'full' };
   const named = SCOPES.find((scope) => scope === given);
   if (named !== undefined) return { kind: named };
-  const names = String(given)
-    .split(',')
-    .map((name) => name.trim());
+  const names = given.split(',').map((name) => name.trim());
   const odd = names.find((name) => !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name));
   if (odd !== undefined) {
     throw new BackstayError(
       'USAGE',
-      `--scope "${String(given)}" is neither one of ${SCOPES.join(', ')} nor a list of workload names.`,
+      `--scope "${given}" is neither one of ${SCOPES.join(', ')} nor a list of workload names.`,
     );
   }
   return { kind: 'workloads', names };
@@ -25,7 +26,7 @@ export function scopeOf(given: unknown): Scope {
 
 /** `--to`, or the older `--target-version`; both only when they agree. */
 export function targetOf(options: Options): string | undefined {
-  const [to, version] = [text(options['to']), text(options['targetVersion'])];
+  const [to, version] = [textOf(options['to']), textOf(options['targetVersion'])];
   if (to !== undefined && version !== undefined && to !== version) {
     throw new BackstayError('USAGE', `--to ${to} and --target-version ${version} name two targets.`);
   }
@@ -33,9 +34,9 @@ export function targetOf(options: Options): string | undefined {
 }
 
 export function planOptionsOf(options: Options, hold = true): PlanOptions {
-  const take = text(options['take']);
-  const reason = text(options['reason']);
-  const incident = text(options['incident']);
+  const take = textOf(options['take']);
+  const reason = textOf(options['reason']);
+  const incident = textOf(options['incident']);
   return {
     emergency: options['emergency'] === true || options['immediate'] === true,
     skipValidation: options['skipValidation'] === true,
@@ -52,11 +53,11 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
 }
 
 /** `90s`, `5m`, `1h` or plain seconds, as milliseconds. */
-export function durationMsOf(given: unknown, flag: string): number | undefined {
+export function durationMsOf(given: string | undefined, flag: string): number | undefined {
   if (given === undefined) return undefined;
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(given));
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(given);
   const amount = Number(match?.[1]);
   if (match === null || !(amount > 0))
-    throw new BackstayError('USAGE', `${flag} "${String(given)}" is no duration such as 90s or 5m.`);
+    throw new BackstayError('USAGE', `${flag} "${given}" is no duration such as 90s or 5m.`);
   return amount * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? 's') as 'ms' | 's' | 'm' | 'h'];
 }

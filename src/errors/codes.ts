@@ -48,7 +48,6 @@ export const CODES = {
   LEASE_HELD: row('environment', 5, 'Another run holds the stack.', 'Wait for it, or look at it with `backstay history STACK`.'),
   LEASE_LOST: row('environment', 4, 'The run lost its lease and stopped.', 'Run `backstay resume RUN`.'),
   RUN_UNKNOWN: row('user', 64, 'There is no run of that id.', 'Run `backstay history STACK`.'),
-  RUN_MIXED: row('environment', 4, 'The run stopped part of the way.', 'Run `backstay resume RUN`.'),
   VALIDATION_FAILED: row('environment', 4, 'The target is in place, but a check does not pass there.', 'Look at the checks, then `backstay resume RUN`.'),
   NOT_EQUAL: row('environment', 4, 'Live objects differ from the target after the run.', 'Look at the differences, then `backstay resume RUN`.'),
   ENGINE_FAILED: row('environment', 4, 'The Pulumi engine could not finish the update.', 'Read its message, then `backstay resume RUN`.'),

@@ -63,7 +63,7 @@ export function groupOf(apiVersion: string): string {
 }
 
 export function keyOf(object: KubeObject | ObjectRef): ObjectKey {
-  const { name, namespace } = 'metadata' in object ? (object as KubeObject).metadata : (object as ObjectRef);
+  const { name, namespace } = 'metadata' in object ? object.metadata : object;
   return `${groupOf(object.apiVersion) || 'core'}/${object.kind}/${namespace ?? '-'}/${name}` as ObjectKey;
 }
 

@@ -1,5 +1,6 @@
 import { shortId } from '../../model/index.ts';
 import type { CommandRun } from '../commands.ts';
+import { textOf } from '../plan-options.ts';
 import { paintVerdict, renderChecks } from '../render/checks.ts';
 import { withStack } from '../with-stack.ts';
 
@@ -15,8 +16,8 @@ export const capture: CommandRun = async (invocation) => {
     ]);
     const result = await run(
       {
-        labels: options['as'] === undefined ? [] : [String(options['as'])],
-        ...(options['note'] === undefined ? {} : { note: String(options['note']) }),
+        labels: labelsOf(options['as']),
+        ...noteOf(options['note']),
         checks: options['checks'] === false ? 'none' : 'ask',
         onCheck: (check) =>
           terminal.note(
@@ -58,8 +59,8 @@ export const importManifests: CommandRun = async (invocation) => {
     const result = await run(
       {
         directory: args[1] ?? '',
-        labels: options['as'] === undefined ? [] : [String(options['as'])],
-        ...(options['note'] === undefined ? {} : { note: String(options['note']) }),
+        labels: labelsOf(options['as']),
+        ...noteOf(options['note']),
         allowUnsigned: options['allowUnsigned'] === true,
       },
       {
@@ -85,3 +86,13 @@ export const importManifests: CommandRun = async (invocation) => {
     return 0;
   });
 };
+
+function labelsOf(given: unknown): readonly string[] {
+  const label = textOf(given);
+  return label === undefined ? [] : [label];
+}
+
+function noteOf(given: unknown): { readonly note?: string } {
+  const note = textOf(given);
+  return note === undefined ? {} : { note };
+}

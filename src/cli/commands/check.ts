@@ -1,6 +1,7 @@
 import { BackstayError } from '../../errors/index.ts';
 import type { CheckResult } from '../../model/index.ts';
 import type { CommandRun } from '../commands.ts';
+import { textOf } from '../plan-options.ts';
 import { paintVerdict, renderChecks } from '../render/checks.ts';
 import { withStack } from '../with-stack.ts';
 
@@ -11,7 +12,7 @@ export const check: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
   const when = MOMENTS.find((moment) => moment === options['when']);
   if (when === undefined) {
-    throw new BackstayError('USAGE', `--when ${String(options['when'])} is not one of ${MOMENTS.join(', ')}.`);
+    throw new BackstayError('USAGE', `--when ${textOf(options['when']) ?? ''} is not one of ${MOMENTS.join(', ')}.`);
   }
   const { checkRunbook, checkStack } = await import('../../actions/check.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {

@@ -1,17 +1,17 @@
 import { shortId } from '../../model/index.ts';
 import type { CommandRun } from '../commands.ts';
 import { planDepsOf } from '../deps.ts';
-import { planOptionsOf, scopeOf, targetOf } from '../plan-options.ts';
+import { planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
 import { renderChange } from '../render/plan.ts';
 import { withChoices } from '../choices.ts';
 import { withStack } from '../with-stack.ts';
 
 export const diff: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
-  const scope = scopeOf(options['scope']);
+  const scope = scopeOf(textOf(options['scope']));
   const planOptions = planOptionsOf(options);
   const to = targetOf(options);
-  const from = options['from'] === undefined ? undefined : String(options['from']);
+  const from = textOf(options['from']);
   const { diffStack } = await import('../../actions/diff.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {
     const deps = await planDepsOf(composition);

@@ -1,5 +1,4 @@
 import type { RunEnded } from '../../actions/rollback.ts';
-import { fold } from '../../journal/index.ts';
 import { BackstayError } from '../../errors/index.ts';
 import { openJournal } from '../../compose.ts';
 import { shortId } from '../../model/index.ts';
@@ -8,7 +7,7 @@ import { renderChoices, withChoices } from '../choices.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import { planDepsOf, runDepsOf } from '../deps.ts';
-import { durationMsOf, planOptionsOf, scopeOf, targetOf } from '../plan-options.ts';
+import { durationMsOf, planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
 import { renderPlan } from '../render/plan.ts';
 import { progressReporter } from '../render/progress.ts';
 import { duration } from '../render/time.ts';
@@ -23,10 +22,10 @@ export const apply: CommandRun = async (invocation) => await takeTo(invocation, 
 async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
   const { args, options, terminal } = invocation;
   if (options['listVersions'] === true) return await listVersions(invocation);
-  const scope = scopeOf(options['scope']);
+  const scope = scopeOf(textOf(options['scope']));
   const planOptions = planOptionsOf(options, hold);
   const target = targetOf(options);
-  const readyTimeoutMs = durationMsOf(options['timeout'], '--timeout');
+  const readyTimeoutMs = durationMsOf(textOf(options['timeout']), '--timeout');
   const dryRun = options['dryRun'] === true;
   const [{ planRollback }, { rollback: run }] = await Promise.all([
     import('../../actions/plan.ts'),
@@ -97,7 +96,7 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
 export const resume: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
   const [id = ''] = args;
-  const stack = await stackOfRun(id, invocation);
+  const stack = await stackOf(id, invocation);
   const { resume: run } = await import('../../actions/resume.ts');
   return await withStack(invocation, stack, async (composition) => {
     if (options['yes'] !== true) await confirmByName(terminal, stack, `Go on with run ${id} of ${stack}?`);
@@ -111,12 +110,11 @@ export const resume: CommandRun = async (invocation) => {
   });
 };
 
-async function stackOfRun(run: string, { terminal }: Invocation): Promise<string> {
+async function stackOf(run: string, { terminal }: Invocation): Promise<string> {
+  const { stackOfRun } = await import('../../actions/history.ts');
   const opened = await openJournal(terminal.env, terminal.cwd);
   try {
-    const entries = await opened.journal.read(run);
-    if (entries.length === 0) throw new BackstayError('RUN_UNKNOWN', `There is no run ${run}.`);
-    return fold(entries).plan.stack;
+    return await stackOfRun(run, opened);
   } finally {
     await opened.close();
   }

@@ -4,6 +4,7 @@ import { BackstayError } from '../../errors/index.ts';
 import type { Faults, SandboxInfo } from '../../sandbox/contract.ts';
 import { sandboxDown, sandboxStatus, sandboxUp, setFaults } from '../../sandbox/sandbox.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
+import { textOf } from '../plan-options.ts';
 import { age } from '../render/time.ts';
 
 const dirOf = ({ terminal }: Invocation): string => join(readEnvironment(terminal.env).stateDir, 'sandbox');
@@ -107,7 +108,10 @@ function describe(info: SandboxInfo, state: string): string {
 function wholeNumber(given: unknown, flag: string, least: number, most: number): number {
   const value = Number(given);
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new BackstayError('USAGE', `${flag} takes a whole number from ${least} to ${most}, not "${String(given)}".`);
+    throw new BackstayError(
+      'USAGE',
+      `${flag} takes a whole number from ${least} to ${most}, not "${textOf(given) ?? ''}".`,
+    );
   }
   return value;
 }

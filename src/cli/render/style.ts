@@ -4,12 +4,12 @@ type Format = Parameters<typeof styleText>[0];
 
 export interface Style {
   readonly on: boolean;
-  bold(text: string): string;
-  dim(text: string): string;
-  good(text: string): string;
-  bad(text: string): string;
-  warn(text: string): string;
-  accent(text: string): string;
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly warn: (text: string) => string;
+  readonly accent: (text: string) => string;
 }
 
 export type ColourChoice = 'auto' | 'always' | 'never';

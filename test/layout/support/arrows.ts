@@ -13,7 +13,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   plan: ['model', 'errors'],
   health: ['model', 'errors'],
   ports: ['model', 'journal'],
-  rollback: ['journal', 'plan', 'health', 'ports', 'model', 'errors'],
+  rollback: ['checks', 'journal', 'plan', 'health', 'ports', 'model', 'errors'],
   // Both wait for workloads, and health alone knows when one has arrived.
   hooks: ['health', 'ports', 'model', 'errors'],
   // A check reaches its target as a hook does.
