@@ -39,7 +39,7 @@ const UNKNOWNS: ReadonlySet<unknown> = new Set([
 export function decode(struct: Struct | undefined): Marked {
   const secrets: Path[] = [];
   const unknowns: Path[] = [];
-  const value = struct === undefined ? {} : (unwrap(struct.toJavaScript() as Json, [], secrets, unknowns) ?? {});
+  const value = struct === undefined ? {} : (unwrap(struct.toJavaScript(), [], secrets, unknowns) ?? {});
   return { value: value as JsonObject, secrets, unknowns };
 }
 

@@ -61,7 +61,7 @@ export interface PackageOptions {
   /** Address of the engine that started us. */
   readonly engine: string;
   /** What a stack's file says about where and how; asked when the first resource names its stack. */
-  surroundingsOf(stack: string): Promise<Surroundings>;
+  readonly surroundingsOf: (stack: string) => Promise<Surroundings>;
 }
 
 /** Serves one package as a plugin process of its own, for plain `pulumi up`. */

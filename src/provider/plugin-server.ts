@@ -17,7 +17,7 @@ import { isBackstayError } from '../errors/index.ts';
 import { canonicalJson } from '../model/index.ts';
 import { decode, encode } from './codec.ts';
 import type { EngineLog } from './engine-log.ts';
-import { NotReadyError, type Outputs, type Plugin } from './plugin.ts';
+import { NotReadyError, type Plugin } from './plugin.ts';
 import { urnParts } from './urn.ts';
 
 /** Checkpoints of large clusters exceed gRPC's default of 4 MB; Pulumi's own limit is the same. */
@@ -65,11 +65,10 @@ function unary<Request, Response>(
   };
 }
 
+class UnimplementedError extends TypeError {}
+
 function unimplemented(method: string): () => Promise<never> {
-  return () =>
-    Promise.reject(
-      Object.assign(new TypeError(`the in-process provider has no ${method}`), { code: status.UNIMPLEMENTED }),
-    );
+  return () => Promise.reject(new UnimplementedError(`the in-process provider has no ${method}`));
 }
 
 function service(plugin: Plugin, log: EngineLog, cancelled: AbortController): IResourceProviderServer {
@@ -210,9 +209,9 @@ function nameOf(request: { getUrn(): string; getType(): string }): { urn: string
 function serviceError(error: unknown): Partial<ServiceError> {
   if (error instanceof NotReadyError) return notReady(error);
   const message = error instanceof Error ? error.message : String(error);
-  const code = (error as { code?: unknown }).code;
   const text = isBackstayError(error) ? `${error.code}: ${message}` : message;
-  return { code: typeof code === 'number' ? code : status.UNKNOWN, details: text, message: text };
+  const code = error instanceof UnimplementedError ? status.UNIMPLEMENTED : status.UNKNOWN;
+  return { code, details: text, message: text };
 }
 
 /** The engine keeps such a resource in its state, with its id, and tries it again with the next update. */

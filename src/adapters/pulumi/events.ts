@@ -14,7 +14,7 @@ export interface Observed {
 const PACKAGE = 'kubernetes:';
 
 /** Collects a run's events. The same resource may be told of several times: the last operation counts. */
-export function collectEvents(): { readonly observed: Observed; take(event: EngineEvent): void } {
+export function collectEvents(): { readonly observed: Observed; readonly take: (event: EngineEvent) => void } {
   const began = performance.now();
   const ops = new Map<ObjectKey, OpType>();
   const failures = new Map<ObjectKey, string>();

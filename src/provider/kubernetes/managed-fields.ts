@@ -89,7 +89,7 @@ function pathAt(path: string, key: string): string {
     return path === '' ? rest : `${path}.${rest}`;
   }
   if (!key.startsWith('k:')) return `${path}[${rest}]`;
-  const keys = Object.entries(JSON.parse(rest) as JsonObject).map(([name, is]) => `${name}=${String(is)}`);
+  const keys = Object.entries(JSON.parse(rest) as JsonObject).map(([name, is]) => `${name}=${textOf(is)}`);
   return `${path}[${keys.join(',')}]`;
 }
 
@@ -144,7 +144,7 @@ function park(entries: ManagedFieldsEntry[], added: ManagedFieldsEntry): void {
 
 function sameEntries(a: readonly ManagedFieldsEntry[], b: readonly ManagedFieldsEntry[]): boolean {
   const texts = (entries: readonly ManagedFieldsEntry[]): readonly string[] =>
-    entries.map(({ time: _, ...entry }) => canonicalJson(entry)).sort();
+    entries.map((entry) => canonicalJson({ ...entry, time: null })).sort();
   return canonicalJson(texts(a)) === canonicalJson(texts(b));
 }
 
@@ -178,6 +178,11 @@ export function split(
   };
 }
 
+/** Keys of list items are plain values; a path gives them as text. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '');
+}
+
 function keyTakes(segment: Segment, key: string): boolean {
   const [kind, rest] = [key.slice(0, 2), key.slice(2)];
   switch (segment.kind) {
@@ -194,7 +199,7 @@ function keyTakes(segment: Segment, key: string): boolean {
     case 'item': {
       if (kind !== 'k:') return false;
       const item = JSON.parse(rest) as JsonObject;
-      return Object.entries(segment.where).every(([name, is]) => String(item[name] ?? '') === String(is ?? ''));
+      return Object.entries(segment.where).every(([name, is]) => textOf(item[name]) === textOf(is));
     }
   }
 }

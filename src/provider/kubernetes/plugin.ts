@@ -24,7 +24,6 @@ import {
   secretPaths,
   unservedType,
 } from './object.ts';
-import { withLiveOwners } from './owner-references.ts';
 import { foresee } from './prediction.ts';
 import { isAwaited, untilReady } from './readiness.ts';
 import { remove } from './remove.ts';
@@ -249,7 +248,7 @@ async function dryCreated(session: Session, target: KubeObject): Promise<KubeObj
 function isComing(session: Session, target: KubeObject, error: unknown): boolean {
   if (!isBackstayError(error)) return false;
   if (error.details['missingNamespace'] !== undefined) {
-    return session.registered.has(`core/Namespace/-/${String(error.details['missingNamespace'])}` as ObjectKey);
+    return session.registered.has(`core/Namespace/-/${error.details['missingNamespace'] as string}` as ObjectKey);
   }
   if (error.code !== 'KIND_UNKNOWN') return false;
   const suffix = `.${groupOf(target.apiVersion)}`;
@@ -268,7 +267,7 @@ function settledOnly(object: KubeObject): KubeObject {
     generation: _generation,
     ...metadata
   } = object.metadata;
-  return { ...rest, metadata } as KubeObject;
+  return { ...rest, metadata };
 }
 
 function outputs(live: KubeObject, inputs: Marked, manager: string, target: KubeObject): Outputs {
@@ -294,7 +293,7 @@ async function noting<T>(session: Session, key: ObjectKey, work: () => Promise<T
       key,
       session.registered.get(key) ?? '',
       'failed',
-      error instanceof BackstayError ? `${error.message} ${error.next}` : String((error as Error).message ?? error),
+      error instanceof BackstayError ? `${error.message} ${error.next}` : (error as Error).message,
     );
     throw error;
   }

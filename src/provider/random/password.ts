@@ -55,7 +55,7 @@ export function makePassword(rules: PasswordRules): string {
 }
 
 function pick(characters: string): string {
-  const all = [...characters];
+  const all = Array.from(characters);
   return all[randomInt(all.length)] ?? '';
 }
 

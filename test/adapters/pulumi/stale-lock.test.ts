@@ -11,7 +11,11 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 /** Answers an export with this state, and remembers the calls. */
-function cliWith(state: object): { readonly cli: Cli; readonly calls: string[]; imported(): object | undefined } {
+function cliWith(state: object): {
+  readonly cli: Cli;
+  readonly calls: string[];
+  readonly imported: () => object | undefined;
+} {
   const calls: string[] = [];
   let imported: object | undefined;
   const cli: Cli = async (args) => {

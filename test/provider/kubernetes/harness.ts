@@ -21,15 +21,19 @@ export interface Harness {
   readonly session: Session;
   readonly progress: readonly EngineProgress[];
   readonly warnings: readonly string[];
-  check(object: KubeObject, name?: string): Promise<void>;
-  diff(object: KubeObject, state?: JsonObject): Promise<DiffAnswer>;
-  create(
+  readonly check: (object: KubeObject, name?: string) => Promise<void>;
+  readonly diff: (object: KubeObject, state?: JsonObject) => Promise<DiffAnswer>;
+  readonly create: (
     object: KubeObject,
     options?: { readonly preview?: boolean; readonly signal?: AbortSignal },
-  ): Promise<{ readonly id: string; readonly outputs: Outputs }>;
-  update(object: KubeObject, state?: JsonObject, options?: { readonly preview?: boolean }): Promise<Outputs>;
-  read(object: KubeObject): ReturnType<ReturnType<typeof kubernetesPlugin>['read']>;
-  delete(object: KubeObject, name?: string): Promise<void>;
+  ) => Promise<{ readonly id: string; readonly outputs: Outputs }>;
+  readonly update: (
+    object: KubeObject,
+    state?: JsonObject,
+    options?: { readonly preview?: boolean },
+  ) => Promise<Outputs>;
+  readonly read: (object: KubeObject) => ReturnType<ReturnType<typeof kubernetesPlugin>['read']>;
+  readonly delete: (object: KubeObject, name?: string) => Promise<void>;
 }
 
 export interface HarnessOptions {

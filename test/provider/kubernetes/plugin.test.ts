@@ -225,7 +225,7 @@ describe('moved objects', () => {
     );
     const observed = new Map([[keyOf(target), seen.metadata.resourceVersion ?? '']]);
     await (await harness({ permit: permitting([target], { observed }) })).update(target);
-    await expectArrived(target);
+    expect((await expectArrived(target)).metadata.uid).toBe(seen.metadata.uid);
   });
 
   it('are told by the digest of their captured form as well', async () => {

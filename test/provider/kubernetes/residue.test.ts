@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   capturedForm,
@@ -58,7 +58,7 @@ const INTERFERENCE: Readonly<Record<string, (object: KubeObject) => Promise<unkn
         kind: 'Deployment',
         metadata: { name: object.metadata.name, namespace: ns },
         ...inMain({ image: 'example/main:2', livenessProbe: { httpGet: { path: '/', port: 1 } } }),
-      } as unknown as KubeObject,
+      },
       { fieldManager: 'kubectl', force: true },
     ),
   'helm upgrade changes the strategy': (object) =>
@@ -70,7 +70,7 @@ const INTERFERENCE: Readonly<Record<string, (object: KubeObject) => Promise<unkn
         kind: 'Deployment',
         metadata: { name: object.metadata.name, namespace: ns },
         ...inPod({ tolerations: [{ key: 'x', operator: 'Exists' }] }),
-      } as unknown as KubeObject,
+      },
       {
         fieldManager: 'pulumi-kubernetes-9f8e7d6c',
         force: true,
@@ -100,58 +100,50 @@ describe('no residue is left after', () => {
     expect(capturedForm(await live(target))).toEqual(before);
   });
 
-  test.prop([fc.shuffledSubarray(Object.keys(INTERFERENCE), { minLength: 2 })], { numRuns: 8 })(
-    'several of these, in any order',
-    async (whats) => {
-      const target = deployment(ns, unique(), { env: [{ name: 'MODE', value: 'a' }] });
-      await cluster.create(target, { fieldManager: 'kubectl-create' });
-      for (const what of whats) await INTERFERENCE[what]?.(target);
-      await bringTo(target);
-      await expectArrived(target);
-    },
-  );
-
-  const text = fc.stringMatching(/^[a-z][a-z0-9-]{0,6}[a-z]$/);
-  const map = fc.dictionary(text, fc.string({ maxLength: 8 }), { maxKeys: 4 });
-  const metadata = fc.record({
-    labels: fc.dictionary(text, text, { maxKeys: 3 }),
-    annotations: fc.dictionary(text, fc.string({ maxLength: 8 }), { maxKeys: 3 }),
+  it('several of these, in any order', async () => {
+    const several = fc.shuffledSubarray(Object.keys(INTERFERENCE), { minLength: 2 });
+    await fc.assert(
+      fc.asyncProperty(several, async (whats) => {
+        const target = deployment(ns, unique(), { env: [{ name: 'MODE', value: 'a' }] });
+        await cluster.create(target, { fieldManager: 'kubectl-create' });
+        for (const what of whats) await INTERFERENCE[what]?.(target);
+        await bringTo(target);
+        expect(capturedForm(await expectArrived(target))).toMatchObject({ kind: 'Deployment' });
+      }),
+      { numRuns: 8 },
+    );
   });
-  test.prop(
-    [
-      fc.record({ data: map, metadata }),
-      fc.array(
-        fc.record({
-          manager: fc.constantFrom('kubectl-edit', 'helm', 'pulumi-kubernetes-00000000'),
-          apply: fc.boolean(),
-          data: map,
-          metadata,
-        }),
-        { maxLength: 3 },
-      ),
-    ],
-    { numRuns: 15 },
-  )('any changes by any of them to generated objects', async (wanted, changes) => {
-    const name = unique();
-    const object = ({ data, metadata: { labels, annotations } }: typeof wanted): KubeObject => ({
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name, namespace: ns, labels, annotations },
-      data,
-    });
-    const target = object(wanted);
-    await (await harness()).create(target);
-    for (const { manager, apply, ...change } of changes) {
-      if (apply) await cluster.apply(object(change), { fieldManager: manager, force: true });
-      else
-        await cluster.patch(
-          refOf(target),
-          { type: 'merge', body: object(change) as unknown as JsonObject },
-          { fieldManager: manager },
-        );
-    }
-    await bringTo(target);
-    expect(capturedForm(await live(target))).toEqual(capturedForm(target));
+
+  it('any changes by any of them to generated objects', async () => {
+    const text = fc.stringMatching(/^[a-z][a-z0-9-]{0,6}[a-z]$/);
+    const map = fc.dictionary(text, fc.string({ maxLength: 8 }), { maxKeys: 4 });
+    const labels = fc.dictionary(text, text, { maxKeys: 3 });
+    const annotations = fc.dictionary(text, fc.string({ maxLength: 8 }), { maxKeys: 3 });
+    const content = { data: map, labels, annotations };
+    const manager = fc.constantFrom('kubectl-edit', 'helm', 'pulumi-kubernetes-00000000');
+    const changes = fc.array(fc.record({ manager, apply: fc.boolean(), ...content }), { maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(fc.record(content), changes, async (wanted, made) => {
+        const name = unique();
+        const object = (of: typeof wanted): KubeObject => ({
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name, namespace: ns, labels: of.labels, annotations: of.annotations },
+          data: of.data,
+        });
+        const target = object(wanted);
+        await (await harness()).create(target);
+        for (const change of made) {
+          const { manager: fieldManager } = change;
+          const body = object(change) as unknown as JsonObject;
+          if (change.apply) await cluster.apply(object(change), { fieldManager, force: true });
+          else await cluster.patch(refOf(target), { type: 'merge', body }, { fieldManager });
+        }
+        await bringTo(target);
+        expect(capturedForm(await live(target))).toEqual(capturedForm(target));
+      }),
+      { numRuns: 15 },
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-import { fc, test } from '@fast-check/vitest';
+import * as fc from 'fast-check';
 import { compare } from 'bcryptjs';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/model/index.ts';
@@ -17,31 +17,39 @@ const create = async (inputs: JsonObject) =>
 const least = fc.nat({ max: 4 });
 
 describe('a random password', () => {
-  test.prop([least, least, least, least, fc.nat({ max: 30 })])(
-    'has its length and at least so many of each kind',
-    (minLower, minUpper, minNumeric, minSpecial, more) => {
-      const length = Math.max(1, minLower + minUpper + minNumeric + minSpecial + more);
-      const rules = {
-        length,
-        lower: true,
-        upper: true,
-        numeric: true,
-        special: true,
-        minLower,
-        minUpper,
-        minNumeric,
-        minSpecial,
-      };
-      const password = makePassword({ ...rules, overrideSpecial: '#%' });
-      const count = (kind: RegExp): number => [...password.matchAll(kind)].length;
-      expect(password).toHaveLength(length);
-      expect(password).toMatch(/^[a-zA-Z0-9#%]*$/);
-      expect(count(/[a-z]/g)).toBeGreaterThanOrEqual(minLower);
-      expect(count(/[A-Z]/g)).toBeGreaterThanOrEqual(minUpper);
-      expect(count(/[0-9]/g)).toBeGreaterThanOrEqual(minNumeric);
-      expect(count(/[#%]/g)).toBeGreaterThanOrEqual(minSpecial);
-    },
-  );
+  it('has its length and at least so many of each kind', () => {
+    fc.assert(
+      fc.property(
+        least,
+        least,
+        least,
+        least,
+        fc.nat({ max: 30 }),
+        (minLower, minUpper, minNumeric, minSpecial, more) => {
+          const length = Math.max(1, minLower + minUpper + minNumeric + minSpecial + more);
+          const rules = {
+            length,
+            lower: true,
+            upper: true,
+            numeric: true,
+            special: true,
+            minLower,
+            minUpper,
+            minNumeric,
+            minSpecial,
+          };
+          const password = makePassword({ ...rules, overrideSpecial: '#%' });
+          const count = (kind: RegExp): number => [...password.matchAll(kind)].length;
+          expect(password).toHaveLength(length);
+          expect(password).toMatch(/^[a-zA-Z0-9#%]*$/);
+          expect(count(/[a-z]/g)).toBeGreaterThanOrEqual(minLower);
+          expect(count(/[A-Z]/g)).toBeGreaterThanOrEqual(minUpper);
+          expect(count(/[0-9]/g)).toBeGreaterThanOrEqual(minNumeric);
+          expect(count(/[#%]/g)).toBeGreaterThanOrEqual(minSpecial);
+        },
+      ),
+    );
+  });
 
   it('has the official plugin’s id, outputs and secrets', async () => {
     const { id, outputs } = await create({ length: 24, special: false });
@@ -61,7 +69,7 @@ describe('a random password', () => {
       minSpecial: 0,
     });
     expect(result).toMatch(/^[a-zA-Z0-9]{24}$/);
-    expect(await compare(String(result), String(bcryptHash))).toBe(true);
+    expect(await compare(result as string, bcryptHash as string)).toBe(true);
     expect(outputs.secrets).toEqual([['result'], ['bcryptHash']]);
   });
 
@@ -116,7 +124,7 @@ describe('a random password', () => {
       ...resource,
       id: 'none',
       olds: marked(outputs.value),
-      news: marked(rules as unknown as JsonObject),
+      news: marked(rules),
     });
     expect(diff.changed).toBe(true);
     expect(diff.replaces).not.toEqual([]);
