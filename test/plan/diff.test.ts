@@ -42,7 +42,7 @@ describe('the difference of two objects', () => {
         ],
       }),
       deployment('gateway', { ports: [{ containerPort: 53, protocol: 'TCP', name: 'dns' }] }),
-      [`removed ${container}.ports[containerPort=53,protocol=UDP]`, `added ${container}.ports[containerPort=53].name`],
+      [`added ${container}.ports[containerPort=53].name`, `removed ${container}.ports[containerPort=53,protocol=UDP]`],
     ],
     [
       'names a Service port by number',

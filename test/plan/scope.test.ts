@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { displayName, type KubeObject, keyOf, type Scope, SCOPES } from '../../src/model/index.ts';
 import { SCOPE_TABLE, unknownWorkloads, viewScope } from '../../src/plan/index.ts';
@@ -112,6 +113,15 @@ describe('a scope', () => {
 
   test('has a row for every name that a user can give', () => {
     expect(Object.keys(SCOPE_TABLE).sort()).toEqual([...SCOPES].sort());
+  });
+
+  test('is documented as it is', () => {
+    const page = readFileSync(new URL('../../docs/scopes.md', import.meta.url), 'utf8');
+    const rows = Object.entries(SCOPE_TABLE).map(
+      ([name, { means, restarts }]) =>
+        `| \`${name}\` | ${means} | ${restarts.length === 0 ? 'none' : restarts.join(', ')} |`,
+    );
+    expect(page.split('\n').filter((line) => line.startsWith('| `'))).toEqual(rows);
   });
 
   test('of named workloads holds them with what only they use, and tells what they share', () => {
