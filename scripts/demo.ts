@@ -94,6 +94,7 @@ async function play(): Promise<void> {
     '--scope',
     'application',
     '--yes',
+    '--validate-before',
     '--reason',
     'Docling is slow and failing',
     '--incident',

@@ -53,7 +53,7 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       ];
     case 'safeguarded': {
       const names = checkNames('before', input);
-      const ask = options.validateBefore && !options.emergency && names.length > 0;
+      const ask = !options.emergency && names.length > 0;
       return [
         step('snapshot-before', 'Capture what is live, so that there is a way back', { kind: 'snapshot-before' }),
         ...(ask
@@ -181,9 +181,10 @@ function concerns(scopes: readonly NamedScope[] | undefined, scope: Scope): bool
   return scopes.includes(scope.kind === 'workloads' ? 'application' : scope.kind);
 }
 
-/** After a run every check is asked; before it those that say so. */
-function checkNames(when: 'before' | 'after', { stack, scope }: PlanInput): readonly string[] {
-  const asked = (check: CheckSetting): boolean => when === 'after' || check.when.includes('before');
+/** After a run every check is asked; before it those that say so, as evidence, or every one when it was asked for. */
+function checkNames(when: 'before' | 'after', { stack, scope, options }: PlanInput): readonly string[] {
+  const asked = (check: CheckSetting): boolean =>
+    when === 'after' || options.validateBefore || check.when.includes('before');
   return stack.checks.filter((check) => asked(check) && concerns(check.scopes, scope)).map(({ name }) => name);
 }
 

@@ -130,14 +130,18 @@ describe('the steps of a plan', () => {
     );
   });
 
-  test('ask before what says so, and after everything that the scope is about', () => {
+  test('ask before what says so or everything on request, and after everything that the scope is about', () => {
     const checks = [
       check('both', ['before', 'after']),
       check('late', ['after']),
       check('data', ['capture'], ['database']),
     ];
-    const plan = planned({}, { checks }, { validateBefore: true });
+    const plan = planned({}, { checks });
     expect(byId(plan, 'checks-before')?.action).toMatchObject({ names: ['both'] });
+    const asked = planned({}, { checks }, { validateBefore: true });
+    expect(byId(asked, 'checks-before')?.action).toMatchObject({ names: ['both', 'late'] });
+    const emergency = planned({}, { checks }, { emergency: true });
+    expect(byId(emergency, 'checks-before')).toBeUndefined();
     expect(byId(plan, 'checks-after')?.action).toMatchObject({ names: ['both', 'late'] });
     expect(byId(planned({}, { checks }, { skipValidation: true }), 'checks-after')).toBeUndefined();
   });

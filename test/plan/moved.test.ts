@@ -88,7 +88,9 @@ describe('what moved since a plan was made', () => {
     const plan = planOf({ ...world, scope: { kind: 'config' } });
     const now = [...without('gateway'), deployment('stranger'), object('PersistentVolumeClaim', 'data')];
     expect(moved(now, { plan })).toEqual(['gateway is gone']);
-    expect(moved([...world.live, object('PersistentVolumeClaim', 'data')])).toEqual([]);
+    const kept: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'production' } };
+    expect(moved([...world.live, kept])).toEqual([]);
+    expect(moved([...world.live, object('ServiceAccount', 'new')])).toEqual(['new was made since']);
   });
 
   test('tells the first fields and counts the others', () => {
