@@ -171,7 +171,7 @@ function restartReaders(draft: Draft): void {
     if (reads.length === 0) continue;
     const possible = input.scope.restarts(live.form) ? restartable(live.form) : 'it is out of scope';
     if (possible !== true) {
-      if (true) {
+      if (possible !== 'it has no pods') {
         draft.warnings.push(`${displayName(key)} ${becauseReads(reads)}, but is not restarted: ${possible}`);
       }
       continue;
