@@ -51,9 +51,33 @@ export function renderChange(change: Change, style: Style): string[] {
   const lines = [
     `  ${paint(`${MARK[change.action]} ${change.action.padEnd(7)} ${displayName(change.key)}`)}${namespace}${why}`,
   ];
-  for (const field of change.fields) lines.push(...renderField(field, style));
+  // A whole object that comes or goes is told by what it runs; every field of it is in `--output json`.
+  const whole = change.action === 'create' || change.action === 'delete' ? wholeOf(change) : undefined;
+  if (whole !== undefined) lines.push(`      ${style.dim(whole)}`);
+  else for (const field of change.fields) lines.push(...renderField(field, style));
   for (const manager of change.takesOver) lines.push(style.dim(`      takes over the fields of ${manager}`));
   return lines;
+}
+
+interface Workload {
+  readonly replicas?: number;
+  readonly template?: { readonly spec?: { readonly containers?: readonly { readonly image?: string }[] } };
+  readonly ports?: readonly { readonly port?: number }[];
+}
+
+/** `medical-kg-rev/gateway:v1.2.2, 3 replicas`; undefined for objects of which there is no short word. */
+function wholeOf({ fields }: Change): string | undefined {
+  const field = fields.find(({ path }) => path === 'spec');
+  const spec = (field?.after ?? field?.before) as Workload | undefined;
+  if (spec?.template?.spec?.containers !== undefined) {
+    const images = spec.template.spec.containers.map(({ image }) => image ?? '?').join(', ');
+    return spec.replicas === undefined
+      ? images
+      : `${images}, ${spec.replicas} replica${spec.replicas === 1 ? '' : 's'}`;
+  }
+  if (spec?.ports !== undefined) return `port ${spec.ports.map(({ port }) => port ?? '?').join(', ')}`;
+  const keys = fields.filter(({ path }) => path.startsWith('data')).length;
+  return keys === 0 ? undefined : `${keys} ${keys === 1 ? 'key' : 'keys'}`;
 }
 
 function painter(action: ChangeAction, style: Style): (text: string) => string {
