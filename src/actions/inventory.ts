@@ -18,8 +18,6 @@ import type { ApiKind, Cluster, ClusterIdentity } from '../ports/index.ts';
 import { resolveFlags } from './inventory-flags.ts';
 import { type ByKey, imagesOf, podsByWorkload } from './inventory-pods.ts';
 
-export { matchesPattern } from '../model/index.ts';
-
 /** Everything of a stack that counts, read at one moment. Secret values are real: hide them before anything is stored. */
 export interface Inventory {
   readonly identity: ClusterIdentity;

@@ -15,7 +15,6 @@ import {
 } from './verdict.ts';
 import { daemonSetHealth, deploymentHealth, rolloutHealth, statefulSetHealth } from './workloads.ts';
 
-export { isPodReady, stuckReason } from './pod.ts';
 export type { Health, Related } from './verdict.ts';
 export { podsOf } from './workloads.ts';
 

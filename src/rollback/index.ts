@@ -15,6 +15,4 @@ export { exitCodeOf } from './exit-code.ts';
 export { PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
 export { type ReportedChange, type ReportedStep, type RunReport, reportOf, type TimeSpent } from './report.ts';
 export { type RunOptions, type RunResult, resumeRun, runPlan } from './run.ts';
-export { measuredChecks } from './steps/checks.ts';
 export { readable } from './steps/placeholder-values.ts';
-export { beforeId } from './steps/record-after.ts';

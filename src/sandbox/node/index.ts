@@ -9,4 +9,3 @@ export async function startNode(
 
 export { type ConnectProxy, startConnectProxy } from './network/connect-proxy.ts';
 export type { NodeOptions, RunningNode } from './node.ts';
-export { faultsFile } from './pods/faults.ts';
