@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KubeObject, ObjectRef } from '../../src/model/index.ts';
+import { digestOf, type KubeObject, type ObjectRef } from '../../src/model/index.ts';
 import type { Cluster } from '../../src/ports/index.ts';
 import { type Machine, type MachineOptions, machine } from './backstay.ts';
 import { testCluster, testNamespace } from './cluster.ts';
@@ -38,7 +38,7 @@ export interface Shop {
   get(kind: string, name: string): Promise<KubeObject>;
   /** A variable as a process of the Service sees it; undefined when it is not set. */
   envOf(service: string, name: string): Promise<string | undefined>;
-  /** resourceVersion of everything of the stack but what its controllers make, by `kind/name`. */
+  /** What each object is and who wrote it, as a digest by `kind/name`: a write of anybody but a status shows. */
   versions(): Promise<Readonly<Record<string, string>>>;
   remove(): Promise<void>;
 }
@@ -103,9 +103,9 @@ export async function shop(prefix: string, settings: string, options: MachineOpt
       for (const kind of COUNTED) {
         const served = await cluster.kindOf(API_VERSIONS[kind] ?? 'v1', kind);
         const { items } = await cluster.list(served!, { namespace });
-        for (const { metadata } of items)
-          if (metadata.name !== 'kube-root-ca.crt')
-            found.push([`${kind}/${metadata.name}`, metadata.resourceVersion ?? '']);
+        for (const object of items)
+          if (object.metadata.name !== 'kube-root-ca.crt')
+            found.push([`${kind}/${object.metadata.name}`, digestOf(withoutStatus(object))]);
       }
       return Object.fromEntries(found.sort());
     },
@@ -114,6 +114,15 @@ export async function shop(prefix: string, settings: string, options: MachineOpt
       await here.remove();
       await rm(manifestsDir, { recursive: true, force: true });
     },
+  };
+}
+
+/** Controllers write a status when they please, and each write counts in resourceVersion. */
+function withoutStatus({ status: _, ...object }: KubeObject): unknown {
+  const { resourceVersion: _version, managedFields = [], ...metadata } = object.metadata;
+  return {
+    ...object,
+    metadata: { ...metadata, managedFields: managedFields.filter((entry) => entry.subresource !== 'status') },
   };
 }
 
