@@ -14,6 +14,7 @@ const MAY_READ_ENVIRONMENT = [
   // Entry points of processes of their own.
   /^sandbox\/(.+\/)?(main|index)\.ts$/,
   /^program\/index\.ts$/,
+  /^plugin-main\.ts$/,
 ];
 
 describe('the arrows between the folders of src', () => {

@@ -25,6 +25,10 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'adapters/pulumi': ['provider', 'program', 'health', 'ports', 'model', 'errors'],
   provider: ['health', 'ports', 'model', 'errors'],
   program: ['config', 'model', 'errors'],
+  // The rim of plain `pulumi up`, as cli/main is that of the command: Pulumi.yaml names it.
+  'program (entry)': ['compose.ts', 'program', 'config', 'model', 'errors'],
+  // The providers as plugins of their own, started by Pulumi.
+  'plugin-main.ts': ['compose.ts', 'provider'],
   toolchain: ['ports', 'model', 'errors'],
   sandbox: ['adapters/kubernetes', 'ports', 'model', 'errors'],
   http: ['compose.ts', 'actions', 'config', 'ports', 'model', 'errors'],
@@ -54,7 +58,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
 
 /** Heavy or far-reaching packages, and the only places that may name them. */
 export const PACKAGES: readonly { readonly pattern: RegExp; readonly where: readonly string[] }[] = [
-  { pattern: /^@pulumi\//, where: ['adapters/pulumi', 'provider', 'program'] },
+  { pattern: /^@pulumi\//, where: ['adapters/pulumi', 'provider', 'program', 'program (entry)'] },
   { pattern: /^@pulumi\/pulumi\/automation/, where: ['adapters/pulumi', 'provider', 'program', 'toolchain'] },
   { pattern: /^@kubernetes\/client-node/, where: ['adapters/kubernetes'] },
   { pattern: /^node:sqlite$/, where: ['adapters/sqlite'] },
@@ -79,6 +83,7 @@ export function filesBelow(folder: string): readonly SourceFile[] {
 /** The folder, adapter or file of src that a path belongs to. */
 export function unitOf(path: string): string {
   const parts = path.split('/');
+  if (/^program\/(index|target)\.ts$/.test(path)) return 'program (entry)';
   return parts[0] === 'adapters' ? parts.slice(0, 2).join('/') : parts[0]!;
 }
 
