@@ -99,7 +99,11 @@ async function choicesOf(inventory: Inventory, deps: TargetDeps): Promise<Target
   const { rows, damaged } = await listSnapshots(stack.name, { store });
   const live = liveId(inventory, deps);
   const byId = new Map<Digest, SnapshotRow>();
-  for (const row of rows) if (!byId.has(row.id)) byId.set(row.id, row);
+  for (const row of rows) {
+    const newer = byId.get(row.id);
+    // A content that passed once is known good however often it was seen without being asked.
+    byId.set(row.id, newer === undefined ? row : { ...newer, knownGood: newer.knownGood || row.knownGood });
+  }
   const newest = [...byId.values()].slice(0, MOST_SNAPSHOTS);
   const snapshots = await Promise.all(
     newest.map(async (row) => ({ row, snapshot: await store.get(stack.name, row.id, { allowUnsigned: true }) })),
