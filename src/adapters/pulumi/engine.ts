@@ -107,6 +107,9 @@ async function openStack(
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: 'true',
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: 'true',
+    // The state is written once, at the end, instead of whole after each object: what is lost when the engine is killed is
+    // found live again. With the official plugin, which does not look there, every step is kept.
+    ...(provider === undefined ? {} : { PULUMI_EXPERIMENTAL: 'true', PULUMI_SKIP_CHECKPOINTS: 'true' }),
     ...(provider === undefined
       ? await officialAccess(stack, workspace, options.env)
       : { PULUMI_DEBUG_PROVIDERS: provider.debugProviders }),

@@ -8,11 +8,12 @@ import {
   keyOf,
   refOf,
 } from '../../model/index.ts';
-import { contests, foreignOf, isTakenOver, ownersOf, takenOver } from './managed-fields.ts';
+import { foreignOf, ownersOf, takenOver } from './managed-fields.ts';
 import { assertUnmoved } from './moved.ts';
 import { said } from './object.ts';
 import { withLiveOwners } from './owner-references.ts';
 import { isAt, predict } from './prediction.ts';
+import { assertUncontested, mustReplace } from './refusals.ts';
 import { remove, untilGone } from './remove.ts';
 import type { Session } from './session.ts';
 
@@ -64,12 +65,10 @@ export async function bring(session: Session, { urn, target, manager, signal }: 
         action = 'replaced';
         continue;
       }
-      const takeFrom = session.options.permit?.takeFrom ?? [];
-      const [before, after] = [capturedForm(live, foreign), capturedForm(prediction.result, foreign)];
-      const contested = contests(live, before, after, manager, takeFrom);
-      if (contested.length > 0) throw conflict(target, contested);
+      assertUncontested(session, live, prediction.result, manager);
       if (action === 'unchanged') {
-        takenFrom = ownersOf(live, before, after).filter((owner) => owner !== manager && isTakenOver(owner, takeFrom));
+        const [before, after] = [capturedForm(live, foreign), capturedForm(prediction.result, foreign)];
+        takenFrom = ownersOf(live, before, after).filter((owner) => owner !== manager);
         session.progress(
           key,
           urn,
@@ -146,29 +145,6 @@ async function write(
   if (isAt(result, target, foreign)) return;
   const rest = await predict(cluster, result, target, foreign);
   if (rest.kind === 'different') await cluster.replace(rest.form, { fieldManager: manager, signal });
-}
-
-function mustReplace(target: KubeObject, reason: string): BackstayError {
-  return new BackstayError(
-    'PLAN_REFUSED',
-    `${said(target)} would have to be deleted and made again, which the plan does not name: ${reason}`,
-    {
-      next: 'Plan again and approve the replacement.',
-      details: { object: keyOf(target) },
-    },
-  );
-}
-
-function conflict(
-  target: KubeObject,
-  contested: readonly { readonly manager: string; readonly path: string }[],
-): BackstayError {
-  const fields = contested.map(({ path, manager }) => `${path} (${manager})`).join(', ');
-  const managers = [...new Set(contested.map(({ manager }) => manager))];
-  return new BackstayError('OBJECT_CONFLICT', `${said(target)} must change fields that others own: ${fields}.`, {
-    next: `Declare the fields foreign in the stack file, or pass --take ${managers.join(',')}.`,
-    details: { object: keyOf(target), conflicts: contested },
-  });
 }
 
 function unstable(target: KubeObject): BackstayError {

@@ -1,8 +1,7 @@
-import { BackstayError, isBackstayError } from '../../errors/index.ts';
+import { BackstayError } from '../../errors/index.ts';
 import {
   canonicalJson,
   capturedForm,
-  groupOf,
   type JsonObject,
   type KubeObject,
   keyOf,
@@ -25,6 +24,7 @@ import {
   unservedType,
 } from './object.ts';
 import { foresee } from './prediction.ts';
+import { previewed } from './preview.ts';
 import { isAwaited, untilReady } from './readiness.ts';
 import { remove } from './remove.ts';
 import { isProtected, type Session } from './session.ts';
@@ -97,7 +97,7 @@ export function kubernetesPlugin(session: Session): Plugin {
         outputs: outputs(value as KubeObject, inputs, manager, target),
       });
       return await noting(session, keyOf(target), async () => {
-        if (preview) return answer(await previewed(session, target, inputs, 'created'), OUR_MANAGER);
+        if (preview) return answer(await previewed(session, target, inputs, OUR_MANAGER), OUR_MANAGER);
         requireName(target);
         if (!session.may(keyOf(target), 'create')) return answer(await untouched(session, target), OUR_MANAGER);
         const brought = await bring(session, { urn, target, manager: OUR_MANAGER, signal });
@@ -130,7 +130,7 @@ export function kubernetesPlugin(session: Session): Plugin {
       const target = objectOf(news.value, type);
       const manager = recordedManager(olds.value) ?? OUR_MANAGER;
       return await noting(session, keyOf(target), async () => {
-        if (preview) return outputs(await previewed(session, target, news, 'updated'), news, manager, target);
+        if (preview) return outputs(await previewed(session, target, news, manager), news, manager, target);
         if (!session.may(keyOf(target), 'update'))
           return outputs(await untouched(session, target), news, manager, target);
         const brought = await bring(session, { urn, target, manager, signal });
@@ -201,73 +201,6 @@ function finish(session: Session, urn: string, target: KubeObject, brought: Brou
 async function untouched(session: Session, target: KubeObject): Promise<KubeObject> {
   session.note(keyOf(target), { action: 'unchanged' });
   return (await session.cluster.get(refOf(target))) ?? target;
-}
-
-/** What the object would be, without the values that only a real write settles. */
-async function previewed(
-  session: Session,
-  target: KubeObject,
-  inputs: Marked,
-  action: 'created' | 'updated',
-): Promise<KubeObject> {
-  const key = keyOf(target);
-  if (inputs.unknowns.length > 0) return target;
-  const { live, prediction } = await foresee(session, target).catch((error: unknown) => {
-    if (isBackstayError(error, 'KIND_UNKNOWN') && isComing(session, target, error))
-      return { live: undefined, prediction: undefined };
-    throw error;
-  });
-  if (!session.may(key, live === undefined ? 'create' : 'update')) {
-    session.note(key, { action: 'unchanged' });
-    return live ?? target;
-  }
-  if (live === undefined || prediction === undefined) {
-    session.note(key, { action: 'created' });
-    return settledOnly(await dryCreated(session, target));
-  }
-  if (prediction.kind === 'equal') {
-    session.note(key, { action: 'unchanged' });
-    return live;
-  }
-  session.note(key, {
-    action: prediction.kind === 'immutable' ? 'replaced' : action === 'created' ? 'updated' : action,
-  });
-  return prediction.kind === 'immutable' ? target : settledOnly(prediction.result);
-}
-
-async function dryCreated(session: Session, target: KubeObject): Promise<KubeObject> {
-  try {
-    return await session.cluster.create(target, { dryRun: true });
-  } catch (error) {
-    if (isComing(session, target, error)) return target;
-    throw error;
-  }
-}
-
-/** Whether a dry run failed only because the same plan makes the namespace or the kind that was missing. */
-function isComing(session: Session, target: KubeObject, error: unknown): boolean {
-  if (!isBackstayError(error)) return false;
-  if (error.details['missingNamespace'] !== undefined) {
-    return session.registered.has(`core/Namespace/-/${error.details['missingNamespace'] as string}` as ObjectKey);
-  }
-  if (error.code !== 'KIND_UNKNOWN') return false;
-  const suffix = `.${groupOf(target.apiVersion)}`;
-  return [...session.registered.keys()].some(
-    (key) => key.startsWith('apiextensions.k8s.io/CustomResourceDefinition/') && key.endsWith(suffix),
-  );
-}
-
-function settledOnly(object: KubeObject): KubeObject {
-  const { status: _, ...rest } = object;
-  const {
-    uid: _uid,
-    resourceVersion: _version,
-    creationTimestamp: _created,
-    managedFields: _managed,
-    generation: _generation,
-    ...metadata
-  } = object.metadata;
-  return { ...rest, metadata };
 }
 
 function outputs(live: KubeObject, inputs: Marked, manager: string, target: KubeObject): Outputs {

@@ -268,6 +268,7 @@ describe('immutable fields', () => {
     const before = await cluster.create(from);
     const refused = await harness({ permit: permitting([to]) });
     expect((await refused.diff(to)).replaces).toEqual([]);
+    await expect(refused.update(to, {}, { preview: true })).rejects.toMatchObject({ code: 'PLAN_REFUSED' });
     await expect(refused.update(to)).rejects.toMatchObject({ code: 'PLAN_REFUSED' });
     expect((await live(to))?.metadata.uid).toBe(before.metadata.uid);
 

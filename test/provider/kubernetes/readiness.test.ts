@@ -39,6 +39,8 @@ describe('waiting until ready', () => {
     })) {
       if (event.type === 'synced') continue;
       const { name } = event.object.metadata;
+      const said = (): boolean => progress.some(({ state, message }) => state === 'waiting' && /0 of 1/.test(message));
+      await expect.poll(said, { timeout: 20_000 }).toBe(true);
       const conditions = [
         { type: 'Ready', status: 'True' },
         { type: 'ContainersReady', status: 'True' },
@@ -54,7 +56,6 @@ describe('waiting until ready', () => {
     const { outputs } = await creating;
     expect(outputs.value['status']).toMatchObject({ availableReplicas: 1 });
     expect(progress.map(({ state }) => state)).toEqual(expect.arrayContaining(['creating', 'waiting', 'ready']));
-    expect(progress.find(({ state, message }) => state === 'waiting' && /0 of 1/.test(message))).toBeDefined();
     expect(session.outcomes.get(keyOf(target))).toMatchObject({ action: 'created' });
   });
 

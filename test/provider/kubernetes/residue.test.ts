@@ -171,6 +171,7 @@ describe('fields of other controllers', () => {
       { fieldManager: 'custom-controller' },
     );
     const { update } = await harness({ permit: permitting([target]) });
+    await expect(update(target, {}, { preview: true })).rejects.toMatchObject({ code: 'OBJECT_CONFLICT' });
     await expect(update(target)).rejects.toMatchObject({
       code: 'OBJECT_CONFLICT',
       message: expect.stringContaining('spec.minReadySeconds (custom-controller)') as string,
