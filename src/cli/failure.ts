@@ -26,9 +26,9 @@ function reportKnown(error: BackstayError, terminal: Terminal): number {
   }
   const where =
     at === undefined ? '' : `${[at.file, at.line, at.column].filter((part) => part !== undefined).join(':')}: `;
-  terminal.note(`${terminal.err.bad('error')} ${terminal.err.bold(code)}  ${where}${message}`);
-  if (Array.isArray(details['problems']))
-    for (const problem of details['problems']) terminal.note(`  ${String(problem)}`);
+  // A message that lists several places, or is about the file itself, begins with it.
+  const said = at?.file !== undefined && message.startsWith(at.file) ? message : `${where}${message}`;
+  terminal.note(`${terminal.err.bad('error')} ${terminal.err.bold(code)}  ${said}`);
   if (next !== '') terminal.note(`  ${terminal.err.dim('next:')} ${next}`);
   if (terminal.env['BACKSTAY_DEBUG'] !== undefined && error.stack !== undefined) terminal.note(error.stack);
   return exitCode;

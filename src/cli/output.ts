@@ -53,10 +53,21 @@ export function terminalOf(options: GlobalOptions, process: NodeJS.Process): Ter
       if (options.quiet !== true) stderr.write(`${text}\n`);
     },
     result: (kind, data, human) => {
-      if (format === 'json') print(JSON.stringify({ apiVersion: 'backstay.dev/v1', kind, ...data }, null, 2));
-      else if (format === 'jsonl') print(JSON.stringify({ apiVersion: 'backstay.dev/v1', kind, ...data }));
+      if (format === 'json') print(JSON.stringify(documentOf(kind, data), null, 2));
+      else if (format === 'jsonl') print(JSON.stringify(documentOf(kind, data)));
       else print(human());
     },
     line: (data) => print(JSON.stringify(data)),
+  };
+}
+
+/** `kind` names the document, whatever the data is called where it was made: that goes into `result`. */
+function documentOf(kind: string, data: object): object {
+  const { kind: result, ...rest } = data as { readonly kind?: unknown };
+  return {
+    apiVersion: 'backstay.dev/v1',
+    kind,
+    ...(result === undefined || result === kind ? {} : { result }),
+    ...rest,
   };
 }

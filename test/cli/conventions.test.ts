@@ -1,4 +1,4 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
@@ -13,6 +13,7 @@ describe('the command line', () => {
   beforeAll(async () => {
     here = await machine();
     await here.stack('shop', 'config:\n  backstay:namespaces: [shop]\n');
+    await here.stack('fresh', 'config:\n  backstay:namespaces: [shop]\n');
     await here.stack('broken', 'config:\n  backstay:namespaces: [shop]\n  backstay:readyTimeout: soon\n');
   });
   afterAll(async () => await here.remove());
@@ -83,9 +84,23 @@ describe('the command line', () => {
     expect(stderr).toContain('a duration with its unit');
   });
 
+  it('says every fault of a folder of manifests once, at its place', async () => {
+    const folder = join(here.dir, 'manifests');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'all.yaml'), 'apiVersion: v1\nkind: ConfigMap\n---\nnonsense\n');
+    await here.ok(['keys', 'init', 'shop']);
+    const { code, stderr } = await here.run(['import-manifests', 'shop', folder]);
+    expect(code).toBe(64);
+    expect(stderr).toContain('MANIFESTS_INVALID');
+    expect(stderr).not.toContain('[object Object]');
+    for (const place of ['all.yaml:1:1: ', 'all.yaml:4:1: ']) expect(stderr.split(place)).toHaveLength(2);
+    const gone = await here.run(['import-manifests', 'shop', join(here.dir, 'gone')]);
+    expect(gone.stderr.split(join(here.dir, 'gone'))).toHaveLength(2);
+  });
+
   it('lists a stack file that cannot be used with its fault', async () => {
     const { items } = await here.json<{ items: { name: string; problem?: string }[] }>(['stacks']);
-    expect(items.map(({ name }) => name)).toEqual(['broken', 'shop']);
+    expect(items.map(({ name }) => name)).toEqual(['broken', 'fresh', 'shop']);
     expect(items[0]?.problem).toContain('readyTimeout');
     expect(items[1]?.problem).toBeUndefined();
   });
@@ -145,13 +160,16 @@ describe('the command line', () => {
   });
 
   it('makes keys that nobody else can read, and leaves those that are there', async () => {
-    const made = await here.json<{ kind: string; created: string[] }>(['keys', 'init', 'shop']);
+    const made = await here.json<{ kind: string; result: string; created: string[] }>(['keys', 'init', 'fresh']);
+    expect(made).toMatchObject({ kind: 'StackKeys', result: 'made' });
     expect(made.created).toEqual(expect.arrayContaining(Object.values(KEY_FILES)));
-    const folder = join(here.configDir, 'keys', 'shop');
+    const folder = join(here.configDir, 'keys', 'fresh');
     for (const secret of [KEY_FILES.identity, KEY_FILES.comparisonKey, KEY_FILES.signingKey, KEY_FILES.passphrase])
       expect((await stat(join(folder, secret))).mode & 0o077).toBe(0);
-    const again = await here.json<{ created: string[] }>(['keys', 'init', 'shop']);
-    expect(again.created).toEqual([]);
+    const again = await here.json<{ kind: string; result: string; created: string[] }>(['keys', 'init', 'fresh']);
+    // The kind is the document's; what the data was called inside is its result.
+    expect(again).toMatchObject({ kind: 'StackKeys', created: [] });
+    expect(again.result).not.toBe('made');
   });
 
   it.each([

@@ -24,6 +24,8 @@ export interface RunOptions {
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** Resolves when the text has been said on stderr; rejects when the command ends without it. */
+  said(text: string): Promise<void>;
 }
 
 /** A person's machine: state, keys, snapshots and project of its own, and the published CLI as a process. */
@@ -33,6 +35,8 @@ export interface Machine {
   readonly snapshotsDir: string;
   readonly configDir: string;
   readonly projectDir: string;
+  /** The environment of every command. */
+  readonly env: Readonly<Record<string, string>>;
   /** Everything that a command was told and said, in the order of their ends. */
   readonly transcript: readonly string[];
   /** The command's end, whatever its exit code. */
@@ -105,7 +109,16 @@ export async function machine(options: MachineOptions = {}): Promise<Machine> {
         resolve({ code: code ?? 128 + (signal === 'SIGKILL' ? 9 : 15), stdout, stderr });
       });
     });
-    return { child, ended };
+    const said = async (text: string): Promise<void> =>
+      await new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (stderr.includes(text)) resolve();
+        };
+        child.stderr.on('data', look);
+        child.once('close', () => reject(new TypeError(`it ended without saying "${text}":\n${stderr}`)));
+        look();
+      });
+    return { child, ended, said };
   };
   const run = async (args: readonly string[], how?: RunOptions): Promise<Ended> => await start(args, how).ended;
   const ok = async (args: readonly string[], how?: RunOptions): Promise<Ended> => {
@@ -119,6 +132,7 @@ export async function machine(options: MachineOptions = {}): Promise<Machine> {
     snapshotsDir,
     configDir,
     projectDir,
+    env,
     transcript,
     start,
     run,

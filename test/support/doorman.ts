@@ -8,6 +8,8 @@ export interface Doorman {
   readonly calls: readonly string[];
   /** The next call of this path is kept waiting; resolves when it is there. `open` answers it with 200. */
   hold(path: string): { readonly arrived: Promise<void>; open(): void };
+  /** Forgets the calls so far. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,9 @@ export async function doorman(): Promise<Doorman> {
         });
       });
       return { arrived, open: () => void waiting?.end('{}') };
+    },
+    forget: () => {
+      calls.length = 0;
     },
     close: async () => {
       server.closeAllConnections();
