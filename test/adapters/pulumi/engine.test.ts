@@ -1,12 +1,11 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf, refOf } from '../../../src/model/index.ts';
-import type { Cluster, EngineProgress } from '../../../src/ports/index.ts';
+import type { Cluster } from '../../../src/ports/index.ts';
 import { configMap, deployment, expectArrived } from '../../provider/kubernetes/harness.ts';
 import { testCluster, testNamespace } from '../../support/cluster.ts';
 import { allText, type Machine, machine, PASSPHRASE, resourcesIn, update } from './fixture.ts';
-import { officialState } from './official-state.ts';
 
 const CANARY = 'canary-7f3a9c51';
 let cluster: Cluster;
@@ -231,141 +230,5 @@ describe('an update', () => {
     expect(result.failed).toEqual([
       { key: keyOf(bad), message: expect.stringMatching(/Invalid value: "not a\/valid key"/) as string },
     ]);
-  });
-});
-
-describe('an interrupted update', () => {
-  it('that is told to stop, stops waiting, and the next one goes on', async () => {
-    const here = await fresh();
-    const stuck = deployment(ns, 'stop', { replicas: 1 });
-    const stop = new AbortController();
-    const onProgress = ({ state }: EngineProgress): void => {
-      if (state === 'waiting') stop.abort(new TypeError('enough'));
-    };
-    await expect(
-      here.engine.up(update([stuck], { readyTimeoutMs: 60_000, signal: stop.signal, onProgress })),
-    ).rejects.toMatchObject({ code: 'CANCELLED' });
-    expect((await here.engine.up(update([deployment(ns, 'stop')]))).failed).toEqual([]);
-  });
-
-  it('whose engine was killed may leave a lock and a pending operation, which the next one clears', async () => {
-    const here = await fresh();
-    const slow = deployment(ns, 'killed', { replicas: 1 });
-    let killed = false;
-    const onProgress = ({ state }: EngineProgress): void => {
-      if (state !== 'waiting' || killed) return;
-      killed = true;
-      void readdir(here.lockDir).then(async ([name = '']) => {
-        const { pid } = JSON.parse(await readFile(join(here.lockDir, name), 'utf8')) as { pid: number };
-        process.kill(pid, 'SIGKILL');
-      });
-    };
-    await expect(here.engine.up(update([slow], { readyTimeoutMs: 60_000, onProgress }))).rejects.toMatchObject({
-      code: 'ENGINE_FAILED',
-    });
-    expect(await readdir(here.lockDir)).not.toEqual([]);
-    // Plain `pulumi up`, which keeps its state step by step, leaves this beside the lock.
-    const state = JSON.parse(await readFile(here.checkpoint, 'utf8')) as { checkpoint: { latest: object } };
-    const type = 'kubernetes:apps/v1:Deployment';
-    const resource = { urn: `urn:pulumi:test::backstay::${type}::${keyOf(slow)}`, custom: true, type, inputs: slow };
-    Object.assign(state.checkpoint.latest, { pending_operations: [{ type: 'creating', resource }] });
-    await writeFile(here.checkpoint, JSON.stringify(state));
-    const result = await here.engine.up(update([deployment(ns, 'killed')]));
-    expect(result.failed).toEqual([]);
-    expect(await readdir(here.lockDir)).toEqual([]);
-    expect(await readFile(here.checkpoint, 'utf8')).not.toContain('pending_operations');
-    await expectArrived(deployment(ns, 'killed'));
-  });
-
-  it('is not taken for one when its lock belongs to another machine, which cannot be asked', async () => {
-    const here = await fresh();
-    await here.engine.up(update([]));
-    const holder = { pid: 1, hostname: 'elsewhere.example', username: 'someone', timestamp: '2026-01-01T00:00:00Z' };
-    await writeFile(join(here.lockDir, 'held.json'), JSON.stringify(holder));
-    await expect(here.engine.up(update([]))).rejects.toMatchObject({
-      code: 'ENGINE_FAILED',
-      message: expect.stringMatching(/someone@elsewhere\.example .*cannot be looked at from here/) as string,
-      next: expect.stringContaining('pulumi cancel --stack test') as string,
-    });
-  });
-});
-
-describe('the official plugin’s state', () => {
-  const record = async (here: Machine, config: KubeObject, web: KubeObject, provider: object = {}): Promise<void> => {
-    for (const object of [config, web]) await cluster.apply(object, { fieldManager: 'pulumi-kubernetes-1a2b3c4d' });
-    const state = officialState([await live(config), await live(web)] as KubeObject[], [config, web], provider);
-    await mkdir(dirname(here.checkpoint), { recursive: true });
-    await writeFile(here.checkpoint, JSON.stringify(state));
-    await writeFile(join(here.checkpoint, '..', '..', '..', 'meta.yaml'), 'version: 1\n');
-  };
-
-  it('is taken over without replacing anything, with the recorded field manager', async () => {
-    const here = await fresh();
-    const [config, web] = [configMap(ns, 'official-config', { mode: 'a', old: '1' }), deployment(ns, 'official-web')];
-    await record(here, config, web);
-    const uids = [(await live(config))?.metadata.uid, (await live(web))?.metadata.uid];
-    const target = configMap(ns, 'official-config', { mode: 'b' });
-    const result = await here.engine.up(update([target, web]));
-    expect(result).toMatchObject({
-      created: [],
-      updated: [keyOf(target)],
-      deleted: [],
-      unchanged: [keyOf(web)],
-      failed: [],
-    });
-    expect([(await expectArrived(target)).metadata.uid, (await live(web))?.metadata.uid]).toEqual(uids);
-    const entry = (await resourcesIn(here.checkpoint)).find(({ id }) => id === `${ns}/official-config`);
-    expect(entry?.outputs?.['__fieldManager']).toBe('pulumi-kubernetes-1a2b3c4d');
-    expect((await live(target))?.metadata.managedFields?.map(({ manager }) => manager)).toEqual([
-      'pulumi-kubernetes-1a2b3c4d',
-    ]);
-  });
-
-  it('stays where it is when only the provider’s configuration differs', async () => {
-    const here = await fresh();
-    const [config, web] = [configMap(ns, 'moved-config', { mode: 'a' }), deployment(ns, 'moved-web')];
-    await record(here, config, web, {
-      clusterIdentifier: 'of-another-life',
-      kubeconfig: 'apiVersion: v1',
-      enableConfigMapMutable: 'false',
-    });
-    const uids = [(await live(config))?.metadata.uid, (await live(web))?.metadata.uid];
-    const result = await here.engine.up(update([config, web]));
-    expect(result).toMatchObject({ created: [], updated: [], deleted: [], failed: [] });
-    expect([(await live(config))?.metadata.uid, (await live(web))?.metadata.uid]).toEqual(uids);
-    const provider = (await resourcesIn(here.checkpoint)).find(({ type }) => type === 'pulumi:providers:kubernetes');
-    expect(provider?.inputs?.['kubeconfig']).toBeUndefined();
-  });
-
-  it('has the shape that ours has, so that the plugin can take over as well', async () => {
-    const [theirs, ours] = [await fresh(), await fresh()];
-    const [config, web] = [configMap(ns, 'shape-config', { mode: 'a' }), deployment(ns, 'shape-web')];
-    await record(theirs, config, web);
-    await ours.engine.up(update([config, web]));
-    const shapeOf = async (here: Machine): Promise<unknown> =>
-      (await resourcesIn(here.checkpoint))
-        .filter(({ type }) => type.startsWith('kubernetes:'))
-        .map(({ urn, type, id, inputs, outputs }) => ({
-          urn,
-          type,
-          id,
-          inputs,
-          outputs: Object.fromEntries(Object.entries(outputs ?? {}).map(([name, value]) => [name, typeof value])),
-          noted: outputs?.['__inputs'],
-        }))
-        .sort((a, b) => (a.urn < b.urn ? -1 : 1));
-    expect(await shapeOf(ours)).toEqual(await shapeOf(theirs));
-  });
-});
-
-describe('a stack that asks for the official plugin', () => {
-  it('says so when the plugin is not there, and changes nothing', async () => {
-    const here = await fresh({ provider: 'official' });
-    const target = configMap(ns, 'needs-plugin', { a: '1' });
-    await expect(here.engine.up(update([target]))).rejects.toMatchObject({
-      code: 'ENGINE_FAILED',
-      message: expect.stringMatching(/plugin/i) as string,
-    });
-    expect(await live(target)).toBeUndefined();
   });
 });
