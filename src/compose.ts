@@ -125,6 +125,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
         stack,
         cluster: await cluster(),
         pulumiPath: pulumi.path,
+        pulumiVersion: pulumi.version,
         projectName: 'backstay',
         stateDir: join(environment.stateDir, 'pulumi'),
         passphrase: async () => await keys.read(stack.engine.passphrase),

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { PulumiCommand } from '@pulumi/pulumi/automation/index.js';
 import { BackstayError } from '../../errors/index.ts';
+import { deferSeldomModules } from './lazy-sdk.ts';
 
 /** How the Automation API calls the CLI; internal to its class, and stable since 3.110. */
 type Run = (
@@ -25,15 +26,17 @@ export interface Call {
 }
 
 /**
- * The CLI at a path as the Automation API wants it, without the calls that cost a process start each and tell an update
+ * The CLI at a path (and of a version, where it is known: asking costs a process) as the Automation API wants it, without the calls that cost a process start each and tell an update
  * nothing: selecting the stack (every call names it), outputs (the program has none) and history (the events say more).
  */
 export async function commandAt(
   path: string,
+  known?: string,
 ): Promise<{ readonly command: PulumiCommand; readonly calls: readonly Call[]; readonly run: Run }> {
+  deferSeldomModules();
   const [{ PulumiCommand: Command }, version] = await Promise.all([
     import('@pulumi/pulumi/automation/index.js'),
-    versionOf(path),
+    versionOf(path, known),
   ]);
   const calls: Call[] = [];
   // The constructor is private and `get` finds a CLI only as ROOT/bin/pulumi.
@@ -58,9 +61,9 @@ const ANSWERS: Readonly<Record<string, string>> = { 'stack select': '', 'stack o
 
 const versions = new Map<string, Promise<string>>();
 
-async function versionOf(path: string): Promise<object> {
+async function versionOf(path: string, known: string | undefined): Promise<object> {
   const asked =
-    versions.get(path) ??
+    (known === undefined ? versions.get(path) : Promise.resolve(known)) ??
     promisify(execFile)(path, ['version'], { env: { PULUMI_SKIP_UPDATE_CHECK: 'true' } }).then(({ stdout }) =>
       stdout.trim(),
     );

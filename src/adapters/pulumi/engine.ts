@@ -16,6 +16,8 @@ export interface PulumiEngineOptions {
   readonly cluster: Cluster;
   /** The CLI. */
   readonly pulumiPath: string;
+  /** Its version, where it is known. */
+  readonly pulumiVersion?: string;
   /** Name of the Pulumi project: part of every URN. */
   readonly projectName: string;
   /** Folder for Pulumi's own files and for each run's workspace. */
@@ -97,7 +99,7 @@ async function openStack(
   const pulumiHome = join(stateDir, 'pulumi-home');
   await mkdir(pulumiHome, { recursive: true, mode: 0o700 });
   const [{ command, calls, run: call }, { LocalWorkspace, Stack: Automated }, passphrase] = await Promise.all([
-    commandAt(options.pulumiPath),
+    commandAt(options.pulumiPath, options.pulumiVersion),
     import('@pulumi/pulumi/automation/index.js'),
     options.passphrase(),
   ]);
