@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { startReceivers } from '../demo-receivers.ts';
+import { upload } from '../demo-users.ts';
+import type { Bench, BenchContext } from './bench.ts';
+import { sampled } from './figure.ts';
+import { type Home, ROOT } from './home.ts';
+import { type RunTimes, runTimes } from './run-times.ts';
+
+const STACK = 'medical-kg';
+const ROUNDS = 3;
+/** The alert needs some scrapes of a failing Docling; beyond it something is wrong. */
+const ALERT_LIMIT_MS = 90_000;
+
+/** The reference failover on pods that really run, as its runbook has it: alert, precondition, run, checks, telling. */
+export const failover: Bench = {
+  name: 'failover',
+  what: 'failover of Medical_KG from Docling to MinerU',
+  async measure(context) {
+    const { home, say } = context;
+    const { ingress } = await home.sandbox();
+    const receivers = await startReceivers();
+    const env: NodeJS.ProcessEnv = {
+      ...home.env,
+      BACKSTAY_PROJECT_DIR: ROOT,
+      SLACK_WEBHOOK_URL: receivers.slackUrl,
+      GITHUB_API_URL: receivers.issueApi,
+      GITHUB_TOKEN: 'bench-token-for-loopback-only',
+    };
+    try {
+      await setUp(home, env, say);
+      const runs: RunTimes[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        say(`round ${round + 1} of ${ROUNDS}: Docling goes live and fails`);
+        // A release is not validated while its parser is still told to fail.
+        await home.cli(['sandbox', 'fault', 'production/docling-vlm', 'off'], env);
+        await home.cli(['apply', STACK, '--to', 'v1.3.0', '--yes', '--reason', 'bench: release'], env);
+        await home.cli(['sandbox', 'fault', 'production/docling-vlm', 'delay=3', 'errors=60'], env);
+        await untilRunbookApplies(home, env, ingress);
+        say(`round ${round + 1} of ${ROUNDS}: failover`);
+        const args = [
+          'rollback',
+          STACK,
+          '--to',
+          'v1.2.2',
+          '--scope',
+          'application',
+          '--yes',
+          '--reason',
+          'bench: Docling fails',
+        ];
+        runs.push(await runTimes(await home.cli([...args, '--output', 'json'], env), home));
+      }
+      return findingsOf(runs);
+    } finally {
+      receivers.close();
+    }
+  },
+};
+
+async function setUp(home: Home, env: NodeJS.ProcessEnv, say: BenchContext['say']): Promise<void> {
+  say('making the stack as it was good');
+  const reason = ['--yes', '--reason', 'bench: set-up'];
+  const manifests = (name: string): string => join(ROOT, 'examples', 'medical-kg', name);
+  for (const stack of ['medical-kg-monitoring', STACK]) await home.cli(['keys', 'init', stack], env);
+  await home.cli(['import-manifests', 'medical-kg-monitoring', manifests('monitoring'), '--as', 'monitoring'], env);
+  await home.cli(['apply', 'medical-kg-monitoring', '--to', 'monitoring', ...reason], env);
+  await home.cli(['import-manifests', STACK, manifests('mineru'), '--as', 'archive'], env);
+  await home.cli(['import-manifests', STACK, manifests('docling'), '--as', 'v1.3.0'], env);
+  await home.cli(['apply', STACK, '--to', 'archive', '--scope', 'database', ...reason], env);
+  await home.cli(['apply', STACK, '--to', 'archive', ...reason], env);
+  await home.cli(['capture', STACK, '--as', 'v1.2.2'], env);
+}
+
+/** Users keep sending documents; from what becomes of them the alert is computed. */
+async function untilRunbookApplies(home: Home, env: NodeJS.ProcessEnv, ingress: string): Promise<void> {
+  const limit = Date.now() + ALERT_LIMIT_MS;
+  while (Date.now() < limit) {
+    if (await home.succeeds(['check', STACK, '--runbook'], env)) return;
+    await Promise.all([upload(ingress), upload(ingress)]);
+  }
+  throw new TypeError(`no alert fired within ${ALERT_LIMIT_MS / 1000} s`);
+}
+
+function findingsOf(runs: readonly RunTimes[]): Awaited<ReturnType<Bench['measure']>> {
+  const figure = (name: string, what: string, of: (run: RunTimes) => number) =>
+    sampled({ name: `failover.${name}`, what, unit: 'ms' }, runs.map(of));
+  const middle = runs.toSorted((a, b) => a.ownMs - b.ownMs)[runs.length >> 1];
+  return {
+    figures: [
+      figure('total', 'failover of Medical_KG: the whole process', ({ totalMs }) => totalMs),
+      { ...figure('own', "Backstay's own: without engine, pods and pacing", ({ ownMs }) => ownMs), atMost: 1500 },
+      figure('engine', "the engine's up", ({ engineMs }) => engineMs),
+      figure('waiting', 'of it, waiting for pods', ({ waitingMs }) => waitingMs),
+      figure('pods', 'waiting for pods to go, outside the engine', ({ podsMs }) => podsMs),
+      figure('pacing', 'performance checks, which send at a fixed rate', ({ pacingMs }) => pacingMs),
+    ],
+    breakdowns: [
+      { title: 'Failover, the run in the middle, from the start of the process to its end', rows: middle?.rows ?? [] },
+    ],
+  };
+}

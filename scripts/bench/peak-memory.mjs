@@ -1,0 +1,20 @@
+/**
+ * Preloaded into a measured process: at its end, its peak of resident memory in bytes stands in $BACKSTAY_BENCH_PEAK.
+ * Linux's own count for this program (VmHWM), because getrusage() there also counts what the parent held before exec.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+process.on('exit', () => {
+  const file = process.env.BACKSTAY_BENCH_PEAK;
+  if (file !== undefined) writeFileSync(file, String(peakBytes()));
+});
+
+function peakBytes() {
+  try {
+    const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    if (kilobytes !== undefined) return Number(kilobytes) * 1024;
+  } catch {
+    // No /proc: getrusage() does where a new program starts counting anew.
+  }
+  return process.resourceUsage().maxRSS * 1024;
+}

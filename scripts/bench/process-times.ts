@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+
+export interface Timed {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Unix time in milliseconds at which it was started. */
+  readonly startedAt: number;
+  /** From the start to the end of the process, milliseconds. */
+  readonly ms: number;
+}
+
+/** Of a command that failed: its last words say why. */
+const LINES_SHOWN = 20;
+
+/** Children that are at work: an interrupted bench ends them. */
+const atWork = new Set<ChildProcess>();
+
+/** Runs a command as a process of its own. Throws a TypeError with what it said when it fails. */
+export async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Timed> {
+  const ended = await tryRun(command, args, env);
+  if (ended.code === 0) return ended;
+  const said = `${ended.stderr}${ended.stdout}`.trimEnd().split('\n').slice(-LINES_SHOWN).join('\n');
+  throw new TypeError(`${command} ${args.join(' ')} ended with ${ended.code}\n${said}`);
+}
+
+export function tryRun(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Timed> {
+  return new Promise((resolve, reject) => {
+    const startedAt = Date.now();
+    const began = performance.now();
+    const child = spawn(command, [...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    atWork.add(child);
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.once('error', reject);
+    let ms = 0;
+    child.once('exit', () => (ms = performance.now() - began));
+    child.once('close', (code) => {
+      atWork.delete(child);
+      resolve({ code: code ?? 1, stdout, stderr, startedAt, ms });
+    });
+  });
+}
+
+export function stopAll(): void {
+  for (const child of atWork) child.kill('SIGTERM');
+}
+
+const PEAK = new URL('./peak-memory.mjs', import.meta.url);
+
+/** Environment by which a Node process leaves its peak memory in a file. */
+export function measuringPeak(env: NodeJS.ProcessEnv, file: string): NodeJS.ProcessEnv {
+  return { ...env, NODE_OPTIONS: `--import=${PEAK.href}`, BACKSTAY_BENCH_PEAK: file };
+}
+
+/** Bytes; removes the file, so that a process that left none is not mistaken for the one before. */
+export function peakIn(file: string): number {
+  const bytes = Number(readFileSync(file, 'utf8'));
+  rmSync(file);
+  return bytes;
+}

@@ -1,0 +1,93 @@
+import { openJournal } from '../../src/compose.ts';
+import { fold, type RunState, type StepState } from '../../src/journal/index.ts';
+import type { CheckResult } from '../../src/model/index.ts';
+import type { Breakdown } from './figure.ts';
+import type { Home } from './home.ts';
+import type { Timed } from './process-times.ts';
+
+/** Where the time of one `backstay rollback` went, from the start of the process to its end. Milliseconds. */
+export interface RunTimes {
+  readonly totalMs: number;
+  /** The engine's `up`, of which `waitingMs` are for pods to become ready. */
+  readonly engineMs: number;
+  readonly toSummaryMs: number;
+  readonly waitingMs: number;
+  /** Rollout checks and the like: for pods, outside the engine. */
+  readonly podsMs: number;
+  /** What the performance checks take because they send at a fixed rate. */
+  readonly pacingMs: number;
+  /** What is left: Backstay itself, and the answers of the API server and of the services it asks. */
+  readonly ownMs: number;
+  readonly rows: Breakdown['rows'];
+}
+
+/** Reads the journal of the run that a `rollback --output json` has just ended. */
+export async function runTimes(ended: Timed, home: Home): Promise<RunTimes> {
+  const { run } = JSON.parse(ended.stdout) as { readonly run: string };
+  const opened = await openJournal(home.env, home.dir);
+  try {
+    return timesOf(fold(await opened.journal.read(run)), ended);
+  } finally {
+    await opened.close();
+  }
+}
+
+function timesOf(state: RunState, { startedAt, ms }: Timed): RunTimes {
+  const steps = [...state.steps.values()];
+  const runBegan = Date.parse(state.startedAt);
+  const runEnded = Date.parse(state.ended?.at ?? state.lastAt);
+  const parts = steps.map((step) => partsOf(step));
+  const sum = (of: (part: Part) => number): number => parts.reduce((total, part) => total + of(part), 0);
+  const [engineMs, podsMs, pacingMs] = [
+    sum((part) => part.engineMs),
+    sum((part) => part.podsMs),
+    sum((part) => part.pacingMs),
+  ];
+  return {
+    totalMs: ms,
+    engineMs,
+    toSummaryMs: sum((part) => part.toSummaryMs),
+    waitingMs: sum((part) => part.waitingMs),
+    podsMs,
+    pacingMs,
+    ownMs: ms - engineMs - podsMs - pacingMs,
+    rows: [
+      { name: 'start, plan, show', ms: runBegan - startedAt },
+      ...parts.map(({ name, stepMs, note }) => ({ name, ms: stepMs, ...(note === '' ? {} : { note }) })),
+      { name: 'journal, between the steps', ms: runEnded - runBegan - sum((part) => part.stepMs) },
+      { name: 'report, exit', ms: startedAt + ms - runEnded },
+    ],
+  };
+}
+
+interface Part {
+  readonly name: string;
+  readonly note: string;
+  readonly stepMs: number;
+  readonly engineMs: number;
+  readonly toSummaryMs: number;
+  readonly waitingMs: number;
+  readonly podsMs: number;
+  readonly pacingMs: number;
+}
+
+function partsOf({ step, beganAt, endedAt, result }: StepState): Part {
+  const stepMs = beganAt === undefined || endedAt === undefined ? 0 : Date.parse(endedAt) - Date.parse(beganAt);
+  const { timings, results = [] } = (result ?? {}) as {
+    readonly timings?: { readonly totalMs: number; readonly updateMs: number; readonly waitingMs: number };
+    readonly results?: readonly CheckResult[];
+  };
+  const engineMs = timings?.totalMs ?? 0;
+  const [toSummaryMs, waitingMs] = [timings?.updateMs ?? 0, timings?.waitingMs ?? 0];
+  const podsMs = Math.max(0, ...results.filter(({ kind }) => kind === 'rollout').map(({ durationMs }) => durationMs));
+  const pacingMs = results
+    .filter(({ kind }) => kind === 'performance')
+    .reduce((total, { durationMs }) => total + durationMs, 0);
+  const notes = [
+    engineMs > 0 ? `engine ${engineMs} ms: ${toSummaryMs} to its summary, of them ${waitingMs} waiting for pods` : '',
+    podsMs > 0 ? `pods ${podsMs} ms` : '',
+    pacingMs > 0 ? `pacing of performance checks ${pacingMs} ms` : '',
+  ];
+  const note = notes.filter((text) => text !== '').join('; ');
+  return { name: `${step.phase}: ${step.title}`, note, stepMs, engineMs, toSummaryMs, waitingMs, podsMs, pacingMs };
+}
