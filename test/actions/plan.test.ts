@@ -138,7 +138,14 @@ describe('a plan against a real API server', () => {
     await here.make(bare('app:v2'), config({ a: '1' }));
     const id = await here.store([bare('app:v1'), config({ a: '2' })]);
     const [one, two] = [planOf(await here.plan(id)), planOf(await here.plan(id))];
-    expect({ ...two, hash: '', createdAt: '' }).toEqual({ ...one, hash: '', createdAt: '' });
+    // Versions move with every status that a controller writes; what is done does not.
+    const still = (plan: Plan) => ({
+      ...plan,
+      hash: '',
+      createdAt: '',
+      changes: plan.changes.map(({ resourceVersion: _version, live: _live, ...change }) => change),
+    });
+    expect(still(two)).toEqual(still(one));
   });
 
   test('tells afterwards what moved, and nothing while nothing did', async () => {

@@ -306,7 +306,9 @@ describe('a rollback', () => {
     outside.received.length = 0;
     const ended = await run(plan);
     expect(ended).toMatchObject({ outcome: 'unvalidated', exitCode: 8 });
-    expect(outside.received.some(({ url }) => url === '/health')).toBe(false);
+    // Asked as evidence before anything acted; never afterwards, whatever the answer would be.
+    expect(plan.steps.map(({ id }) => id)).not.toContain('checks-after');
+    expect(outside.received.filter(({ url }) => url === '/health').length).toBeLessThanOrEqual(1);
     expect((await place.store.get('demo', target)).sighting.record.verdict).toBe('unknown');
   });
 

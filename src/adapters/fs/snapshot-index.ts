@@ -64,8 +64,9 @@ export async function readIndex(folder: string, stack: string, blobs: Blobs): Pr
   }
   for (const { record, blob } of signatures) {
     const entry = entries.get(record);
-    if (entry === undefined) others.push(blob);
-    else entries.set(record, { ...entry, signatures: [...entry.signatures, blob] });
+    // Another writer's record comes after its signature: as long as it is not there, the blob must stay unknown, or it
+    // would never be looked at again and the record would count as unsigned.
+    if (entry !== undefined) entries.set(record, { ...entry, signatures: [...entry.signatures, blob] });
   }
   const used = new Set([...entries.values()].flatMap((entry) => [entry.id, entry.secrets]));
   return { entries: [...entries.values()], others: others.filter((digest) => !used.has(digest)), damaged };

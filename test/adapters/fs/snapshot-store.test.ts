@@ -349,7 +349,7 @@ describe('several processes', () => {
     await Promise.all([run(process.execPath, args(0)), run(process.execPath, args(100))]);
     const listed = await place.store.list('demo');
     expect(listed.filter((entry) => 'record' in entry)).toHaveLength(16);
-    expect((await place.store.verify('demo')).every(({ ok }) => ok)).toBe(true);
+    expect((await place.store.verify('demo')).filter(({ ok }) => !ok)).toEqual([]);
   });
 
   test('killed while writing leave a store that reads, verifies and goes on', async () => {
