@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/model/index.ts';
 import { testSandbox } from '../support/cluster.ts';
+import { moved } from '../support/digests.ts';
 import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
 import { echo, type Shop, serviceOf, shop } from '../support/shop.ts';
 
@@ -57,18 +58,12 @@ describe('a part of a stack', () => {
     return template.spec.containers[0]?.image.split(':')[1] ?? '';
   };
   const dataOf = async (name: string): Promise<unknown> => (await here.get('ConfigMap', name))['data'];
-  /** What changed between two looks, by name. */
-  const moved = (from: Readonly<Record<string, string>>, to: Readonly<Record<string, string>>): string[] =>
-    [...new Set([...Object.keys(from), ...Object.keys(to)])].filter((name) => from[name] !== to[name]).sort();
-
   beforeAll(async () => {
     here = await shop('scopes', SETTINGS);
     kubectl = await kubectlFor((await testSandbox()).kubeconfig);
     await here.import('v1', objects('good'));
-    expect((await here.rollback(['--to', 'v1'])).outcome).toBe('succeeded');
-    const captured = await here.capture(['--as', 'good']);
-    expect(captured.knownGood).toBe(true);
-    good = captured.id;
+    await here.rollback(['--to', 'v1']);
+    good = (await here.capture(['--as', 'good'])).id;
     await breakIt();
   });
   afterAll(async () => await here.remove());
@@ -95,7 +90,16 @@ describe('a part of a stack', () => {
 
   it('takes one flag back, restarts who reads it, and leaves the key beside it', async () => {
     const from = await here.versions();
-    expect((await here.rollback(['--to', 'good', '--scope', 'flags'])).outcome).toBe('succeeded');
+    const args = ['rollback', here.name, '--yes', '--to', 'good', '--scope', 'flags', '--output', 'jsonl'];
+    const { stdout } = await here.machine.ok(args);
+    // What happens is told line by line for programs, and the last line is the end.
+    const told = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; type?: string });
+    expect(new Set(told.slice(0, -1).map(({ kind }) => kind))).toEqual(new Set(['RunEvent']));
+    expect(told[0]).toMatchObject({ apiVersion: 'backstay.dev/v1', type: 'run.started' });
+    expect(told.at(-1)).toMatchObject({ apiVersion: 'backstay.dev/v1', kind: 'Rollback', outcome: 'succeeded' });
     expect(await dataOf('shared')).toEqual({ CHECKOUT: 'old', THEME: 'bad' });
     expect(moved(from, await here.versions())).toEqual(['ConfigMap/shared', 'Deployment/app', 'Deployment/queue-mail']);
     expect(await tagOf('app')).toBe('v2');

@@ -7,7 +7,7 @@ export interface Doorman {
   /** Paths that were called, in order. */
   readonly calls: readonly string[];
   /** The next call of this path is kept waiting; resolves when it is there. `open` answers it with 200. */
-  hold(path: string): { readonly arrived: Promise<void>; open(): void };
+  hold(path: string): { readonly arrived: Promise<void>; readonly open: () => void };
   /** Forgets the calls so far. */
   forget(): void;
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A webhook and an issue API on loopback that remember what they were told, in order. */
@@ -18,7 +18,7 @@ export async function receivers(): Promise<Receivers> {
   const announcements: { text: string }[] = [];
   const tickets: { title: string; body: string; repository: string }[] = [];
   const token = 'ghp_receiver_on_loopback';
-  const server: Server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(request);
     const repository = ISSUES.exec(request.url ?? '')?.[1];
     const answer = (status: number, value: unknown): void => {
@@ -35,7 +35,8 @@ export async function receivers(): Promise<Receivers> {
       tickets.push({ ...ticket, repository });
       answer(201, { number: tickets.length, html_url: `http://issues.example/${repository}/${tickets.length}` });
     } else answer(200, tickets);
-  });
+  };
+  const server: Server = createServer((request, response) => void take(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

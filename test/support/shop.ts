@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestOf, type KubeObject, type ObjectRef } from '../../src/model/index.ts';
+import type { KubeObject, ObjectRef } from '../../src/model/index.ts';
 import type { Cluster } from '../../src/ports/index.ts';
 import { type Machine, type MachineOptions, machine } from './backstay.ts';
 import { testCluster, testNamespace } from './cluster.ts';
+import { API_VERSIONS, digestsOf } from './digests.ts';
 
 /** What a command tells of a run, as JSON. */
 export interface RunAnswer {
@@ -43,17 +44,11 @@ export interface Shop {
   remove(): Promise<void>;
 }
 
-export const API_VERSIONS: Readonly<Record<string, string>> = {
-  Deployment: 'apps/v1',
-  StatefulSet: 'apps/v1',
-  Ingress: 'networking.k8s.io/v1',
-};
-const COUNTED = ['ConfigMap', 'Secret', 'Service', 'Deployment'] as const;
-
 /** `settings` are lines of YAML below `config:`, each indented by two blanks. */
 export async function shop(prefix: string, settings: string, options: MachineOptions = {}): Promise<Shop> {
   const { cluster, kubeconfig } = await testCluster();
-  const { name: namespace, remove: removeNamespace } = await testNamespace(prefix);
+  const own = await testNamespace(prefix);
+  const namespace = own.name;
   const name = `${prefix}-${randomBytes(3).toString('hex')}`;
   const here = await machine({ ...options, env: { KUBECONFIG: kubeconfig, ...options.env } });
   const manifestsDir = `${here.dir}-manifests`;
@@ -98,31 +93,12 @@ export async function shop(prefix: string, settings: string, options: MachineOpt
       if (status !== 200 && status !== 404) throw new TypeError(`${service} answers ${status}: ${body}`);
       return status === 404 ? undefined : body;
     },
-    versions: async () => {
-      const found: [string, string][] = [];
-      for (const kind of COUNTED) {
-        const served = await cluster.kindOf(API_VERSIONS[kind] ?? 'v1', kind);
-        const { items } = await cluster.list(served!, { namespace });
-        for (const object of items)
-          if (object.metadata.name !== 'kube-root-ca.crt')
-            found.push([`${kind}/${object.metadata.name}`, digestOf(withoutStatus(object))]);
-      }
-      return Object.fromEntries(found.sort());
-    },
+    versions: async () => await digestsOf(cluster, namespace),
     remove: async () => {
-      await removeNamespace();
+      await own.remove();
       await here.remove();
       await rm(manifestsDir, { recursive: true, force: true });
     },
-  };
-}
-
-/** Controllers write a status when they please, and each write counts in resourceVersion. */
-function withoutStatus({ status: _, ...object }: KubeObject): unknown {
-  const { resourceVersion: _version, managedFields = [], ...metadata } = object.metadata;
-  return {
-    ...object,
-    metadata: { ...metadata, managedFields: managedFields.filter((entry) => entry.subresource !== 'status') },
   };
 }
 
