@@ -60,7 +60,14 @@ describe('what cannot be done', () => {
     await apply(...objects('bad'));
   });
   afterAll(async () => {
-    await kubectl(['delete', 'validatingadmissionpolicies,validatingadmissionpolicybindings', '-l', `of=${here.name}`]);
+    const kinds = [
+      'validatingadmissionpolicies',
+      'validatingadmissionpolicybindings',
+      'clusterroles',
+      'clusterrolebindings',
+    ];
+    await kubectl(['delete', kinds.join(), '-l', `of=${here.name}`]);
+    await kubectl(['-n', 'default', 'delete', 'serviceaccount', here.name, '--ignore-not-found']);
     await here.remove();
   });
 
