@@ -8,6 +8,8 @@ export interface JournalStore {
   append(entry: JournalEntry): Promise<void>;
   read(run: string): Promise<readonly JournalEntry[]>;
   /** Run ids, newest first, optionally of one stack. */
-  runs(stack?: string): Promise<readonly { readonly run: string; readonly stack: string; readonly startedAt: string }[]>;
+  runs(
+    stack?: string,
+  ): Promise<readonly { readonly run: string; readonly stack: string; readonly startedAt: string }[]>;
   close(): Promise<void>;
 }

@@ -1,4 +1,12 @@
-import type { Digest, KubeObject, ObjectKey, Sighting, Snapshot, SnapshotContent, SnapshotRecord } from '../model/index.ts';
+import type {
+  Digest,
+  KubeObject,
+  ObjectKey,
+  Sighting,
+  Snapshot,
+  SnapshotContent,
+  SnapshotRecord,
+} from '../model/index.ts';
 
 /** Values of one Secret: data key to base64 text, as in the API. */
 export type SecretValues = ReadonlyMap<ObjectKey, Readonly<Record<string, string>>>;

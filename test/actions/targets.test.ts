@@ -92,7 +92,10 @@ describe('a target', () => {
 
   test('that is not given is refused with the choices: image, age, verdict, known good or not', async () => {
     await here.store([gateway('app:v1'), config('mineru')], { labels: ['v1'], verdict: 'pass' });
-    await expect(resolve(undefined)).rejects.toMatchObject({ code: 'TARGET_MISSING', details: { choices: [{ target: 'v1' }, {}, {}] } });
+    await expect(resolve(undefined)).rejects.toMatchObject({
+      code: 'TARGET_MISSING',
+      details: { choices: [{ target: 'v1' }, {}, {}] },
+    });
     const { choices } = await listTargets(here.deps);
     expect(
       choices.map(({ kind, target, images, current, knownGood }) => ({ kind, target, images, current, knownGood })),

@@ -296,8 +296,13 @@ describe('likeness of words', () => {
 });
 
 describe('a set of checks', () => {
-  const check = (name: string, part: object = {}): CheckSetting =>
-    ({ name, ...BASE, kind: 'rollout', workloads: ['gone'], ...part });
+  const check = (name: string, part: object = {}): CheckSetting => ({
+    name,
+    ...BASE,
+    kind: 'rollout',
+    workloads: ['gone'],
+    ...part,
+  });
   const names = (results: readonly CheckResult[]): string[] => results.map(({ name }) => name);
 
   test('is asked by moment: after a run all of it, a capture what a run asks before', async () => {

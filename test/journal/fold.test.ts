@@ -6,17 +6,14 @@ const PLAN = aPlan({ steps: [aStep('a', 'frozen'), aStep('b', 'applied')] });
 const BY = { user: 'ada', host: 'laptop' };
 
 function journal(...facts: readonly JournalFact[]): JournalEntry[] {
-  return facts.map(
-    (fact, i) =>
-      ({
-        format: JOURNAL_FORMAT,
-        run: 'r1',
-        stack: 'medical-kg',
-        sequence: i + 1,
-        time: new Date(Date.UTC(2026, 0, 1, 0, 0, i)).toISOString(),
-        ...fact,
-      }),
-  );
+  return facts.map((fact, i) => ({
+    format: JOURNAL_FORMAT,
+    run: 'r1',
+    stack: 'medical-kg',
+    sequence: i + 1,
+    time: new Date(Date.UTC(2026, 0, 1, 0, 0, i)).toISOString(),
+    ...fact,
+  }));
 }
 
 const CREATED: JournalFact = { kind: 'run-created', plan: PLAN, by: BY };

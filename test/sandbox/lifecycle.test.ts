@@ -111,7 +111,12 @@ describe('a sandbox', () => {
 describe('a sandbox that cannot start', () => {
   it('names the part and the log, and leaves nothing', async () => {
     const broken = join(root, 'broken');
-    const tools = { etcd: '/bin/false', 'kube-apiserver': '/bin/false', 'kube-controller-manager': '/bin/false', 'kube-scheduler': '/bin/false' };
+    const tools = {
+      etcd: '/bin/false',
+      'kube-apiserver': '/bin/false',
+      'kube-controller-manager': '/bin/false',
+      'kube-scheduler': '/bin/false',
+    };
     await expect(sandboxUp({ dir: broken, fakeNodes: 0, imageModules: [], tools })).rejects.toMatchObject({
       code: 'SANDBOX_FAILED',
       message: expect.stringContaining('kube-apiserver'),
