@@ -1,7 +1,8 @@
 import type { JournalEntry } from '../journal/entry.ts';
 
 /**
- * Append-only, durable before `append` returns (fsync). Errors: JOURNAL_BROKEN.
+ * Append-only, durable before `append` returns (fsync), except for events: those are with the next other entry, and until
+ * then safe from a kill but not from a power cut. Errors: JOURNAL_BROKEN.
  */
 export interface JournalStore {
   /** Fails when `sequence` is not the next one of its run: two writers of one run never both succeed. */

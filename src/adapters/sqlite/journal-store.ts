@@ -35,7 +35,8 @@ export interface SqliteJournalOptions {
 }
 
 /**
- * A journal in one SQLite file, durable before `append` returns: WAL with synchronous=FULL.
+ * A journal in one SQLite file: WAL, flushed to the disk before `append` returns. Events of a run, which only tell, are
+ * flushed with the next fact: a power cut may lose the last of them, a killed process none.
  * @throws JOURNAL_BROKEN when the file is no journal, is newer than this program, or lies on a network file system.
  */
 export async function createSqliteJournal(options: SqliteJournalOptions): Promise<JournalStore> {
@@ -88,9 +89,17 @@ function storeOver(file: string, database: DatabaseSync): JournalStore {
   const all = database.prepare(
     'SELECT run, stack, time FROM entries WHERE sequence = 1 AND (:stack IS NULL OR stack = :stack) ORDER BY time DESC, run DESC',
   );
+  let flushed = true;
+  const flush = (wanted: boolean): void => {
+    if (wanted === flushed) return;
+    database.exec(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`);
+    flushed = wanted;
+  };
   return {
     append: async (entry) =>
       await guard(file, async () => {
+        // Flushing takes milliseconds in which nothing else goes on, and objects tell of their progress by the hundred.
+        flush(entry.kind !== 'event');
         const { changes } = append.run({
           run: entry.run,
           sequence: entry.sequence,
