@@ -8,7 +8,7 @@ import type { Home } from './home.ts';
 import { configuration, namespaceOf } from './objects.ts';
 import { run, type Timed } from './process-times.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const STACK = 'bench-engine';
 
 interface EngineUp {

@@ -48,16 +48,23 @@ export function stopAll(): void {
   for (const child of atWork) child.kill('SIGTERM');
 }
 
-const PEAK = new URL('./peak-memory.mjs', import.meta.url);
+const METER = new URL('./meter.mjs', import.meta.url);
 
-/** Environment by which a Node process leaves its peak memory in a file. */
-export function measuringPeak(env: NodeJS.ProcessEnv, file: string): NodeJS.ProcessEnv {
-  return { ...env, NODE_OPTIONS: `--import=${PEAK.href}`, BACKSTAY_BENCH_PEAK: file };
+export interface Usage {
+  /** Peak of resident memory. */
+  readonly peakBytes: number;
+  /** Processor time of the process and all its threads, milliseconds. */
+  readonly cpuMs: number;
 }
 
-/** Bytes; removes the file, so that a process that left none is not mistaken for the one before. */
-export function peakIn(file: string): number {
-  const bytes = Number(readFileSync(file, 'utf8'));
+/** Environment by which a Node process leaves in a file what it used. */
+export function metered(env: NodeJS.ProcessEnv, file: string): NodeJS.ProcessEnv {
+  return { ...env, NODE_OPTIONS: `--import=${METER.href}`, BACKSTAY_BENCH_METER: file };
+}
+
+/** Reads and removes the file, so that a process that left none is not mistaken for the one before. */
+export function usageIn(file: string): Usage {
+  const usage = JSON.parse(readFileSync(file, 'utf8')) as Usage;
   rmSync(file);
-  return bytes;
+  return usage;
 }

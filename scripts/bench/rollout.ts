@@ -12,6 +12,9 @@ const SIZES = [
   { count: 50, rounds: 3 },
 ] as const;
 
+/** An image that the sandbox's node lists, or a plan would refuse it; kwok runs nothing of it. */
+const IMAGE = 'backstay/echo';
+
 /** Taking deployments back: Backstay's whole run, kubectl one by one, and the engine with nothing to do. */
 export const rollout: Bench = {
   name: 'rollout',
@@ -43,7 +46,7 @@ async function measureSize(count: number, rounds: number, kubectl: string, conte
   await home.stack(stack);
   say(`${count} deployments in two versions`);
   for (const version of ['v1', 'v2']) {
-    const objects = [namespaceOf(stack), ...fakeDeployments(stack, count, `bench/worker:${version}`)];
+    const objects = [namespaceOf(stack), ...fakeDeployments(stack, count, `${IMAGE}:${version}`)];
     await home.cli(['import-manifests', stack, home.manifests(`${stack}-${version}`, objects), '--as', version]);
     await home.cli(['apply', stack, '--to', version, '--yes']);
   }

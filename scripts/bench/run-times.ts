@@ -12,11 +12,9 @@ export interface RunTimes {
   readonly engineMs: number;
   readonly toSummaryMs: number;
   readonly waitingMs: number;
-  /** Rollout checks and the like: for pods, outside the engine. */
-  readonly podsMs: number;
-  /** What the performance checks take because they send at a fixed rate. */
-  readonly pacingMs: number;
-  /** What is left: Backstay itself, and the answers of the API server and of the services it asks. */
+  /** Measuring checks: waiting for pods, for the stack's answers, and for the next request of a fixed rate. */
+  readonly checksMs: number;
+  /** What is left: Backstay itself, and the answers of the API server, of hooks and of the runbook's dependencies. */
   readonly ownMs: number;
   readonly rows: Breakdown['rows'];
 }
@@ -38,19 +36,14 @@ function timesOf(state: RunState, { startedAt, ms }: Timed): RunTimes {
   const runEnded = Date.parse(state.ended?.at ?? state.lastAt);
   const parts = steps.map((step) => partsOf(step));
   const sum = (of: (part: Part) => number): number => parts.reduce((total, part) => total + of(part), 0);
-  const [engineMs, podsMs, pacingMs] = [
-    sum((part) => part.engineMs),
-    sum((part) => part.podsMs),
-    sum((part) => part.pacingMs),
-  ];
+  const [engineMs, checksMs] = [sum((part) => part.engineMs), sum((part) => part.checksMs)];
   return {
     totalMs: ms,
     engineMs,
     toSummaryMs: sum((part) => part.toSummaryMs),
     waitingMs: sum((part) => part.waitingMs),
-    podsMs,
-    pacingMs,
-    ownMs: ms - engineMs - podsMs - pacingMs,
+    checksMs,
+    ownMs: ms - engineMs - checksMs,
     rows: [
       { name: 'start, plan, show', ms: runBegan - startedAt },
       ...parts.map(({ name, stepMs, note }) => ({ name, ms: stepMs, ...(note === '' ? {} : { note }) })),
@@ -67,8 +60,7 @@ interface Part {
   readonly engineMs: number;
   readonly toSummaryMs: number;
   readonly waitingMs: number;
-  readonly podsMs: number;
-  readonly pacingMs: number;
+  readonly checksMs: number;
 }
 
 function partsOf({ step, beganAt, endedAt, result }: StepState): Part {
@@ -79,15 +71,16 @@ function partsOf({ step, beganAt, endedAt, result }: StepState): Part {
   };
   const engineMs = timings?.totalMs ?? 0;
   const [toSummaryMs, waitingMs] = [timings?.updateMs ?? 0, timings?.waitingMs ?? 0];
-  const podsMs = Math.max(0, ...results.filter(({ kind }) => kind === 'rollout').map(({ durationMs }) => durationMs));
-  const pacingMs = results
-    .filter(({ kind }) => kind === 'performance')
-    .reduce((total, { durationMs }) => total + durationMs, 0);
+  // As runChecks does it: performance is measured alone, one after another; everything else at once.
+  const paced = results.filter(({ kind }) => kind === 'performance');
+  const slowest = results.filter((one) => !paced.includes(one)).toSorted((a, b) => b.durationMs - a.durationMs)[0];
+  const pacedMs = paced.reduce((total, { durationMs }) => total + durationMs, 0);
   const notes = [
     engineMs > 0 ? `engine ${engineMs} ms: ${toSummaryMs} to its summary, of them ${waitingMs} waiting for pods` : '',
-    podsMs > 0 ? `pods ${podsMs} ms` : '',
-    pacingMs > 0 ? `pacing of performance checks ${pacingMs} ms` : '',
+    slowest === undefined ? '' : `the slowest, ${slowest.name}, ${slowest.durationMs} ms`,
+    paced.length === 0 ? '' : `requests at a fixed rate ${pacedMs} ms`,
   ];
   const note = notes.filter((text) => text !== '').join('; ');
-  return { name: `${step.phase}: ${step.title}`, note, stepMs, engineMs, toSummaryMs, waitingMs, podsMs, pacingMs };
+  const checksMs = (slowest?.durationMs ?? 0) + pacedMs;
+  return { name: `${step.phase}: ${step.action.kind}`, note, stepMs, engineMs, toSummaryMs, waitingMs, checksMs };
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Bench } from './bench.ts';
 import { sampled } from './figure.ts';
 import { configuration, createAll, namespaceOf } from './objects.ts';
-import { measuringPeak, peakIn } from './process-times.ts';
+import { metered, usageIn } from './process-times.ts';
 
 const OBJECTS = 1000;
 const ROUNDS = 5;
@@ -20,9 +20,9 @@ export const capture: Bench = {
     const [times, peaks]: [number[], number[]] = [[], []];
     for (let round = 0; round < ROUNDS; round++) {
       say(`capture, ${round + 1} of ${ROUNDS}`);
-      const file = join(home.dir, 'peak');
-      times.push((await home.cli(['capture', stack, '--as', `round-${round}`], measuringPeak(home.env, file))).ms);
-      peaks.push(peakIn(file) / 2 ** 20);
+      const file = join(home.dir, 'used');
+      times.push((await home.cli(['capture', stack, '--as', `round-${round}`], metered(home.env, file))).ms);
+      peaks.push(usageIn(file).peakBytes / 2 ** 20);
     }
     return {
       figures: [
