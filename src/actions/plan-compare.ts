@@ -103,7 +103,9 @@ export async function compareWithLive(request: CompareRequest, deps: CompareDeps
     options,
   });
   const images = newImages(comparison.changes, comparison.desired);
-  const judged = judgeImages(images, await probe([...images.keys()], inventory, deps));
+  const judged = judgeImages(images, await probe([...images.keys()], inventory, deps), {
+    allowUnknown: options.allowUnknownImages || options.emergency,
+  });
   return {
     changes: comparison.changes,
     desired: comparison.desired,

@@ -55,12 +55,13 @@ export const NO_OPTIONS: PlanOptions = {
   takeFrom: [],
   deleteProtected: false,
   hold: true,
+  allowUnknownImages: false,
 };
 
 /**
  * What a rollback would do, frozen. Changes nothing in the cluster. Errors: those of the target (TARGET_*, SNAPSHOT_*), of
  * the keys (KEY_MISSING, SECRETS_UNREADABLE), of the cluster, and what refuses the plan: CLUSTER_MISMATCH, KIND_UNKNOWN,
- * OBJECT_CONFLICT, IMAGE_UNPULLABLE, PLAN_REFUSED; `details.all` has the other refusals.
+ * OBJECT_CONFLICT, IMAGE_UNPULLABLE, IMAGE_UNKNOWN, PLAN_REFUSED; `details.all` has the other refusals.
  */
 export async function planRollback(request: PlanRequest, deps: PlanDeps): Promise<PlanResult> {
   const { stack, store, clock } = deps;
@@ -175,7 +176,13 @@ function requireClusterOfTarget(
   );
 }
 
-const FIRST: readonly Refusal['code'][] = ['KIND_UNKNOWN', 'PLAN_REFUSED', 'OBJECT_CONFLICT', 'IMAGE_UNPULLABLE'];
+const FIRST: readonly Refusal['code'][] = [
+  'KIND_UNKNOWN',
+  'PLAN_REFUSED',
+  'OBJECT_CONFLICT',
+  'IMAGE_UNPULLABLE',
+  'IMAGE_UNKNOWN',
+];
 
 function refuse(refusals: readonly Refusal[]): void {
   const [first, ...others] = [...refusals].sort((a, b) => FIRST.indexOf(a.code) - FIRST.indexOf(b.code));

@@ -33,6 +33,7 @@ const SCOPE = [
 const PERMISSIONS = [
   ['--allow-unsigned', 'accept a snapshot without a trusted signature'],
   ['--allow-cluster-mismatch', 'accept a snapshot of another cluster'],
+  ['--allow-unknown-images', 'go on with images that no node is known to have (--emergency implies it)'],
   ['--exact-replicas', 'lower replicas below live when the target has fewer'],
   ['--take <managers>', 'take over the fields of these controllers (commas)'],
   ['--delete-protected', 'also delete PVCs, namespaces, CRDs and data-store workloads that the target lacks'],

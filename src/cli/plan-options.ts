@@ -47,6 +47,7 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
     takeFrom: take === undefined ? [] : take.split(','),
     deleteProtected: options['deleteProtected'] === true,
     hold,
+    allowUnknownImages: options['allowUnknownImages'] === true,
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
   };

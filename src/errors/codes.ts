@@ -137,6 +137,12 @@ export const CODES = {
     'An image of the target cannot be pulled.',
     'Push the image again, or choose another target.',
   ),
+  IMAGE_UNKNOWN: row(
+    'environment',
+    7,
+    'Nothing says whether an image of the target can be pulled.',
+    'Make sure of it, then pass --allow-unknown-images.',
+  ),
   PLAN_STALE: row(
     'environment',
     7,

@@ -95,6 +95,8 @@ export interface PlanOptions {
   readonly deleteProtected: boolean;
   /** What is live now is the failing version: it is held afterwards, so that it is not taken for known good again. */
   readonly hold: boolean;
+  /** Go on with images of which no node or pod says that they can be had. `emergency` implies it. */
+  readonly allowUnknownImages: boolean;
   readonly reason?: string;
   readonly incident?: string;
 }

@@ -31,18 +31,25 @@ export function newImages(
   return found;
 }
 
-/** Judges the images of a plan: one that cannot be pulled refuses, one of which nothing is known is told. */
+/**
+ * Judges the images of a plan. One that cannot be pulled refuses. One of which nothing is known refuses as well, because a
+ * guard that cannot decide does not let pass, unless it was allowed; then it is told.
+ */
 export function judgeImages(
   images: ReadonlyMap<string, readonly string[]>,
   states: ReadonlyMap<string, ImageState>,
+  { allowUnknown }: { readonly allowUnknown: boolean },
 ): { readonly warnings: readonly string[]; readonly refusals: readonly Refusal[] } {
   const warnings: string[] = [];
   const refusals: Refusal[] = [];
   for (const [image, workloads] of [...images].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const known = states.get(image) ?? { state: 'unknown' };
     const who = workloads.join(', ');
-    if (known.state === 'unknown')
-      warnings.push(`image ${image} (${who}) is on no node: whether it can be pulled is not known`);
+    if (known.state === 'unknown') {
+      const told = `image ${image} (${who}) is on no node: whether it can be pulled is not known`;
+      if (allowUnknown) warnings.push(told);
+      else refusals.push({ code: 'IMAGE_UNKNOWN', message: `${told}.`, details: { image, workloads } });
+    }
     if (known.state !== 'unpullable') continue;
     refusals.push({
       code: 'IMAGE_UNPULLABLE',

@@ -11,7 +11,7 @@ import {
 
 /** What keeps a plan from being carried out as asked. The first one is the error that a rollback ends with. */
 export interface Refusal {
-  readonly code: 'OBJECT_CONFLICT' | 'KIND_UNKNOWN' | 'IMAGE_UNPULLABLE' | 'PLAN_REFUSED';
+  readonly code: 'OBJECT_CONFLICT' | 'KIND_UNKNOWN' | 'IMAGE_UNPULLABLE' | 'IMAGE_UNKNOWN' | 'PLAN_REFUSED';
   readonly message: string;
   readonly next?: string;
   readonly details: Readonly<Record<string, unknown>>;

@@ -158,7 +158,7 @@ async function captured(label: string): Promise<Digest> {
 }
 
 async function planned(options: Partial<PlanOptions> = {}): Promise<Plan> {
-  const all = { ...NO_OPTIONS, reason: 'docling is slow', incident: 'INC-7', ...options };
+  const all = { ...NO_OPTIONS, allowUnknownImages: true, reason: 'docling is slow', incident: 'INC-7', ...options };
   const result = await planRollback({ target: 'good', scope: { kind: 'full' }, options: all }, deps);
   if (result.kind !== 'planned') throw new TypeError(result.kind);
   return result.plan;
@@ -220,7 +220,7 @@ describe('a rollback', () => {
     const shown = await place.store.get('demo', before);
     expect(shown.sighting.record.held).toEqual({ run: first.run, reason: 'docling is slow' });
     const back = await planRollback(
-      { target: before, scope: { kind: 'full' }, options: { ...NO_OPTIONS, reason: 'undo' } },
+      { target: before, scope: { kind: 'full' }, options: { ...NO_OPTIONS, allowUnknownImages: true, reason: 'undo' } },
       deps,
     );
     if (back.kind !== 'planned') throw new TypeError(back.kind);

@@ -157,6 +157,6 @@ describe('the difference that is shown', () => {
     const id = await here.store([gateway('app:v1')]);
     const { refusals, changes } = await diffStack({ scope: { kind: 'full' }, to: id }, here.deps);
     expect(changes).toHaveLength(1);
-    expect(refusals.map(({ code }) => code)).toEqual(['OBJECT_CONFLICT']);
+    expect(refusals.map(({ code }) => code)).toEqual(['OBJECT_CONFLICT', 'IMAGE_UNKNOWN']);
   });
 });

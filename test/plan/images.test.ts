@@ -45,22 +45,24 @@ describe('an image', () => {
     expect(stateOf(image, nodes, pods)).toBe(state);
   });
 
-  test('that cannot be pulled refuses the plan, one of which nothing is known is told', () => {
+  test('that cannot be pulled refuses the plan; so does one of which nothing is known, unless it was allowed', () => {
     const images = new Map([
       ['bad:v1', ['deployment/a']],
       ['new:v1', ['deployment/b']],
       ['good:v1', ['deployment/c']],
     ]);
-    const judged = judgeImages(images, imageStates([...images.keys()], [node('good:v1')], [failing('bad:v1')]));
-    expect(judged.refusals).toMatchObject([
-      {
-        code: 'IMAGE_UNPULLABLE',
-        message: 'image bad:v1, which deployment/a needs, cannot be pulled: pod p1: ImagePullBackOff, not found.',
-      },
-    ]);
-    expect(judged.warnings).toEqual([
-      'image new:v1 (deployment/b) is on no node: whether it can be pulled is not known',
-    ]);
+    const states = imageStates([...images.keys()], [node('good:v1')], [failing('bad:v1')]);
+    const unpullable = {
+      code: 'IMAGE_UNPULLABLE',
+      message: 'image bad:v1, which deployment/a needs, cannot be pulled: pod p1: ImagePullBackOff, not found.',
+    };
+    const told = 'image new:v1 (deployment/b) is on no node: whether it can be pulled is not known';
+    const strict = judgeImages(images, states, { allowUnknown: false });
+    expect(strict.refusals).toMatchObject([unpullable, { code: 'IMAGE_UNKNOWN', message: `${told}.` }]);
+    expect(strict.warnings).toEqual([]);
+    const allowed = judgeImages(images, states, { allowUnknown: true });
+    expect(allowed.refusals).toMatchObject([unpullable]);
+    expect(allowed.warnings).toEqual([told]);
   });
 
   test('is asked about when a plan brings it, not when it runs already or only restarts', () => {

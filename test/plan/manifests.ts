@@ -11,6 +11,7 @@ export const OPTIONS: PlanOptions = {
   takeFrom: [],
   deleteProtected: false,
   hold: true,
+  allowUnknownImages: false,
 };
 
 type Part = Readonly<Record<string, unknown>>;

@@ -19,6 +19,7 @@ export const OPTIONS: PlanOptions = {
   takeFrom: [],
   deleteProtected: false,
   hold: true,
+  allowUnknownImages: false,
   reason: 'docling is slow',
   incident: 'INC-7',
 };

@@ -381,17 +381,14 @@ describe('what cannot be done', () => {
       await kubectl(['-n', namespace, 'wait', 'pod', '-l', 'app=try-out', '--for=delete', '--timeout=60s']);
     });
 
-    it('needs an image of which nothing was known: told before, named mixed after, and there is a way out', async () => {
-      const plan = await here.machine.json<{ warnings: string[] }>([
-        ...rollbackTo('gone', '--scope', 'web'),
-        '--dry-run',
-      ]);
+    it('needs an image of which nothing is known: refused; allowed, it is told, named mixed after, and there is a way out', async () => {
+      const refused = await refusedUntouched(rollbackTo('gone', '--scope', 'web'));
+      expect(refused).toMatchObject({ exit: 7, code: 'IMAGE_UNKNOWN' });
+      expect(refused.next).toContain('--allow-unknown-images');
+      const allowed = [...rollbackTo('gone', '--scope', 'web'), '--allow-unknown-images'];
+      const plan = await here.machine.json<{ warnings: string[] }>([...allowed, '--dry-run']);
       expect(plan.warnings.join()).toContain('whether it can be pulled is not known');
-      const { code, stdout } = await here.machine.run([
-        ...rollbackTo('gone', '--scope', 'web', '--timeout', '8s'),
-        '--output',
-        'json',
-      ]);
+      const { code, stdout } = await here.machine.run([...allowed, '--timeout', '8s', '--output', 'json']);
       const answer = JSON.parse(stdout) as { run: string; outcome: string; reason: string; next: string };
       expect(code).toBe(4);
       expect(answer).toMatchObject({ outcome: 'mixed', next: `backstay resume ${answer.run}` });
