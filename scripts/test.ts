@@ -17,14 +17,16 @@ interface Step {
 
 const only = process.argv.slice(2);
 const vitest = ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+const tools: Step = { name: 'tools', command: ['node', join(root, 'scripts', 'tools.ts')] };
 const all: readonly Step[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'format', command: ['biome', 'format', '.'] },
   { name: 'types', command: ['tsc', '-p', '.'] },
   { name: 'dead code', command: ['knip'] },
+  tools,
   { name: 'tests', command: vitest },
 ];
-const steps = only.length === 0 ? all : [{ name: 'tests', command: [...vitest, ...only] }];
+const steps = only.length === 0 ? all : [tools, { name: 'tests', command: [...vitest, ...only] }];
 
 await mkdir(join(root, '.backstay'), { recursive: true });
 await rm(report, { force: true });
