@@ -8,7 +8,7 @@ import { type RunTimes, runTimes } from './run-times.ts';
 
 /** Deployments, and how often each way is taken. */
 const SIZES = [
-  { count: 5, rounds: 5 },
+  { count: 5, rounds: 3 },
   { count: 50, rounds: 3 },
 ] as const;
 
