@@ -4,6 +4,7 @@ import type { Stack } from './model/index.ts';
 import type {
   Clock,
   Cluster,
+  Credentials,
   Engine,
   Exec,
   InitKeys,
@@ -41,6 +42,8 @@ export interface Composition {
   lock(): Promise<Lock>;
   /** Finds the Pulumi CLI (and builds or fetches it when it is nowhere, with progress). */
   engine(): Promise<Engine>;
+  /** As `engine`, but without the cluster. */
+  credentials(): Promise<Credentials>;
   close(): Promise<void>;
 }
 
@@ -93,6 +96,22 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       }),
     );
   });
+  const pulumi = once(async () => {
+    const { findTool } = await import('./toolchain/index.ts');
+    const { path, version } = await findTool('pulumi', {
+      env,
+      ...(options.onToolProgress ? { onProgress: options.onToolProgress } : {}),
+    });
+    return {
+      stack,
+      pulumiPath: path,
+      pulumiVersion: version,
+      projectName: 'backstay',
+      stateDir: join(environment.stateDir, 'pulumi'),
+      passphrase: async () => await keys.read(stack.engine.passphrase),
+      env,
+    };
+  });
   return {
     environment,
     stack,
@@ -115,22 +134,12 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       return createLeaseLock(await cluster(), { namespace: stack.cluster.leaseNamespace, clock });
     }),
     engine: once(async () => {
-      const { findTool } = await import('./toolchain/index.ts');
       const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');
-      const pulumi = await findTool('pulumi', {
-        env,
-        ...(options.onToolProgress ? { onProgress: options.onToolProgress } : {}),
-      });
-      return createPulumiEngine({
-        stack,
-        cluster: await cluster(),
-        pulumiPath: pulumi.path,
-        pulumiVersion: pulumi.version,
-        projectName: 'backstay',
-        stateDir: join(environment.stateDir, 'pulumi'),
-        passphrase: async () => await keys.read(stack.engine.passphrase),
-        env,
-      });
+      return createPulumiEngine({ ...(await pulumi()), cluster: await cluster() });
+    }),
+    credentials: once(async () => {
+      const { createPulumiCredentials } = await import('./adapters/pulumi/index.ts');
+      return createPulumiCredentials(await pulumi());
     }),
     close: async () => {
       await Promise.allSettled(closers.map(async (close) => await close()));

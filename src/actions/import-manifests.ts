@@ -12,8 +12,17 @@ import {
   type Sighting,
   type Stack,
 } from '../model/index.ts';
-import type { Clock, Cluster, NewSnapshot, ReadManifests, SecretHasher, SnapshotStore } from '../ports/index.ts';
+import type {
+  Clock,
+  Cluster,
+  Credentials,
+  NewSnapshot,
+  ReadManifests,
+  SecretHasher,
+  SnapshotStore,
+} from '../ports/index.ts';
 import { contentOf } from './capture.ts';
+import { credentialsNeeded, withCredentials } from './import-credentials.ts';
 import { resolveFlags } from './inventory-flags.ts';
 import { imagesOf } from './inventory-pods.ts';
 import {
@@ -40,6 +49,8 @@ export interface ImportDeps {
   readonly readManifests: ReadManifests;
   /** Says which kinds are namespaced. Absent or unreachable: a built-in table does, and what it does not know is assumed so. */
   readonly cluster?: Pick<Cluster, 'kindOf'>;
+  /** Gives what `${credential:NAME}` in a Secret's `stringData` stands for; without it there may be none. */
+  readonly credentials?: Credentials;
 }
 
 export interface ImportResult {
@@ -81,17 +92,20 @@ const CLUSTER_SCOPED = new Set([
 /**
  * Makes a snapshot from a directory of plain manifests. It names no cluster, and its checks were never asked: it is not known
  * good until a run proves it. Fields that a server would fill in are filled in when it is planned.
- * Errors: MANIFESTS_INVALID (every problem with its file, line and column), KEY_MISSING, USAGE (a label that cannot be one).
+ * Errors: MANIFESTS_INVALID (every problem with its file, line and column), KEY_MISSING, USAGE (a label that cannot be one);
+ * with credentials to fill in, ENGINE_FAILED and TOOL_MISSING.
  */
 export async function importManifests(options: ImportOptions, deps: ImportDeps): Promise<ImportResult> {
   const { stack, store, hasher } = deps;
   const parsed = parseManifests(await deps.readManifests(options.directory));
   const placed = await giveNamespaces(parsed.manifests, deps);
   const { taken, left, problems } = sift(placed.manifests, stack);
-  const all = [...parsed.problems, ...problems];
+  const needed = credentialsNeeded(taken, deps.credentials !== undefined);
+  const all = [...parsed.problems, ...problems, ...needed.problems];
   if (all.length > 0) throw manifestsInvalid(all);
   if (taken.length === 0) throw nothing(options.directory, left);
-  const objects = taken.map(({ object }) => capturedForm(object, stack.foreign));
+  const filled = await withCredentials(taken, needed.names, deps.credentials);
+  const objects = filled.map(({ object }) => capturedForm(object, stack.foreign));
   const byKey = new Map(objects.map((object) => [keyOf(object), object]));
   const { content, secrets } = contentOf(
     { objects, flags: resolveFlags(stack, byKey), images: imagesOf(byKey, new Map()) },

@@ -57,6 +57,19 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   };
 }
 
+/** Serves the package `random` alone: what it makes stands in the state, and no cluster is needed for it. */
+export async function startRandomProvider(): Promise<Pick<RunningProvider, 'debugProviders' | 'close'>> {
+  const log = createEngineLog();
+  const server = await servePlugin(randomPlugin, log);
+  return {
+    debugProviders: `random:${server.port}`,
+    close: async () => {
+      await server.close();
+      log.close();
+    },
+  };
+}
+
 export interface PackageOptions {
   /** Address of the engine that started us. */
   readonly engine: string;

@@ -221,3 +221,64 @@ describe('importing without the signing key', () => {
     expect((await run({ allowUnsigned: true })).sighting.signature.state).toBe('trusted');
   });
 });
+
+describe('placeholders for credentials', () => {
+  const inSecret = (name: string, values: Record<string, string>, field = 'stringData'): string =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, [field]: values });
+
+  test('are filled in wherever stringData has them, from one question, and nowhere else', async () => {
+    const url = 'postgresql://kg:${credential:postgres}@db:5432/kg?app=${credential:app-2}';
+    const literal = '${credential:postgres}';
+    await write({
+      'a.json': inSecret('one', { URL: url, PLAIN: 'as it is' }),
+      'b.json': inSecret('two', { PASSWORD: literal }),
+      'c.json': inSecret('three', { RAW: Buffer.from(literal).toString('base64') }, 'data'),
+      'd.yaml': `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: '${literal}'}\n`,
+    });
+    const asked: (readonly string[])[] = [];
+    const credentials = {
+      of: (names: readonly string[]) => {
+        asked.push(names);
+        return Promise.resolve(Object.fromEntries(names.map((name) => [name, `$&made-for-${name}`])));
+      },
+    };
+    const { id } = await run({}, { credentials });
+    expect(asked).toEqual([['app-2', 'postgres']]);
+    const snapshot = await place.store.get('demo', id);
+    const values = Object.fromEntries(
+      [...(await place.store.secrets('demo', snapshot)).values()].flatMap((entry) =>
+        Object.entries(entry).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+      ),
+    );
+    expect(values).toEqual({
+      URL: 'postgresql://kg:$&made-for-postgres@db:5432/kg?app=$&made-for-app-2',
+      PLAIN: 'as it is',
+      PASSWORD: '$&made-for-postgres',
+      RAW: literal,
+    });
+    expect(snapshot.content.objects.find(({ kind }) => kind === 'ConfigMap')?.['data']).toEqual({ a: literal });
+  });
+
+  test('ask for nothing when there are none', async () => {
+    await write({ 'a.json': inSecret('one', { PASSWORD: 'as it is' }) });
+    const of = (): Promise<never> => Promise.reject(new Error('was asked'));
+    expect((await run({}, { credentials: { of } })).objects).toBe(1);
+  });
+
+  test.each([
+    ['without anything that makes them', '${credential:postgres}', false, /needs the credential postgres/],
+    ['with a name that cannot be one', '${credential:Post_gres}', true, /expected \$\{credential:NAME\}/],
+    ['without a name', '${credential:}', true, /expected \$\{credential:NAME\}/],
+    ['without an end', 'x${credential:postgres', true, /expected \$\{credential:NAME\}/],
+  ])('%s are refused at their place, before any is made', async (_, value, have, message) => {
+    await write({ 'a.yaml': `${cm('one')}---\n${inSecret('two', { KEY: value, OTHER: 'canary-hunter2' })}\n` });
+    const of = (): Promise<never> => Promise.reject(new Error('was asked'));
+    const error = await failure({}, have ? { credentials: { of } } : {});
+    expect(error.code).toBe('MANIFESTS_INVALID');
+    expect(error.at).toEqual({ file: join(directory, 'a.yaml'), line: 6, column: 1 });
+    expect(error.message).toMatch(/a\.yaml:6:1: Secret two: stringData\.KEY/);
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toContain('hunter2');
+    expect(await place.store.list('demo')).toEqual([]);
+  });
+});

@@ -89,10 +89,11 @@ async function program(update: EngineUpdate, clusterUid: string): Promise<void> 
   await registerObjects(update.objects, { clusterUid });
 }
 
-async function openStack(
-  options: PulumiEngineOptions,
+/** The Pulumi stack of `options.stack`'s name, with that program and, where one is given, our provider instead of plugins. */
+export async function openStack(
+  options: Omit<PulumiEngineOptions, 'cluster'>,
   workspace: Workspace,
-  provider: RunningProvider | undefined,
+  provider: Pick<RunningProvider, 'debugProviders'> | undefined,
   inline: () => Promise<void>,
 ) {
   const { stack, stateDir } = options;
@@ -129,8 +130,11 @@ async function openStack(
   return { pulumi, calls, cli };
 }
 
-/** Runs it, mending once each what can be mended: no stack yet, and what a killed run left behind. */
-async function settled(
+/**
+ * Runs it, mending once each what can be mended: no stack yet, and what a killed run left behind. Gives back the error that
+ * is left, if any.
+ */
+export async function settled(
   verb: Verb,
   pulumi: PulumiStack,
   settings: UpOptions,
@@ -203,7 +207,7 @@ function cancelled(stack: string, signal: AbortSignal): BackstayError {
   );
 }
 
-function engineFailed(stack: string, errors: readonly string[], cause: unknown): BackstayError {
+export function engineFailed(stack: string, errors: readonly string[], cause: unknown): BackstayError {
   const said = errors.length > 0 ? errors.join('\n') : firstLines(cause);
   return new BackstayError('ENGINE_FAILED', `Pulumi could not update ${stack}: ${said}`, {
     cause,

@@ -1,1 +1,2 @@
+export { createPulumiCredentials } from './credentials.ts';
 export { createPulumiEngine, type PulumiEngineOptions } from './engine.ts';

@@ -69,6 +69,7 @@ export const importManifests: CommandRun = async (invocation) => {
         hasher: await composition.hasher(),
         clock,
         readManifests: composition.readManifests,
+        credentials: { of: async (names) => await (await composition.credentials()).of(names) },
         ...(cluster ? { cluster } : {}),
       },
     );
