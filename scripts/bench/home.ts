@@ -80,15 +80,16 @@ export class Home {
 
   async #start(): Promise<{ readonly kubeconfig: string; readonly ingress: string }> {
     this.#say('starting a sandbox with fake nodes');
-    await this.cli(['sandbox', 'up', '--fake-nodes', String(FAKE_NODES)]);
+    // A start that was cut off half way would leave a sandbox that nobody knows of.
+    await run(BIN, ['sandbox', 'up', '--fake-nodes', String(FAKE_NODES)], this.env, { whole: true });
     const { info } = await this.json<{ info: { kubeconfig: string; ingress: string } }>(['sandbox', 'status']);
     this.env['KUBECONFIG'] = info.kubeconfig;
     return info;
   }
 
   async remove(): Promise<void> {
-    // Also after a start that failed half way: `down` of what is not up does nothing.
-    if (this.#sandbox !== undefined) await this.cli(['sandbox', 'down']);
+    // Also after a start that failed: `down` of what is not up does nothing.
+    if (this.#sandbox !== undefined) await run(BIN, ['sandbox', 'down'], this.env, { whole: true });
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

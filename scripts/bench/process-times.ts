@@ -16,21 +16,38 @@ const LINES_SHOWN = 20;
 
 /** Children that are at work: an interrupted bench ends them. */
 const atWork = new Set<ChildProcess>();
+let stopped = false;
+
+export interface RunOptions {
+  /** Not ended when the bench is interrupted, not even by the terminal: what it starts outlives it. */
+  readonly whole?: boolean;
+}
 
 /** Runs a command as a process of its own. Throws a TypeError with what it said when it fails. */
-export async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Timed> {
-  const ended = await tryRun(command, args, env);
+export async function run(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  options: RunOptions = {},
+): Promise<Timed> {
+  const ended = await tryRun(command, args, env, options);
   if (ended.code === 0) return ended;
   const said = `${ended.stderr}${ended.stdout}`.trimEnd().split('\n').slice(-LINES_SHOWN).join('\n');
   throw new TypeError(`${command} ${args.join(' ')} ended with ${ended.code}\n${said}`);
 }
 
-export function tryRun(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Timed> {
+export function tryRun(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { whole = false }: RunOptions = {},
+): Promise<Timed> {
+  if (stopped && !whole) return Promise.reject(new TypeError('interrupted'));
   return new Promise((resolve, reject) => {
     const startedAt = Date.now();
     const began = performance.now();
-    const child = spawn(command, [...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    atWork.add(child);
+    const child = spawn(command, [...args], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: whole });
+    if (!whole) atWork.add(child);
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -44,7 +61,9 @@ export function tryRun(command: string, args: readonly string[], env: NodeJS.Pro
   });
 }
 
+/** Ends what is at work and starts nothing more. */
 export function stopAll(): void {
+  stopped = true;
   for (const child of atWork) child.kill('SIGTERM');
 }
 
