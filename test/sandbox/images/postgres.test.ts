@@ -1,12 +1,24 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
 import { accountFor, canReach } from '../../../src/sandbox/images/postgres/account.ts';
 import { embeddedBinaries, findBinaries } from '../../../src/sandbox/images/postgres/binaries.ts';
-import { placeData } from '../../../src/sandbox/images/postgres/place.ts';
+import { placeBinaries, placeData } from '../../../src/sandbox/images/postgres/place.ts';
 import { startPostgres } from '../../../src/sandbox/images/postgres/server.ts';
 import { openDatabase, PASSWORD, startTestPostgres, temporaryFolder, type TestPostgres } from './support.ts';
 
@@ -153,6 +165,26 @@ describe('who PostgreSQL runs as', () => {
     mkdirSync(join(closed, 'inner'), { recursive: true, mode: 0o700 });
     expect(canReach(join(closed, 'inner'), { uid: 65_533, gid: 65_533 })).toBe(false);
     expect(canReach('/usr/bin/env', { uid: 65_533, gid: 65_533 })).toBe(true);
+  });
+
+  test('copies binaries out of a folder that the account cannot reach, with no link that leads back into it', () => {
+    const closed = mkdtempSync(join(folder.path, 'closed-'));
+    const [bin, lib] = [join(closed, 'native', 'bin'), join(closed, 'native', 'lib')];
+    mkdirSync(bin, { recursive: true });
+    mkdirSync(lib);
+    writeFileSync(join(bin, 'postgres'), 'program');
+    writeFileSync(join(lib, 'libx.so.1.2'), 'library');
+    symlinkSync(join(lib, 'libx.so.1.2'), join(lib, 'libx.so.1'));
+    symlinkSync('libx.so.1.2', join(lib, 'libx.so'));
+    chmodSync(closed, 0o700);
+    const account = { uid: 65_533, gid: 65_533 };
+    const copied = placeBinaries({ bin, version: '99.9', source: 'embedded' }, account, folder.path);
+    expect(copied.startsWith(closed)).toBe(false);
+    for (const name of ['libx.so', 'libx.so.1']) {
+      const link = join(dirname(copied), 'lib', name);
+      expect(realpathSync(link)).toBe(realpathSync(join(dirname(copied), 'lib', 'libx.so.1.2')));
+      expect(readFileSync(link, 'utf8')).toBe('library');
+    }
   });
 });
 

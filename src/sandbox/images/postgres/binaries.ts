@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import type { Env } from '../kit/service.ts';
 
 export interface Binaries {
@@ -67,7 +67,7 @@ function hydrate(root: string): void {
     if (existsSync(link)) continue;
     mkdirSync(dirname(link), { recursive: true });
     try {
-      symlinkSync(join(root, source), link);
+      symlinkSync(relative(dirname(link), join(root, source)), link);
     } catch (error) {
       // Another pod made it at the same moment.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

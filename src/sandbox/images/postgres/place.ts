@@ -1,19 +1,21 @@
 import {
   chmodSync,
   chownSync,
-  cpSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type Account, canReach } from './account.ts';
 import type { Binaries } from './binaries.ts';
 
@@ -86,10 +88,10 @@ function sweep(temporary: string): void {
 /** The folder of the binaries, or a copy of them where the account can reach it. */
 export function placeBinaries({ bin, version }: Binaries, account: Account | undefined, temporary = tmpdir()): string {
   if (account === undefined || canReach(join(bin, 'postgres'), account)) return bin;
-  const copy = join(temporary, `backstay-postgresql-${version}-${process.getuid?.() ?? 0}`);
+  const copy = join(temporary, `backstay-pgsql-${version}-${process.getuid?.() ?? 0}`);
   if (existsSync(join(copy, 'bin', 'postgres')) && lstatSync(copy).uid === process.getuid?.()) return join(copy, 'bin');
-  const partial = mkdtempSync(join(temporary, 'backstay-postgresql-partial-'));
-  cpSync(dirname(bin), partial, { recursive: true, verbatimSymlinks: false, dereference: true });
+  const partial = mkdtempSync(join(temporary, 'backstay-pgsql-partial-'));
+  copyTree(realpathSync(dirname(bin)), partial);
   chmodSync(partial, 0o755);
   try {
     renameSync(partial, copy);
@@ -98,4 +100,19 @@ export function placeBinaries({ bin, version }: Binaries, account: Account | und
     rmSync(partial, { recursive: true, force: true });
   }
   return join(copy, 'bin');
+}
+
+/**
+ * Copies a folder with its links, which all stay inside it. Node's own recursive copy makes them absolute, into the very
+ * folder that cannot be reached.
+ */
+function copyTree(from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isSymbolicLink()) symlinkSync(relative(from, realpathSync(source)), target);
+    else if (entry.isDirectory()) {
+      mkdirSync(target);
+      copyTree(source, target);
+    } else copyFileSync(source, target);
+  }
 }
