@@ -1,10 +1,11 @@
-import type { BackstayError } from '../errors/index.ts';
-import { isBackstayError } from '../errors/index.ts';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
 import type { Terminal } from './output.ts';
 
 /** Prints an error for a person or as JSON, and returns the exit code. A quiet "no" of a person is one line. */
 export function reportFailure(error: unknown, terminal: Terminal): number {
   if (isBackstayError(error)) return reportKnown(error, terminal);
+  const storage = storageError(error);
+  if (storage !== undefined) return reportKnown(storage, terminal);
   const message = error instanceof Error ? error.message : String(error);
   const stack = error instanceof Error && terminal.env['BACKSTAY_DEBUG'] !== undefined ? `\n${error.stack ?? ''}` : '';
   if (terminal.format === 'json' || terminal.format === 'jsonl') {
@@ -32,4 +33,19 @@ function reportKnown(error: BackstayError, terminal: Terminal): number {
   if (next !== '') terminal.note(`  ${terminal.err.dim('next:')} ${next}`);
   if (terminal.env['BACKSTAY_DEBUG'] !== undefined && error.stack !== undefined) terminal.note(error.stack);
   return exitCode;
+}
+
+/** What the operating system says of a disk that is full, read-only or not ours: nobody's defect, and no reason to report one. */
+const STORAGE = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EIO']);
+
+function storageError(error: unknown): BackstayError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  // Sockets know some of these codes, too, but no path and no file operation.
+  if (code === undefined || !STORAGE.has(code) || syscall === 'connect' || syscall === 'listen') return undefined;
+  const where = path === undefined ? '' : ` (${path})`;
+  return new BackstayError('STORAGE_UNWRITABLE', `${error.message}${where}`, {
+    cause: error,
+    details: { errno: code },
+  });
 }

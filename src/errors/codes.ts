@@ -210,6 +210,12 @@ export const CODES = {
   TOOL_BUILD_FAILED: row('environment', 1, 'A tool could not be built.', 'Read the last lines of its output.'),
   SANDBOX_DOWN: row('user', 1, 'The sandbox is not running.', 'Run `backstay sandbox up`.'),
   SANDBOX_FAILED: row('us', 1, 'A part of the sandbox did not start.', 'Read its log in the folder named.'),
+  STORAGE_UNWRITABLE: row(
+    'environment',
+    1,
+    'A file or folder cannot be written.',
+    'Make room or give the right to write there, then run it again.',
+  ),
   TIMEOUT: row('environment', 124, 'The time limit passed.', 'Give it more time with --timeout.'),
   CANCELLED: row('user', 130, 'Stopped by a signal.', 'Run `backstay resume RUN` if a run is named.'),
   INTERNAL: row('us', 1, 'A defect in Backstay.', 'Please report it with the output of `backstay version -o json`.'),
