@@ -121,10 +121,14 @@ describe('the lock of the set-up', () => {
     onTestFinished(() => void first.kill('SIGKILL'));
     expect(String((await once(first.stdout!, 'data'))[0])).toBe('works\n');
     const second = take('');
-    expect(String((await once(second.stdout!, 'data'))[0])).toBe('waits\n');
+    let said = '';
+    second.stdout!.on('data', (chunk) => (said += String(chunk)));
+    await once(second.stdout!, 'data');
+    expect(said).toBe('waits\n');
     first.kill('SIGKILL');
-    expect(String((await once(second.stdout!, 'data'))[0])).toBe('works\n');
     expect((await once(second, 'close'))[0]).toBe(0);
+    // A dying holder may be reached once more, so it may say twice that it waits; it works once.
+    expect(said).toMatch(/^(waits\n)+works\n$/);
   });
 });
 
