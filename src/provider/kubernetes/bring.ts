@@ -68,7 +68,9 @@ export async function bring(session: Session, { urn, target, manager, signal }: 
       assertUncontested(session, live, prediction.result, manager);
       if (action === 'unchanged') {
         const [before, after] = [capturedForm(live, foreign), capturedForm(prediction.result, foreign)];
-        takenFrom = ownersOf(live, before, after).filter((owner) => owner !== manager);
+        // A write that meets a moved object is tried again, when its first half may have taken the fields over already.
+        const owners = ownersOf(live, before, after).filter((owner) => owner !== manager);
+        takenFrom = [...new Set([...takenFrom, ...owners])];
         session.progress(
           key,
           urn,
