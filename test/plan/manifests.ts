@@ -1,18 +1,8 @@
 import fc from 'fast-check';
+import { NO_OPTIONS } from '../../src/actions/plan.ts';
 import type { KubeObject, PlanOptions } from '../../src/model/index.ts';
 
-export const OPTIONS: PlanOptions = {
-  emergency: false,
-  skipValidation: false,
-  validateBefore: false,
-  exactReplicas: false,
-  allowClusterMismatch: false,
-  allowUnsigned: false,
-  takeFrom: [],
-  deleteProtected: false,
-  hold: true,
-  allowUnknownImages: false,
-};
+export const OPTIONS: PlanOptions = NO_OPTIONS;
 
 type Part = Readonly<Record<string, unknown>>;
 

@@ -1,3 +1,4 @@
+import { NO_OPTIONS } from '../../src/actions/plan.ts';
 import {
   digestOf,
   type HookSetting,
@@ -10,16 +11,7 @@ import {
 import type { Clock } from '../../src/ports/index.ts';
 
 export const OPTIONS: PlanOptions = {
-  emergency: false,
-  skipValidation: false,
-  validateBefore: false,
-  exactReplicas: false,
-  allowClusterMismatch: false,
-  allowUnsigned: false,
-  takeFrom: [],
-  deleteProtected: false,
-  hold: true,
-  allowUnknownImages: false,
+  ...NO_OPTIONS,
   reason: 'docling is slow',
   incident: 'INC-7',
 };
