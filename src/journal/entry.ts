@@ -1,14 +1,21 @@
-import type { Json, Outcome, Phase, Plan, RunEvent } from '../model/index.ts';
+import type { Digest, Json, Outcome, Phase, Plan, RunEvent } from '../model/index.ts';
 
-/** Grows when an entry changes meaning. A reader refuses a greater number. */
-export const JOURNAL_FORMAT = 1;
+/** Grows when an entry changes meaning. A reader refuses a greater number. Since 2, entries are chained by `previous`. */
+export const JOURNAL_FORMAT = 2;
+
+/** Grows when a kind of entry is added that an older program may leave unread. A reader warns of a greater number. */
+export const JOURNAL_REVISION = 0;
 
 /**
  * One fact about a run. An act may not start before its `step-begin` is stored; it is not done before its `step-end` is.
  * `operation` joins the two.
  */
 export type JournalEntry = {
-  readonly format: typeof JOURNAL_FORMAT;
+  readonly format: number;
+  /** Absent: 0. */
+  readonly revision?: number;
+  /** Link of the entry before (see chain.ts). Absent in the first entry, and in format 1. */
+  readonly previous?: Digest;
   readonly run: string;
   readonly stack: string;
   /** Starts at 1, grows by one. */
@@ -24,13 +31,41 @@ export type Direction = 'forward' | 'back' | 'halt';
 /** Why a run turned: a step failed, a person stopped it, or its lease went to somebody else. */
 export type TurnCause = 'failed' | 'cancelled' | 'lease-lost';
 
+/** Who or what asked for a run; figures are kept for each. */
+export const TRIGGERS = ['person', 'alert', 'pipeline', 'schedule'] as const;
+export type Trigger = (typeof TRIGGERS)[number];
+
 export interface Person {
   readonly user: string;
   readonly host: string;
 }
 
 export type JournalFact =
-  | { readonly kind: 'run-created'; readonly plan: Plan; readonly by: Person }
+  | {
+      readonly kind: 'run-created';
+      readonly plan: Plan;
+      readonly by: Person;
+      /** Absent: `person`. */
+      readonly trigger?: Trigger;
+      /** The run whose effect this one takes back. */
+      readonly undoes?: string;
+    }
+  /** What a person whose role may decide said of the plan; bound to its hash. */
+  | {
+      readonly kind: 'approval';
+      readonly decision: 'approved' | 'denied';
+      readonly plan: Digest;
+      readonly by: Person;
+      readonly role: string;
+      readonly reason?: string;
+    }
+  /** The lease is this run's. `from` is whose it was, where it was taken from somebody, and `reason` why that was right. */
+  | {
+      readonly kind: 'lease-taken';
+      readonly token: number;
+      readonly from?: { readonly run: string; readonly journal: string; readonly user: string; readonly host: string };
+      readonly reason?: string;
+    }
   | { readonly kind: 'phase-entered'; readonly phase: Phase }
   | {
       readonly kind: 'step-begin';
@@ -65,4 +100,20 @@ export type JournalFact =
     }
   | { readonly kind: 'resumed'; readonly by: Person }
   | { readonly kind: 'run-ended'; readonly outcome: Outcome; readonly reason?: string; readonly code?: string }
+  /** A person gave the unfinished run up. */
+  | { readonly kind: 'abandoned'; readonly by: Person; readonly reason: string; readonly inFavourOf?: string }
+  /** After the end: another run took its effect back. */
+  | { readonly kind: 'undone'; readonly byRun: string; readonly by: Person }
+  /** After the end: the way back was closed, and what was kept for it is gone. */
+  | {
+      readonly kind: 'finalized';
+      readonly by: Person;
+      readonly because: 'person' | 'retention';
+      readonly removed: readonly string[];
+    }
+  /** After the end: what people found out, for the report. A later note of one topic replaces the earlier one. */
+  | { readonly kind: 'noted'; readonly by: Person; readonly topic: NoteTopic; readonly text: string }
   | { readonly kind: 'event'; readonly event: RunEvent };
+
+export const NOTE_TOPICS = ['root-cause', 'impact', 'data-loss', 'follow-up'] as const;
+export type NoteTopic = (typeof NOTE_TOPICS)[number];

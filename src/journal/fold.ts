@@ -1,11 +1,13 @@
 import { BackstayError } from '../errors/index.ts';
-import { JOURNAL_FORMAT, type JournalEntry } from './entry.ts';
+import { linkOf } from './chain.ts';
+import { JOURNAL_FORMAT, JOURNAL_REVISION, type JournalEntry } from './entry.ts';
 import type { RunState, StepState } from './state.ts';
 
 /**
  * Replays a journal from its first entry. Pure: the same entries always give the same state.
- * @throws JOURNAL_BROKEN for an empty journal, a gap, an entry of another run, an end without its beginning, a step that
- * the plan does not have, an entry after the end, and a format newer than this program knows.
+ * @throws JOURNAL_BROKEN for an empty journal, a gap, an entry that was changed after it was written, an entry of another
+ * run, an end without its beginning, a step that the plan does not have, an entry after the end, and a format newer than
+ * this program knows. Kinds that a newer program added without breaking the format are listed in `unread`.
  */
 export function fold(entries: Iterable<JournalEntry>): RunState {
   let state: RunState | undefined;
@@ -25,7 +27,21 @@ export function advance(state: RunState | undefined, entry: JournalEntry): RunSt
   if (entry.run !== state.run) throw broken(entry, `stands in the journal of run ${state.run}`);
   if (entry.sequence !== state.sequence + 1)
     throw broken(entry, `follows entry ${state.sequence}: something is missing`);
-  return { ...applyFact(state, entry), sequence: entry.sequence, lastAt: entry.time };
+  assertLinked(state, entry);
+  return { ...applyFact(state, entry), head: linkOf(entry), sequence: entry.sequence, lastAt: entry.time };
+}
+
+/** Format 1 had no links; a run that began in it goes on in format 2, and its old entries are vouched for from there on. */
+function assertLinked(state: RunState, entry: JournalEntry): void {
+  if (entry.format < 2 && entry.previous === undefined) return;
+  if (entry.previous === state.head) return;
+  throw broken(
+    entry,
+    `does not follow from entry ${state.sequence} as it stands: entry ${state.sequence} was changed`,
+    {
+      next: 'Restore the journal from a backup. `backstay history` shows which runs can still be read.',
+    },
+  );
 }
 
 function first(entry: JournalEntry): RunState {
@@ -41,6 +57,8 @@ function first(entry: JournalEntry): RunState {
     stack: entry.stack,
     plan: entry.plan,
     by: entry.by,
+    trigger: entry.trigger ?? 'person',
+    ...(entry.undoes === undefined ? {} : { undoes: entry.undoes }),
     startedAt: entry.time,
     phase: 'planned',
     phases: [{ phase: 'planned', enteredAt: entry.time }],
@@ -48,6 +66,11 @@ function first(entry: JournalEntry): RunState {
     steps,
     reverses: new Map(),
     resumed: [],
+    approvals: [],
+    leases: [],
+    notes: [],
+    unread: [],
+    head: linkOf(entry),
     sequence: 1,
     eventSequence: 0,
     lastAt: entry.time,
@@ -55,7 +78,7 @@ function first(entry: JournalEntry): RunState {
 }
 
 function applyFact(state: RunState, entry: JournalEntry): RunState {
-  if (state.ended !== undefined && entry.kind !== 'resumed' && entry.kind !== 'event') {
+  if (state.ended !== undefined && !AFTER_THE_END.has(entry.kind) && isKnown(entry)) {
     throw broken(entry, `(${entry.kind}) comes after the end of the run`);
   }
   switch (entry.kind) {
@@ -94,9 +117,48 @@ function applyFact(state: RunState, entry: JournalEntry): RunState {
           ...(entry.code === undefined ? {} : { code: entry.code }),
         },
       };
+    case 'approval': {
+      const { decision, plan, by, role, reason } = entry;
+      const said = { decision, plan, by, role, ...(reason === undefined ? {} : { reason }), at: entry.time };
+      return { ...state, approvals: [...state.approvals, said] };
+    }
+    case 'lease-taken': {
+      const { token, from, reason } = entry;
+      const whose = { ...(from === undefined ? {} : { from }), ...(reason === undefined ? {} : { reason }) };
+      return { ...state, leases: [...state.leases, { token, ...whose, at: entry.time }] };
+    }
+    case 'abandoned':
+      if (state.ended !== undefined && state.ended.outcome !== 'mixed')
+        throw broken(entry, `gives up a run that ended ${state.ended.outcome}`);
+      return { ...state, ended: { outcome: 'abandoned', reason: entry.reason, at: entry.time } };
+    case 'undone':
+      return { ...state, undone: { byRun: entry.byRun, by: entry.by, at: entry.time } };
+    case 'finalized': {
+      const { by, because, removed } = entry;
+      return { ...state, finalized: { by, because, removed, at: entry.time } };
+    }
+    case 'noted': {
+      const { topic, text, by } = entry;
+      return { ...state, notes: [...state.notes, { topic, text, by, at: entry.time }] };
+    }
     case 'event':
       return { ...state, eventSequence: entry.event.sequence };
+    default:
+      return unreadBy(state, entry);
   }
+}
+
+const AFTER_THE_END: ReadonlySet<string> = new Set(['resumed', 'event', 'abandoned', 'undone', 'finalized', 'noted']);
+
+/** A kind that only a newer program knows is no reason to stop, as long as that program said that it may be left unread. */
+function unreadBy(state: RunState, entry: never): RunState {
+  const { kind } = entry as JournalEntry;
+  if (isKnown(entry)) throw broken(entry, `is of the unknown kind ${kind}`);
+  return { ...state, unread: [...state.unread, kind] };
+}
+
+function isKnown({ revision = 0 }: JournalEntry): boolean {
+  return revision <= JOURNAL_REVISION;
 }
 
 type Begin = Extract<JournalEntry, { kind: 'step-begin' }>;

@@ -1,11 +1,17 @@
 export {
   type Direction,
   JOURNAL_FORMAT,
+  JOURNAL_REVISION,
   type JournalEntry,
   type JournalFact,
+  NOTE_TOPICS,
+  type NoteTopic,
   type Person,
   type StepOutcome,
+  type Trigger,
+  TRIGGERS,
   type TurnCause,
 } from './entry.ts';
+export { linkOf, textOf } from './chain.ts';
 export { advance, fold } from './fold.ts';
-export type { PhaseVisit, RunState, StepState, StepStatus, Turn } from './state.ts';
+export type { Approval, LeaseTaken, Note, PhaseVisit, RunState, StepState, StepStatus, Turn } from './state.ts';

@@ -1,5 +1,5 @@
-import type { Json, Outcome, Phase, Plan, Step } from '../model/index.ts';
-import type { Direction, Person, StepOutcome, TurnCause } from './entry.ts';
+import type { Digest, Json, Outcome, Phase, Plan, Step } from '../model/index.ts';
+import type { Direction, JournalFact, NoteTopic, Person, StepOutcome, Trigger, TurnCause } from './entry.ts';
 
 /** `begun`: its intent is stored and its end is not, so the act may or may not have happened. */
 export type StepStatus = 'pending' | 'begun' | StepOutcome;
@@ -34,12 +34,27 @@ export interface Turn {
   readonly signal?: string;
 }
 
+export type Approval = Omit<Extract<JournalFact, { kind: 'approval' }>, 'kind'> & { readonly at: string };
+
+export interface LeaseTaken extends Omit<Extract<JournalFact, { kind: 'lease-taken' }>, 'kind'> {
+  readonly at: string;
+}
+
+export interface Note {
+  readonly topic: NoteTopic;
+  readonly text: string;
+  readonly by: Person;
+  readonly at: string;
+}
+
 /** What a journal says: everything that decides what a run does next, and nothing from anywhere else. */
 export interface RunState {
   readonly run: string;
   readonly stack: string;
   readonly plan: Plan;
   readonly by: Person;
+  readonly trigger: Trigger;
+  readonly undoes?: string;
   readonly startedAt: string;
   readonly phase: Phase;
   readonly phases: readonly PhaseVisit[];
@@ -54,6 +69,17 @@ export interface RunState {
   readonly reverses: ReadonlyMap<string, StepState>;
   readonly resumed: readonly { readonly by: Person; readonly at: string }[];
   readonly ended?: { readonly outcome: Outcome; readonly reason?: string; readonly code?: string; readonly at: string };
+  /** In the order in which they were given. */
+  readonly approvals: readonly Approval[];
+  /** Every time that the lease came to this run: first, and after each resume. */
+  readonly leases: readonly LeaseTaken[];
+  readonly undone?: { readonly byRun: string; readonly by: Person; readonly at: string };
+  readonly finalized?: Omit<Extract<JournalFact, { kind: 'finalized' }>, 'kind'> & { readonly at: string };
+  readonly notes: readonly Note[];
+  /** Kinds of entries that a newer program wrote and this one left unread; empty as a rule. */
+  readonly unread: readonly string[];
+  /** Link of the last entry: what the next one names as `previous`. */
+  readonly head: Digest;
   /** Of the last entry. */
   readonly sequence: number;
   /** Of the last event. */

@@ -30,6 +30,7 @@ export type Scope = { readonly kind: NamedScope } | { readonly kind: 'workloads'
 /**
  * How a run ended. `unvalidated`: done, but the checks were skipped by request; never known good.
  * `returned`: validation failed and the stack was taken back to *before*. `mixed`: a person must go on with `resume`.
+ * `abandoned`: a person gave it up half way, by name.
  */
 export const OUTCOMES = [
   'succeeded',
@@ -39,5 +40,6 @@ export const OUTCOMES = [
   'returned',
   'mixed',
   'cancelled',
+  'abandoned',
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];

@@ -44,6 +44,10 @@ export interface Step {
   readonly reverse?: StepAction;
   readonly risk: Risk;
   readonly destructive: boolean;
+  /** Milliseconds that it took in earlier runs (median), and of how many; absent where there were none. */
+  readonly expected?: { readonly ms: number; readonly runs: number };
+  /** What may be lost for good, in words; absent: nothing. */
+  readonly dataLoss?: string;
 }
 
 export type StepAction =
@@ -58,7 +62,23 @@ export type StepAction =
   | { readonly kind: 'prove-equal' }
   | { readonly kind: 'checks'; readonly when: 'before' | 'after'; readonly names: readonly string[] }
   | { readonly kind: 'confirm-context' }
-  | { readonly kind: 'record-after' };
+  | { readonly kind: 'record-after' }
+  /** Reverse of `apply` and `prune`: one more transition, back to the *before* snapshot of the same run. */
+  | { readonly kind: 'return-before' }
+  /** Collects what the failing version left, within these bounds; never fails the run. */
+  | { readonly kind: 'evidence'; readonly limitMs: number; readonly limitBytes: number }
+  | { readonly kind: 'suspend-autoscalers'; readonly objects: readonly ObjectRef[] }
+  /** Takes `suspend-autoscalers` back: as its reverse, and as a step of the phase `resumed`. */
+  | { readonly kind: 'resume-autoscalers'; readonly objects: readonly ObjectRef[] }
+  /** Argo CD Applications stop putting Git's version back. They stay so after a rollback, until it is finalized or undone. */
+  | { readonly kind: 'suspend-sync'; readonly applications: readonly ObjectRef[] }
+  | { readonly kind: 'resume-sync'; readonly applications: readonly ObjectRef[] }
+  /** Undo only: what the named run holds (failing version, Argo CD) is let go. */
+  | { readonly kind: 'release-hold'; readonly run: string }
+  /** Deletes pods that hang, without grace; by flag only. */
+  | { readonly kind: 'force-pods'; readonly workloads: readonly ObjectKey[] }
+  /** Takes finalizers off objects that the plan deletes and that will not go; by flag only. */
+  | { readonly kind: 'force-finalizers'; readonly objects: readonly ObjectKey[] };
 
 /** Frozen: the hash covers everything below but `hash` itself. What was shown is what is done. */
 export interface Plan {
@@ -81,6 +101,29 @@ export interface Plan {
   readonly warnings: readonly string[];
   readonly risk: Risk;
   readonly options: PlanOptions;
+  /** Who has to agree before (or after) it is carried out; absent: nobody. */
+  readonly approval?: ApprovalNeed;
+  /** Milliseconds after its end by which the post-mortem is due, from the policy of the severity. */
+  readonly postMortemMs?: number;
+  /** When the checks fail at the target: a person decides, or the run goes back to *before* by itself. Absent: `halt`. */
+  readonly onInvalid?: 'halt' | 'return';
+  /** The run whose effect this plan takes back. */
+  readonly undoes?: string;
+}
+
+/** What the stack's policy asks for a severity, frozen into the plan. */
+export interface ApprovalNeed {
+  readonly severity: string;
+  /** Any one of these may decide. */
+  readonly roles: readonly string[];
+  /** `after`: the run starts at once, and the approval is due afterwards. */
+  readonly when: 'before' | 'after';
+  /** How many different people must agree. */
+  readonly count: number;
+  /** Milliseconds from the plan's making: an approval that comes later does not count. */
+  readonly expiresMs: number;
+  /** The policy says that rolling back is not advised for this severity; shown, not enforced. */
+  readonly advice?: string;
 }
 
 /** The choices of the user that change what is done; part of the hash. */
@@ -97,6 +140,12 @@ export interface PlanOptions {
   readonly hold: boolean;
   /** Go on with images of which no node or pod says that they can be had. `emergency` implies it. */
   readonly allowUnknownImages: boolean;
+  /** As the stack's policy names them (`SEV-1`, `critical`). */
+  readonly severity?: string;
+  /** Go on without the approval that the policy asks for. Needs a reason; journaled and reported. */
+  readonly breakGlass?: true;
+  /** Steps that only a flag brings into a plan. */
+  readonly force?: { readonly pods?: true; readonly finalizers?: true; readonly replace?: readonly string[] };
   readonly reason?: string;
   readonly incident?: string;
 }

@@ -10,6 +10,7 @@ const BY_OUTCOME: Readonly<Record<Outcome, number>> = {
   mixed: 4,
   unvalidated: 8,
   cancelled: 130,
+  abandoned: 1,
 };
 
 const SIGTERM_EXIT = 143;

@@ -1,4 +1,11 @@
-import { advance, JOURNAL_FORMAT, type JournalEntry, type JournalFact, type RunState } from '../journal/index.ts';
+import {
+  advance,
+  JOURNAL_FORMAT,
+  JOURNAL_REVISION,
+  type JournalEntry,
+  type JournalFact,
+  type RunState,
+} from '../journal/index.ts';
 import type { RunEvent, RunEventBody } from '../model/index.ts';
 import type { Clock, JournalStore, Reporter } from '../ports/index.ts';
 
@@ -76,6 +83,8 @@ export class Recorder {
   async #store(fact: JournalFact): Promise<void> {
     const entry = {
       format: JOURNAL_FORMAT,
+      ...(JOURNAL_REVISION > 0 ? { revision: JOURNAL_REVISION } : {}),
+      ...(this.#state === undefined ? {} : { previous: this.#state.head }),
       run: this.#run,
       stack: this.#stack,
       sequence: (this.#state?.sequence ?? 0) + 1,

@@ -1,20 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { fold, JOURNAL_FORMAT, type JournalEntry, type JournalFact } from '../../src/journal/index.ts';
+import { fold, type JournalEntry, type JournalFact, linkOf } from '../../src/journal/index.ts';
 import { aPlan, aStep } from '../rollback/builders.ts';
+import { journalOf } from '../support/journal.ts';
 
 const PLAN = aPlan({ steps: [aStep('a', 'frozen'), aStep('b', 'applied')] });
 const BY = { user: 'ada', host: 'laptop' };
 
-function journal(...facts: readonly JournalFact[]): JournalEntry[] {
-  return facts.map((fact, i) => ({
-    format: JOURNAL_FORMAT,
-    run: 'r1',
-    stack: 'medical-kg',
-    sequence: i + 1,
-    time: new Date(Date.UTC(2026, 0, 1, 0, 0, i)).toISOString(),
-    ...fact,
-  }));
-}
+const journal = (...facts: readonly JournalFact[]): JournalEntry[] => journalOf(facts);
 
 const CREATED: JournalFact = { kind: 'run-created', plan: PLAN, by: BY };
 const begin = (step: string, operation: string, attempt = 1): JournalFact => ({
@@ -114,10 +106,8 @@ describe('folding a journal', () => {
     ],
     [
       'a newer format',
-      journal(CREATED, begin('a', 'o1')).map((entry, i) =>
-        i === 1 ? ({ ...entry, format: 2 } as unknown as JournalEntry) : entry,
-      ),
-      /format 2/,
+      journal(CREATED, begin('a', 'o1')).map((entry, i) => (i === 1 ? { ...entry, format: 3 } : entry)),
+      /format 3/,
     ],
     [
       'a plan with two steps of one name',
@@ -132,5 +122,56 @@ describe('folding a journal', () => {
       thrown = error;
     }
     expect(thrown).toMatchObject({ code: 'JOURNAL_BROKEN', message: expect.stringMatching(message) });
+  });
+});
+
+describe('the chain of entries', () => {
+  const entries = journal(CREATED, { kind: 'phase-entered', phase: 'frozen' }, begin('a', 'o1'), end('a', 'o1'));
+
+  test.each([0, 1, 2])('names entry %i + 1 when it was changed after it was written', (i) => {
+    const changed = entries.map((entry, at) => (at === i ? { ...entry, time: '2026-01-01T00:00:09.000Z' } : entry));
+    expect(() => fold(changed)).toThrow(`entry ${i + 1} was changed`);
+  });
+
+  test('lets a run that began without links go on with them', () => {
+    const old = entries.slice(0, 2).map(({ previous: _previous, ...entry }) => ({ ...entry, format: 1 }));
+    const [last] = old.slice(-1);
+    const next = { ...entries[2]!, previous: linkOf(last!) };
+    expect(fold([...old, next])).toMatchObject({ sequence: 3 });
+    expect(() => fold([...old, entries[2]!])).toThrow('entry 2 was changed');
+  });
+
+  test('leaves unread what a newer program added without breaking the format, and nothing else', () => {
+    const added = { ...entries[3]!, kind: 'something-new', previous: linkOf(entries[2]!) } as unknown as JournalEntry;
+    expect(fold([...entries.slice(0, 3), { ...added, revision: 99 }]).unread).toEqual(['something-new']);
+    expect(() => fold([...entries.slice(0, 3), added])).toThrow('unknown kind something-new');
+  });
+});
+
+describe('what is said after the end', () => {
+  const over = [CREATED, { kind: 'run-ended', outcome: 'succeeded' }] as const;
+
+  test('is kept beside the outcome, which stays', () => {
+    const state = fold(
+      journal(
+        ...over,
+        { kind: 'noted', by: BY, topic: 'root-cause', text: 'the model ran out of memory' },
+        { kind: 'undone', byRun: 'r2', by: BY },
+        { kind: 'finalized', by: BY, because: 'retention', removed: ['sha256:1'] },
+      ),
+    );
+    expect(state).toMatchObject({
+      ended: { outcome: 'succeeded' },
+      notes: [{ topic: 'root-cause' }],
+      undone: { byRun: 'r2' },
+      finalized: { because: 'retention', removed: ['sha256:1'] },
+    });
+  });
+
+  test('gives up an unfinished or mixed run, and no other', () => {
+    const given = { kind: 'abandoned', by: BY, reason: 'the cluster is gone' } as const;
+    expect(fold(journal(CREATED, given)).ended).toMatchObject({ outcome: 'abandoned' });
+    expect(fold(journal(CREATED, { kind: 'run-ended', outcome: 'mixed' }, given)).ended?.outcome).toBe('abandoned');
+    expect(() => fold(journal(...over, given))).toThrow('gives up a run that ended succeeded');
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { fold, JOURNAL_FORMAT, type JournalFact, type RunState } from '../../src/journal/index.ts';
+import { fold, type JournalFact, type RunState } from '../../src/journal/index.ts';
 import { PHASES, type Phase, type Step } from '../../src/model/index.ts';
 import { decide, PHASE_TABLE } from '../../src/rollback/index.ts';
 import { aHook, aPlan, aStep, OPTIONS } from './builders.ts';
+import { journalOf } from '../support/journal.ts';
 
 type StepWord = 'done' | 'failed' | 'untouched' | 'begun' | 'warned';
 
@@ -26,16 +27,7 @@ function stateOf(steps: readonly Step[], words: readonly StepWord[], phase: Phas
       ...(word === 'untouched' ? { touched: false } : {}),
     });
   }
-  return fold(
-    facts.map((fact, i) => ({
-      format: JOURNAL_FORMAT,
-      run: 'r1',
-      stack: 'medical-kg',
-      sequence: i + 1,
-      time: '2026-01-01T00:00:00.000Z',
-      ...fact,
-    })),
-  );
+  return fold(journalOf(facts));
 }
 
 describe('what a run does next', () => {

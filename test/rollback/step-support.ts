@@ -1,6 +1,7 @@
-import { fold, JOURNAL_FORMAT, type JournalEntry, type RunState } from '../../src/journal/index.ts';
+import { fold, type JournalFact, type RunState } from '../../src/journal/index.ts';
 import {
   type Change,
+  type Json,
   type KubeObject,
   keyOf,
   type ObjectKey,
@@ -14,6 +15,7 @@ import type { Moved, RunDeps, StepContext, StepResult } from '../../src/rollback
 import type { Executor } from '../../src/rollback/executor.ts';
 import { EXECUTORS } from '../../src/rollback/steps/index.ts';
 import { aDeployment, type FakeCluster, type FakeClusterOptions, fakeCluster } from '../hooks/fake-cluster.ts';
+import { journalOf } from '../support/journal.ts';
 import { aPlan, aStack, aStep, fakeClock } from './builders.ts';
 
 export const NOTHING: EngineResult = {
@@ -95,18 +97,12 @@ function stateOf(plan: Partial<Omit<Plan, 'hash'>>, before: Readonly<Record<stri
     aStep(kind, 'safeguarded', { action: actionOf(kind as StepAction['kind']) }),
   );
   const whole = aPlan({ ...plan, steps: [...done, ...(plan.steps ?? [])] });
-  const facts: object[] = [{ kind: 'run-created', plan: whole, by: { user: 'ada', host: 'laptop' } }];
+  const facts: JournalFact[] = [{ kind: 'run-created', plan: whole, by: { user: 'ada', host: 'laptop' } }];
   for (const [kind, result] of Object.entries(before)) {
     facts.push({ kind: 'step-begin', step: kind, operation: kind, attempt: 1 });
-    facts.push({ kind: 'step-end', step: kind, operation: kind, outcome: 'done', result });
+    facts.push({ kind: 'step-end', step: kind, operation: kind, outcome: 'done', result: result as Json });
   }
-  const time = '2026-01-01T00:00:00.000Z';
-  return fold(
-    facts.map(
-      (fact, i) =>
-        ({ format: JOURNAL_FORMAT, run: 'r1', stack: 'medical-kg', sequence: i + 1, time, ...fact }) as JournalEntry,
-    ),
-  );
+  return fold(journalOf(facts));
 }
 
 function actionOf(kind: StepAction['kind']): StepAction {

@@ -4,6 +4,7 @@ import { checks } from './checks.ts';
 import { confirmContext } from './confirm-context.ts';
 import { hook } from './hook.ts';
 import { lease } from './lease.ts';
+import { notYet } from './not-yet.ts';
 import { proveEqual } from './prove-equal.ts';
 import { prune } from './prune.ts';
 import { recordAfter } from './record-after.ts';
@@ -23,4 +24,13 @@ export const EXECUTORS: Executors = {
   'resume-rollouts': resumeRollouts,
   checks,
   'record-after': recordAfter,
+  'return-before': notYet,
+  evidence: notYet,
+  'suspend-autoscalers': notYet,
+  'resume-autoscalers': notYet,
+  'suspend-sync': notYet,
+  'resume-sync': notYet,
+  'release-hold': notYet,
+  'force-pods': notYet,
+  'force-finalizers': notYet,
 };
