@@ -36,6 +36,8 @@ const say = (text: string): void => console.log(`   ${text}`);
 
 async function play(): Promise<void> {
   title('1  A cluster on this machine (real API server, pods as local processes)');
+  // All of them first and in sight: a build that starts inside a quiet command looks like a demo that hangs.
+  await backstay.show(['toolchain', 'get']);
   await backstay.show(['sandbox', 'up']);
   const sandbox = await backstay.json<{ info: { ingress: string; kubeconfig: string } }>(['sandbox', 'status']);
   env['KUBECONFIG'] = sandbox.info.kubeconfig;

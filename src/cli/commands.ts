@@ -183,6 +183,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/toolchain.ts')).toolchain,
   },
   {
+    name: 'toolchain get',
+    summary: 'fetch or build the tools that are missing, before they are needed',
+    args: [['[tools...]', 'names as `toolchain` lists them (default: what a run and the sandbox need)']],
+    examples: ['backstay toolchain get', 'backstay toolchain get pulumi'],
+    load: async () => (await import('./commands/toolchain.ts')).get,
+  },
+  {
     name: 'sandbox up',
     summary: 'start it (or say that it is up)',
     options: [

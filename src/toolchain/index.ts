@@ -3,7 +3,14 @@ import { ensureFrom, listFrom } from './ensure.ts';
 import type { FoundTool, ToolName, ToolOptions, ToolStatus } from './types.ts';
 
 export { progressPrinter } from './progress.ts';
-export type { FoundTool, ToolName, ToolOptions, ToolProgress, ToolStatus } from './types.ts';
+export {
+  type FoundTool,
+  TOOL_NAMES,
+  type ToolName,
+  type ToolOptions,
+  type ToolProgress,
+  type ToolStatus,
+} from './types.ts';
 
 /** One tool, found or obtained. Errors: TOOL_MISSING, TOOL_BUILD_FAILED. */
 export async function findTool(name: ToolName, options: ToolOptions = {}): Promise<FoundTool> {

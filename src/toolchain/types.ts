@@ -1,12 +1,14 @@
 /** The programs that Backstay runs and does not ship. `kubectl` and `kwok` serve the bench, the tests and fake nodes only. */
-export type ToolName =
-  | 'etcd'
-  | 'kube-apiserver'
-  | 'kube-controller-manager'
-  | 'kube-scheduler'
-  | 'pulumi'
-  | 'kwok'
-  | 'kubectl';
+export const TOOL_NAMES = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'pulumi',
+  'kwok',
+  'kubectl',
+] as const;
+export type ToolName = (typeof TOOL_NAMES)[number];
 
 /**
  * Where a tool was found: `named` by its own environment variable, `assets` in KUBEBUILDER_ASSETS, on `path`, in the
