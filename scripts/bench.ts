@@ -15,12 +15,13 @@ import { type Breakdown, type Figure, isMissed } from './bench/figure.ts';
 import { Home } from './bench/home.ts';
 import { breakdownTable, describeMachine, figureTable, thisMachine } from './bench/print.ts';
 import { stopAll } from './bench/process-times.ts';
+import { overhead } from './bench/overhead.ts';
 import { rollout } from './bench/rollout.ts';
 import { capture, diff } from './bench/snapshots.ts';
 import { startup } from './bench/startup.ts';
 
 /** The quiet ones first: from the failover on, pods run beside what is measured. */
-const BENCHES: readonly Bench[] = [startup, diff, capture, engine, rollout, failover];
+const BENCHES: readonly Bench[] = [startup, diff, capture, engine, overhead, rollout, failover];
 
 const { values: options } = parseArgs({
   options: {
