@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { runChecks } from '../checks/index.ts';
 import { BackstayError } from '../errors/index.ts';
-import { askTarget, runHook } from '../hooks/index.ts';
+import { askTarget, resolveTarget, runHook } from '../hooks/index.ts';
 import type { Stack } from '../model/index.ts';
 import type {
   Clock,
@@ -19,7 +19,7 @@ import type {
 import type { RunDeps } from '../rollback/index.ts';
 import { capture } from './capture.ts';
 import { takeInventory } from './inventory.ts';
-import { observePlan } from './plan.ts';
+import { compareForReturn, observePlan } from './plan.ts';
 import { defaulted } from './plan-defaulting.ts';
 
 const NONE: ReadonlySet<string> = new Set();
@@ -55,6 +55,7 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
       throw new BackstayError('INTERNAL', `a capture of a run came back ${result.kind}`);
     },
     observe: async (plan) => await observePlan(plan, deps),
+    compareWith: async (plan, snapshot, signal) => await compareForReturn(plan, snapshot, deps, signal),
     defaulted: async (objects, { live, foreign }) =>
       (await defaulted(cluster, { objects, live, foreign, namespaces: NONE, definedKinds: NONE })).objects,
     runHook: async (hook, request) =>
@@ -79,5 +80,6 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
       });
     },
     ask: async (target, options) => await askTarget(target, options, { cluster, http, namespace }),
+    find: async (target) => await resolveTarget(target, { cluster, http, namespace }),
   };
 }

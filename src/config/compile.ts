@@ -7,8 +7,10 @@ import {
   type ObjectPattern,
   type Stack,
 } from '../model/index.ts';
+import { toApprovals } from './approvals-schema.ts';
 import type { RawCheck } from './checks-schema.ts';
 import type { Environment } from './environment.ts';
+import { SIZE } from './evidence-schema.ts';
 import { DURATION } from './fields.ts';
 import type { RawHook } from './hooks-schema.ts';
 import { expandPath } from './paths.ts';
@@ -56,20 +58,55 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       backend: backendUrl(raw.engine.backend ?? around.pulumi.backend, around, inProject),
       secretsProvider: raw.engine.secretsProvider ?? around.pulumi.secretsProvider ?? 'passphrase',
       passphrase: source(raw.engine.passphrase, KEY_FILES.passphrase),
+      savedPlan: isOn(raw.engine.savedPlan ?? raw.engine.provider === 'official'),
     },
     hooks: raw.hooks.map((hook) => toHook(hook, inProject, around.environment.issueApi)),
     checks: raw.checks.map((check) => toCheck(check, dirname(around.file))),
+    probes: raw.probes.map(({ interval, timeout, ...probe }) => ({
+      ...probe,
+      intervalMs: milliseconds(interval),
+      timeoutMs: milliseconds(timeout),
+    })),
     context: raw.context,
+    evidence: {
+      limitMs: milliseconds(raw.evidence.limit),
+      emergencyLimitMs: milliseconds(raw.evidence.emergencyLimit),
+      limitBytes: bytes(raw.evidence.size),
+      logLines: raw.evidence.logLines,
+    },
+    ...(raw.metrics === undefined ? {} : { metrics: toMetrics(raw.metrics) }),
+    doctor: raw.doctor,
     order: raw.order,
     readyTimeoutMs: milliseconds(raw.readyTimeout),
-    requireReason: raw.requireReason === true || raw.requireReason === 'true',
+    onInvalid: raw.onInvalid,
+    retention: {
+      undoMs: milliseconds(raw.retention.undo),
+      snapshotsMs: milliseconds(raw.retention.snapshots),
+      keep: raw.retention.keep,
+    },
+    approvals: toApprovals(raw),
+    requireReason: isOn(raw.requireReason),
   };
+}
+
+/** `pulumi config set` writes every value as text. */
+export function isOn(raw: boolean | 'true' | 'false'): boolean {
+  return raw === true || raw === 'true';
 }
 
 export function milliseconds(text: string): number {
   const [, amount, unit] = DURATION.exec(text) ?? [];
-  const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit ?? 'ms'] ?? 1;
+  const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? 'ms'] ?? 1;
   return Math.round(Number(amount) * factor);
+}
+
+function bytes(text: string): number {
+  const [, amount, unit] = SIZE.exec(text) ?? [];
+  return Number(amount) * ({ KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }[unit ?? 'KiB'] ?? 1);
+}
+
+function toMetrics({ window, step, ...rest }: NonNullable<RawSettings['metrics']>): NonNullable<Stack['metrics']> {
+  return { ...rest, windowMs: milliseconds(window), stepMs: milliseconds(step) };
 }
 
 /** A bare word is a name; `Kind/name` and `Kind/namespace/name` narrow it. */

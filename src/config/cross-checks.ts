@@ -1,3 +1,6 @@
+import { approvalFindings } from './approvals-schema.ts';
+import { milliseconds } from './compile.ts';
+import { DURATION } from './fields.ts';
 import type { Finding } from './problems.ts';
 
 /**
@@ -9,7 +12,11 @@ export function crossCheck(raw: unknown): Finding[] {
   const hooks = listOf(settings.hooks);
   const checks = listOf(settings.checks);
   const flags = namesOf(listOf(settings.flags));
-  const findings = [...repeated('hooks', hooks), ...repeated('checks', checks)];
+  const findings = [
+    ...repeated('hooks', hooks),
+    ...repeated('checks', checks),
+    ...repeated('probes', listOf(settings.probes)),
+  ];
   for (const [index, check] of checks.entries()) {
     const flag = isRecord(check) && isRecord(check.onlyIf) ? check.onlyIf.flag : undefined;
     if (typeof flag === 'string' && !flags.includes(flag)) {
@@ -20,6 +27,7 @@ export function crossCheck(raw: unknown): Finding[] {
       });
     }
   }
+  findings.push(...aboutMetrics(settings.metrics), ...approvalFindings(settings));
   const when = isRecord(settings.context) && isRecord(settings.context.when) ? settings.context.when.flag : undefined;
   if (typeof when === 'string' && !flags.includes(when)) {
     findings.push({
@@ -36,6 +44,26 @@ export function crossCheck(raw: unknown): Finding[] {
     }
   }
   return findings;
+}
+
+/** Prometheus refuses more points than this a series. */
+const MOST_POINTS = 11_000;
+
+function aboutMetrics(metrics: unknown): Finding[] {
+  if (!isRecord(metrics)) return [];
+  const { window = '1h', step = '15s' } = metrics;
+  const findings = repeated('metrics', listOf(metrics.queries)).map(({ path, ...rest }) => ({
+    ...rest,
+    path: ['metrics', 'queries', ...path.slice(1)],
+  }));
+  if (typeof window !== 'string' || typeof step !== 'string') return findings;
+  if (!DURATION.test(window) || !DURATION.test(step)) return findings;
+  const stepMs = milliseconds(step);
+  if (stepMs > 0 && milliseconds(window) / stepMs <= MOST_POINTS) return findings;
+  return [
+    ...findings,
+    { path: ['metrics', 'step'], found: JSON.stringify(step), expected: `at most ${MOST_POINTS} steps in ${window}` },
+  ];
 }
 
 function repeated(setting: string, entries: readonly unknown[]): Finding[] {

@@ -1,7 +1,12 @@
 import { z } from 'zod';
+import { approvers, requireSeverity, severities } from './approvals-schema.ts';
 import { check } from './checks-schema.ts';
+import { doctor } from './doctor-schema.ts';
+import { evidence, metrics } from './evidence-schema.ts';
 import { duration, flag, httpTarget, keySource, namespace, patterns, text, textList } from './fields.ts';
 import { hook } from './hooks-schema.ts';
+import { probe } from './probes-schema.ts';
+import { onInvalid, retention } from './retention-schema.ts';
 
 /** Every Backstay setting of a stack file stands under `config:` as `backstay:<key>`, beside Pulumi's own. */
 export const PREFIX = 'backstay:';
@@ -122,12 +127,19 @@ export const settingsSchema = z.strictObject({
           .describe('Pulumi backend URL. Default: that of Pulumi.yaml, else a folder of our own.'),
         secretsProvider: text.exactOptional().describe("Default: the file's own `secretsprovider`, else passphrase."),
         passphrase: keySource.exactOptional(),
+        savedPlan: flag
+          .exactOptional()
+          .describe('Foresee each update and refuse to do anything else. Default: only with provider official.'),
       },
-      { error: '{provider, backend, secretsProvider, passphrase}' },
+      { error: '{provider, backend, secretsProvider, passphrase, savedPlan}' },
     )
     .prefault({}),
   hooks: z.array(hook, { error: 'a list of hooks' }).default([]),
   checks: z.array(check, { error: 'a list of checks' }).default([]),
+  probes: z
+    .array(probe, { error: 'a list of probes' })
+    .default([])
+    .describe('User-facing routes that are asked through the whole of a run: its downtime is measured by them.'),
   context: z
     .strictObject(
       {
@@ -142,8 +154,16 @@ export const settingsSchema = z.strictObject({
       { error: '{alertmanager, anyOf, dependencies, when}' },
     )
     .prefault({}),
+  evidence,
+  metrics: metrics.exactOptional(),
+  doctor,
   order: textList.default([]).describe('Workloads by name, dependencies first.'),
+  onInvalid,
+  retention,
   readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),
+  approvers,
+  severities,
+  requireSeverity,
   requireReason: flag.default(true).describe('Whether a rollback needs --reason.'),
 });
 

@@ -1,7 +1,8 @@
 import { BackstayError } from '../errors/index.ts';
 import { linkOf } from './chain.ts';
 import { JOURNAL_FORMAT, JOURNAL_REVISION, type JournalEntry } from './entry.ts';
-import type { RunState, StepState } from './state.ts';
+import type { RunEvent } from '../model/index.ts';
+import type { ProbeFinding, RunState, StepState } from './state.ts';
 
 /**
  * Replays a journal from its first entry. Pure: the same entries always give the same state.
@@ -28,7 +29,8 @@ export function advance(state: RunState | undefined, entry: JournalEntry): RunSt
   if (entry.sequence !== state.sequence + 1)
     throw broken(entry, `follows entry ${state.sequence}: something is missing`);
   assertLinked(state, entry);
-  return { ...applyFact(state, entry), head: linkOf(entry), sequence: entry.sequence, lastAt: entry.time };
+  const workedAt = BESIDE_THE_WORK.has(entry.kind) ? state.workedAt : entry.time;
+  return { ...applyFact(state, entry), head: linkOf(entry), sequence: entry.sequence, lastAt: entry.time, workedAt };
 }
 
 /** Format 1 had no links; a run that began in it goes on in format 2, and its old entries are vouched for from there on. */
@@ -69,6 +71,8 @@ function first(entry: JournalEntry): RunState {
     approvals: [],
     leases: [],
     notes: [],
+    probes: [],
+    workedAt: entry.time,
     unread: [],
     head: linkOf(entry),
     sequence: 1,
@@ -142,11 +146,22 @@ function applyFact(state: RunState, entry: JournalEntry): RunState {
       return { ...state, notes: [...state.notes, { topic, text, by, at: entry.time }] };
     }
     case 'event':
-      return { ...state, eventSequence: entry.event.sequence };
+      return told(state, entry.event);
     default:
       return unreadBy(state, entry);
   }
 }
+
+/** Entries that another process or a person may write while the one that carries the run is gone. */
+const BESIDE_THE_WORK: ReadonlySet<string> = new Set([
+  'resumed',
+  'lease-taken',
+  'approval',
+  'abandoned',
+  'undone',
+  'finalized',
+  'noted',
+]);
 
 const AFTER_THE_END: ReadonlySet<string> = new Set(['resumed', 'event', 'abandoned', 'undone', 'finalized', 'noted']);
 
@@ -204,12 +219,30 @@ function reopen(state: RunState, entry: Resumed): RunState {
   const { ended, ...rest } = state;
   if (ended !== undefined && ended.outcome !== 'mixed')
     throw broken(entry, `resumes a run that ended ${ended.outcome}`);
-  const base = { ...rest, resumed: [...state.resumed, { by: entry.by, at: entry.time }] };
+  const base = {
+    ...rest,
+    probes: [...state.probes, ...unwatched(state)],
+    resumed: [...state.resumed, { by: entry.by, at: entry.time }],
+  };
   if (state.wentBack !== undefined) {
     return { ...base, direction: 'back', turn: state.wentBack, reverses: retried(state.reverses) };
   }
   const { turn: _turn, ...forward } = base;
   return { ...forward, direction: 'forward', steps: retried(state.steps) };
+}
+
+function told(state: RunState, event: RunEvent): RunState {
+  const { sequence: eventSequence } = event;
+  if (event.type !== 'probe.changed') return { ...state, eventSequence };
+  const { name, verdict, reason, at, latencyMs } = event;
+  const finding = { name, verdict, reason, at, ...(latencyMs === undefined ? {} : { latencyMs }) };
+  return { ...state, eventSequence, probes: [...state.probes, finding] };
+}
+
+/** Nobody knows how the routes were between the last sign of the process that measured them and the one that goes on. */
+function unwatched({ probes, workedAt: at }: RunState): readonly ProbeFinding[] {
+  const names = [...new Set(probes.map(({ name }) => name))];
+  return names.map((name) => ({ name, verdict: 'unknown', reason: 'nobody measured until the run was resumed', at }));
 }
 
 function retried(steps: ReadonlyMap<string, StepState>): ReadonlyMap<string, StepState> {

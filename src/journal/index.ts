@@ -14,4 +14,17 @@ export {
 } from './entry.ts';
 export { linkOf, textOf } from './chain.ts';
 export { advance, fold } from './fold.ts';
-export type { Approval, LeaseTaken, Note, PhaseVisit, RunState, StepState, StepStatus, Turn } from './state.ts';
+export { followEntries, type FollowSource } from './follow.ts';
+export { type Head, proven, type StoredText } from './stored.ts';
+export { type Downtime, downtimeOf, type Span } from './downtime.ts';
+export type {
+  Approval,
+  LeaseTaken,
+  Note,
+  PhaseVisit,
+  ProbeFinding,
+  RunState,
+  StepState,
+  StepStatus,
+  Turn,
+} from './state.ts';

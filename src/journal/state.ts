@@ -1,4 +1,4 @@
-import type { Digest, Json, Outcome, Phase, Plan, Step } from '../model/index.ts';
+import type { Digest, Json, Outcome, Phase, Plan, ProbeVerdict, Step } from '../model/index.ts';
 import type { Direction, JournalFact, NoteTopic, Person, StepOutcome, Trigger, TurnCause } from './entry.ts';
 
 /** `begun`: its intent is stored and its end is not, so the act may or may not have happened. */
@@ -40,6 +40,16 @@ export interface LeaseTaken extends Omit<Extract<JournalFact, { kind: 'lease-tak
   readonly at: string;
 }
 
+/** What a probe found when its verdict changed; between two of them it stayed the same. */
+export interface ProbeFinding {
+  readonly name: string;
+  readonly verdict: ProbeVerdict;
+  readonly reason: string;
+  /** ISO 8601: from when on it was so. */
+  readonly at: string;
+  readonly latencyMs?: number;
+}
+
 export interface Note {
   readonly topic: NoteTopic;
   readonly text: string;
@@ -76,6 +86,10 @@ export interface RunState {
   readonly undone?: { readonly byRun: string; readonly by: Person; readonly at: string };
   readonly finalized?: Omit<Extract<JournalFact, { kind: 'finalized' }>, 'kind'> & { readonly at: string };
   readonly notes: readonly Note[];
+  /** Every change of a probe's verdict, in order. A process that died leaves `unknown` until another one measures. */
+  readonly probes: readonly ProbeFinding[];
+  /** Time of the last entry by which the run itself showed that it was at work; not of what people said about it. */
+  readonly workedAt: string;
   /** Kinds of entries that a newer program wrote and this one left unread; empty as a rule. */
   readonly unread: readonly string[];
   /** Link of the last entry: what the next one names as `previous`. */

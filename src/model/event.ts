@@ -25,9 +25,22 @@ export type RunEvent = {
     }
   | { readonly type: 'object.progress'; readonly object: string; readonly state: ObjectState; readonly message: string }
   | { readonly type: 'check.measured'; readonly result: CheckResult }
+  | {
+      readonly type: 'probe.changed';
+      readonly name: string;
+      readonly verdict: ProbeVerdict;
+      readonly reason: string;
+      /** ISO 8601: when the request was due whose answer this is. Downtime counts from here, not from the answer. */
+      readonly at: string;
+      /** Milliseconds from then to the answer; absent where none came. */
+      readonly latencyMs?: number;
+    }
   | { readonly type: 'run.message'; readonly level: 'info' | 'warn'; readonly message: string; readonly data?: Json }
   | { readonly type: 'run.ended'; readonly outcome: Outcome; readonly reason?: string; readonly durationMs: number }
 );
+
+/** `unknown`: nobody could measure. It is kept apart, and never counts as up. */
+export type ProbeVerdict = 'up' | 'down' | 'unknown';
 
 export type ObjectState = 'creating' | 'updating' | 'deleting' | 'waiting' | 'ready' | 'done' | 'failed';
 

@@ -53,9 +53,13 @@ export interface Stack {
     readonly backend: string;
     readonly secretsProvider: string;
     readonly passphrase: KeySource;
+    /** Let the engine foresee the update, and refuse to do anything else. @default true with the official provider */
+    readonly savedPlan: boolean;
   };
   readonly hooks: readonly HookSetting[];
   readonly checks: readonly CheckSetting[];
+  /** Asked through the whole of a run: what they measure is its downtime. */
+  readonly probes: readonly ProbeSetting[];
   /** The alerts that must be firing for the runbook to apply; empty: no such precondition. */
   readonly context: {
     readonly alertmanager?: HttpTarget;
@@ -65,12 +69,77 @@ export interface Stack {
     /** The runbook is about this change of a flag; other plans do not ask. Absent: every plan asks. */
     readonly when?: { readonly flag: string; readonly from: string; readonly to: string };
   };
+  /** What is kept of a failing version before it goes. Never keeps a run waiting longer than its limit. */
+  readonly evidence: {
+    /** Milliseconds. @default 10_000 */
+    readonly limitMs: number;
+    /** Milliseconds, for a run with `emergency`. @default 3_000 */
+    readonly emergencyLimitMs: number;
+    /** Of all files together, before they are compressed. @default 20 MiB */
+    readonly limitBytes: number;
+    /** Newest lines of each container, and of the one before it. @default 2_000 */
+    readonly logLines: number;
+  };
+  /** Where figures of the time before a run come from; absent: they are not kept. */
+  readonly metrics?: {
+    /** Base of Prometheus' HTTP API: what comes before `/api/v1`. */
+    readonly prometheus: HttpTarget;
+    /** Milliseconds. @default an hour */
+    readonly windowMs: number;
+    /** Milliseconds. @default 15_000 */
+    readonly stepMs: number;
+    readonly queries: readonly { readonly name: string; readonly query: string }[];
+  };
+  /** What `backstay doctor` asks from inside, beside what it finds by itself. */
+  readonly doctor: {
+    readonly hosts: readonly string[];
+    readonly databases: readonly { readonly name: string; readonly host: string; readonly port: number }[];
+  };
   /** Restart order hint: workloads by name, dependencies first. */
   readonly order: readonly string[];
+  /** When the checks fail at the target: a person decides, or the run returns to *before* by itself. @default 'halt' */
+  readonly onInvalid: 'halt' | 'return';
+  /** How long ways back stay open; `finalize --expired` closes those that are past it. */
+  readonly retention: {
+    /** Milliseconds from the end of a run. @default 7 days */
+    readonly undoMs: number;
+    /** Milliseconds for snapshots that nothing else keeps. @default 90 days */
+    readonly snapshotsMs: number;
+    /** The newest so many snapshots stay however old they are. @default 20 */
+    readonly keep: number;
+  };
   /** Limit for a workload to become ready. @default 300_000 */
   readonly readyTimeoutMs: number;
+  /** Which incident needs whose agreement before (or after) a run. */
+  readonly approvals: ApprovalPolicy;
   /** Require a `--reason` (production). @default true */
   readonly requireReason: boolean;
+}
+
+export interface ApprovalPolicy {
+  /** Users by the role they hold. */
+  readonly approvers: Readonly<Record<string, readonly string[]>>;
+  readonly severities: Readonly<Record<string, SeverityPolicy>>;
+  /** Whether a run must name one of the severities. */
+  readonly requireSeverity: boolean;
+}
+
+export interface SeverityPolicy {
+  /** Absent: nobody has to agree. */
+  readonly approval?: {
+    /** Any of these may decide. */
+    readonly roles: readonly string[];
+    readonly when: 'before' | 'after';
+    /** Different people. @default 1 */
+    readonly count: number;
+    /** Milliseconds. @default an hour for `before`, a day for `after` */
+    readonly expiresMs: number;
+  };
+  /** Milliseconds within which the rollback should be done. */
+  readonly deadlineMs?: number;
+  /** Milliseconds from a run's end until its post-mortem is due. */
+  readonly postMortemMs?: number;
+  readonly advice?: string;
 }
 
 /** Glob patterns (`*` only). Absent: any. */
@@ -144,6 +213,18 @@ export type HookAction =
       readonly body: string;
       readonly labels: readonly string[];
     };
+
+/** A user-facing route. One GET each interval, sent whether or not the earlier ones were answered. */
+export interface ProbeSetting {
+  readonly name: string;
+  readonly target: HttpTarget;
+  /** Status codes that count as up. */
+  readonly accept: readonly number[];
+  /** Milliseconds between requests. @default 500 */
+  readonly intervalMs: number;
+  /** Milliseconds; an answer that takes longer counts as down. @default 2_000 */
+  readonly timeoutMs: number;
+}
 
 export type CheckSetting = {
   readonly name: string;

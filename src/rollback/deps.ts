@@ -41,6 +41,11 @@ export interface RunDeps {
   readonly reporter: Reporter;
   readonly capture: (request: CaptureRequest) => Promise<Captured>;
   readonly observe: (plan: Plan) => Promise<Observation>;
+  /**
+   * What lies between live and a stored snapshot, in the plan's scope, exact to the last field. Throws the refusals of
+   * planning and the store's errors.
+   */
+  readonly compareWith: (plan: Plan, snapshot: Digest, signal?: AbortSignal) => Promise<Between>;
   /** The objects as the API server would store them over what is live now, by dry runs; none of them a Secret. */
   readonly defaulted: (
     objects: readonly KubeObject[],
@@ -49,6 +54,8 @@ export interface RunDeps {
   readonly runHook: (hook: HookSetting, request: HookRequest) => Promise<HookDone>;
   readonly runChecks: (request: ChecksRequest) => Promise<readonly CheckResult[]>;
   readonly ask: (target: HttpTarget, options: AskOptions) => Promise<HttpAnswer>;
+  /** Where a target is, so that it can be asked again and again. @throws TARGET_UNRESOLVED, and what the cluster throws */
+  readonly find: (target: HttpTarget) => Promise<FoundTarget>;
 }
 
 export interface CaptureRequest {
@@ -71,6 +78,11 @@ export interface Observation {
   readonly live: ReadonlyMap<ObjectKey, KubeObject>;
   /** Where live is not what the plan saw. Empty: nothing was changed since. */
   readonly moved: readonly Moved[];
+}
+
+/** The transition from live to a snapshot, as a plan holds it. */
+export interface Between extends Pick<Plan, 'changes' | 'desired' | 'live' | 'warnings'> {
+  readonly foreign: readonly ForeignField[];
 }
 
 /** A live object that is not what the plan saw: changed, gone, or new. */
@@ -100,6 +112,13 @@ export interface ChecksRequest {
   readonly names: readonly string[];
   readonly onResult: (result: CheckResult) => void;
   readonly signal: AbortSignal;
+}
+
+export interface FoundTarget {
+  /** For messages; never with a query. */
+  readonly name: string;
+  /** @throws ENDPOINT_UNREACHABLE, TIMEOUT: it was asked and did not answer */
+  request(options: AskOptions): Promise<HttpAnswer>;
 }
 
 export interface AskOptions {

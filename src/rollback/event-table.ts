@@ -44,6 +44,16 @@ export const EVENT_TABLE: {
     when: 'A check has its verdict.',
     fields: { result: 'name, kind, verdict (`pass`, `fail`, `unknown`), reason, time and figures' },
   },
+  'probe.changed': {
+    when: 'A probe of the stack has its first answer in this process, or another verdict than before.',
+    fields: {
+      name: "the probe's name",
+      verdict: '`up`, `down` or `unknown` (nobody could measure)',
+      reason: 'in one line: what was answered, or why nothing was',
+      at: 'ISO 8601: when the request was due; downtime counts from here',
+      latencyMs: 'milliseconds from then to the answer (optional)',
+    },
+  },
   'run.message': {
     when: 'The run turns back, halts or is resumed, or has something else to say.',
     fields: { level: '`info` or `warn`', message: 'for people', data: 'the same for programs (optional)' },

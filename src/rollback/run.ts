@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { BackstayError, isBackstayError } from '../errors/index.ts';
-import { fold, type RunState } from '../journal/index.ts';
+import { type Direction, fold, type RunState, type TurnCause } from '../journal/index.ts';
 import { digestOf, type Outcome, type Plan } from '../model/index.ts';
 import { type Command, decide, type Outside, reverseOf } from './decide.ts';
 import type { RunDeps } from './deps.ts';
 import type { Executor, Executors, StepContext, StepResult } from './executor.ts';
+import { startProber } from './prober.ts';
 import { Recorder } from './recorder.ts';
 import { Session } from './session.ts';
 import { EXECUTORS } from './steps/index.ts';
@@ -41,7 +42,8 @@ export async function runPlan(options: RunOptions & { readonly plan: Plan }): Pr
   const { plan, deps } = options;
   assertIntact(plan);
   const recorder = recorderFor(options, plan.stack);
-  await recorder.append({ kind: 'run-created', plan, by: deps.by });
+  const undoes = plan.undoes === undefined ? {} : { undoes: plan.undoes };
+  await recorder.append({ kind: 'run-created', plan, by: deps.by, ...undoes });
   recorder.emit({ type: 'run.started', target: plan.target.said, plan: plan.hash });
   return await drive(recorder, options, new Session(options));
 }
@@ -71,15 +73,19 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
 }
 
 async function drive(recorder: Recorder, options: RunOptions, session: Session): Promise<RunResult> {
+  const prober = startProber(options.deps, (event) => recorder.emit(event));
   try {
     for (;;) {
       const command = decide(recorder.state, outside(options, session));
       if (command.kind === 'ended') break;
+      // Its last word stands before the run's.
+      if (command.kind === 'end') prober.stop();
       await carryOut(command, recorder, options, session);
     }
     await recorder.settled();
     return resultOf(recorder.state);
   } finally {
+    prober.stop();
     await session.release();
   }
 }
@@ -97,7 +103,7 @@ async function carryOut(command: Command, recorder: Recorder, options: RunOption
     case 'turn': {
       const { kind: _kind, ...turn } = command;
       await recorder.append({ kind: 'direction', ...turn });
-      const message = turn.direction === 'back' ? `going back: ${turn.reason}` : `halted: ${turn.reason}`;
+      const message = `${turnWords(turn.direction, turn.cause)}: ${turn.reason}`;
       recorder.emit({ type: 'run.message', level: 'warn', message });
       return;
     }
@@ -112,6 +118,11 @@ async function carryOut(command: Command, recorder: Recorder, options: RunOption
     }
     case 'ended':
   }
+}
+
+function turnWords(direction: Direction, cause: TurnCause | undefined): string {
+  if (direction === 'halt') return 'halted';
+  return cause === 'invalid' ? 'returning to before' : 'going back';
 }
 
 function leavePhase(recorder: Recorder): void {

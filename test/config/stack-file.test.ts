@@ -38,6 +38,28 @@ async function problemsOf(config: string): Promise<readonly Problem[]> {
 const RECIPIENT = 'age1c9srgngv6ykfknf0ge2gje76q24zlkasf7mnrrputl9fvyhd59nqf99r2p';
 
 describe('a stack file', () => {
+  test('has probes: durations in milliseconds, names of their own, an interval that measures the route', async () => {
+    const list = (probes: string): string =>
+      `config:\n  backstay:namespaces: production\n  backstay:probes:\n${probes}`;
+    const users = '    - {name: users, target: {url: /health, via: {ingress: main}}}\n';
+    await write(
+      'probed',
+      list(
+        `${users}    - {name: api, target: {url: "http://127.0.0.1/"}, accept: [200, 401], interval: 1s, timeout: 0.5s}\n`,
+      ),
+    );
+    const target = { url: '/health', via: { ingress: 'main' } };
+    expect((await loadStack('probed', { projectDir, env })).probes).toEqual([
+      { name: 'users', target, accept: [200], intervalMs: 500, timeoutMs: 2_000 },
+      { name: 'api', target: { url: 'http://127.0.0.1/' }, accept: [200, 401], intervalMs: 1_000, timeoutMs: 500 },
+    ]);
+    const problems = await problemsOf(list(`${users}${users.replace('}}}', '}}, interval: 20ms}')}`));
+    expect(problems.map(({ path, expected }) => [path, expected])).toEqual([
+      ['backstay:probes[1].name', 'a name of its own'],
+      ['backstay:probes[1].interval', 'a duration of at least 100ms'],
+    ]);
+  });
+
   test('with one namespace is a whole stack: everything else has a documented default', async () => {
     const file = await write('small', 'config:\n  backstay:namespaces: production\n');
     const stack = await loadStack('small', { projectDir, env });
@@ -65,7 +87,10 @@ describe('a stack file', () => {
       },
       hooks: [],
       checks: [],
+      probes: [],
       context: { anyOf: [], dependencies: [] },
+      evidence: { limitMs: 10_000, emergencyLimitMs: 3_000, limitBytes: 20 * 1024 ** 2, logLines: 2_000 },
+      doctor: { hosts: [], databases: [] },
       order: [],
       readyTimeoutMs: 300_000,
       requireReason: true,

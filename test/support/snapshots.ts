@@ -84,9 +84,15 @@ export function bareStack(name: string, keyFolder: string): Stack {
     },
     hooks: [],
     checks: [],
+    probes: [],
     context: { anyOf: [], dependencies: [] },
+    evidence: { limitMs: 10_000, emergencyLimitMs: 3_000, limitBytes: 20 * 1024 ** 2, logLines: 2_000 },
+    doctor: { hosts: [], databases: [] },
     order: [],
+    onInvalid: 'halt',
+    retention: { undoMs: 604_800_000, snapshotsMs: 7_776_000_000, keep: 20 },
     readyTimeoutMs: 300_000,
+    approvals: { approvers: {}, severities: {}, requireSeverity: false },
     requireReason: true,
   };
 }

@@ -42,6 +42,8 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
         verdict === 'pass' ? style.good('pass') : verdict === 'fail' ? style.bad('fail') : style.warn('unknown');
       return `      ${mark}  ${name}  ${style.dim(reason)}`;
     }
+    case 'probe.changed':
+      return probeLine(event, style);
     case 'run.message':
       return `  ${event.level === 'warn' ? style.warn('warning') : style.dim('note')}  ${event.message}`;
     case 'run.ended': {
@@ -67,6 +69,13 @@ function stepEnd(event: Extract<RunEvent, { type: 'step.ended' }>, style: Style)
   if (event.outcome === 'skipped') return `    ${style.dim(`not needed${why}`)}`;
   if (event.outcome === 'warned') return `    ${style.warn('warning')}${why}`;
   return `    ${style.bad('failed')}${why}`;
+}
+
+/** That a route is up at first is no news. */
+function probeLine(event: Extract<RunEvent, { type: 'probe.changed' }>, style: Style): string | undefined {
+  const { name, verdict, reason } = event;
+  if (verdict === 'up') return `      ${style.good('up')}  ${name}  ${style.dim(reason)}`;
+  return `      ${verdict === 'down' ? style.bad('down') : style.warn('unknown')}  ${name}  ${reason}`;
 }
 
 function objectMark(state: Extract<RunEvent, { type: 'object.progress' }>['state'], style: Style): string {
