@@ -16,6 +16,7 @@ import type {
   SecretHasher,
   SnapshotStore,
 } from './ports/index.ts';
+import type { Failpoints } from './adapters/failpoints/index.ts';
 import type { ClosableHttpClient } from './adapters/system/index.ts';
 import type { ToolProgress } from './toolchain/index.ts';
 import { VERSION } from './version.ts';
@@ -70,13 +71,21 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   const by = { user: environment.user, host: environment.host };
   const clock = system.createSystemClock();
   const keys = fs.createKeyReader(env);
-  const store = fs.createFsSnapshotStore({
-    root: environment.snapshotsDir,
-    stack,
-    keys,
-    clock,
-    by: { ...by, version: VERSION },
-  });
+  const { around, write } = await failpointsOf(environment);
+  const store = around(
+    'store',
+    fs.createFsSnapshotStore({
+      root: environment.snapshotsDir,
+      stack,
+      keys,
+      clock,
+      by: { ...by, version: VERSION },
+      writeFile: write('snapshot-file.write', fs.writeAtomically, (path) =>
+        path.endsWith('index.json') ? 'index' : 'blob',
+      ),
+    }),
+    'snapshot',
+  );
   const closers: (() => Promise<void>)[] = [];
   const closing = async <T extends { close(): Promise<void> }>(made: Promise<T>): Promise<T> => {
     const it = await made;
@@ -120,22 +129,26 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     keys,
     store,
     readManifests: fs.readManifests,
-    exec: system.createExec({ env }),
-    files: system.createPrivateFiles(),
+    exec: around('exec', system.createExec({ env })),
+    files: around('files', system.createPrivateFiles()),
     journalName: journalFile(environment),
-    http: once(
-      async () => await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` }))),
-    ),
+    http: once(async () => {
+      const http = await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` })));
+      return around('http', http);
+    }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
-    cluster,
+    cluster: once(async () => around('cluster', await cluster())),
     journal: once(async () => await closing(createJournal(environment))),
     lock: once(async () => {
       const { createLeaseLock } = await import('./adapters/kubernetes/lease.ts');
-      return createLeaseLock(await cluster(), { namespace: stack.cluster.leaseNamespace, clock });
+      const own = around('cluster', await cluster(), 'lease');
+      return around('lock', createLeaseLock(own, { namespace: stack.cluster.leaseNamespace, clock }), 'lease');
     }),
     engine: once(async () => {
       const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');
-      return createPulumiEngine({ ...(await pulumi()), cluster: await cluster() });
+      // What the provider writes has points of its own: they lie inside those of the engine.
+      const own = around('cluster', await cluster(), 'provider');
+      return around('engine', createPulumiEngine({ ...(await pulumi()), cluster: own }));
     }),
     credentials: once(async () => {
       const { createPulumiCredentials } = await import('./adapters/pulumi/index.ts');
@@ -159,10 +172,10 @@ export async function openJournal(
 }> {
   const environment = readEnvironment(env, cwd);
   const system = await import('./adapters/system/index.ts');
-  const journal = await createJournal(environment);
+  const [journal, { around }] = await Promise.all([createJournal(environment), failpointsOf(environment)]);
   return {
     journal,
-    reportDeps: { journal, files: system.createPrivateFiles(), stateDir: environment.stateDir },
+    reportDeps: { journal, files: around('files', system.createPrivateFiles()), stateDir: environment.stateDir },
     reportPath: (run) => join(environment.stateDir, 'runs', run, 'report.md'),
     close: async () => await journal.close(),
   };
@@ -172,7 +185,17 @@ const journalFile = (environment: Environment): string => join(environment.state
 
 async function createJournal(environment: Environment): Promise<JournalStore> {
   const { createSqliteJournal } = await import('./adapters/sqlite/index.ts');
-  return await createSqliteJournal({ file: journalFile(environment) });
+  const { around } = await failpointsOf(environment);
+  return around('journal', await createSqliteJournal({ file: journalFile(environment) }));
+}
+
+/** Counts reaches for the whole process, whichever adapter they belong to. */
+let failpoints: Promise<Failpoints> | undefined;
+
+async function failpointsOf({ failpoints: settings }: Environment): Promise<Failpoints> {
+  if (settings === undefined) return { around: (_port, adapter) => adapter, write: (_name, act) => act };
+  failpoints ??= import('./adapters/failpoints/index.ts').then(({ createFailpoints }) => createFailpoints(settings));
+  return await failpoints;
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

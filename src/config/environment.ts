@@ -28,6 +28,8 @@ export interface Environment {
   /** Who works here, for records and journals: $BACKSTAY_USER, else the login name. */
   readonly user: string;
   readonly host: string;
+  /** $BACKSTAY_FAILPOINT and $BACKSTAY_FAILPOINT_TRACE. For tests only; docs/architecture/crash-safety.md. */
+  readonly failpoints?: { readonly at?: string; readonly trace?: string };
 }
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -67,7 +69,13 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
     color: value('NO_COLOR') !== undefined ? 'never' : isForced(value('FORCE_COLOR')) ? 'always' : 'auto',
     user: value('BACKSTAY_USER') ?? value('USER') ?? value('LOGNAME') ?? loginName(),
     host: hostname(),
+    ...failpointsIn(value('BACKSTAY_FAILPOINT'), value('BACKSTAY_FAILPOINT_TRACE')),
   };
+}
+
+function failpointsIn(at: string | undefined, trace: string | undefined): Pick<Environment, 'failpoints'> {
+  if (at === undefined && trace === undefined) return {};
+  return { failpoints: { ...(at === undefined ? {} : { at }), ...(trace === undefined ? {} : { trace }) } };
 }
 
 function isForced(value: string | undefined): boolean {

@@ -6,6 +6,9 @@ const TEMPORARY = '.writing-';
 /** A temporary file older than this was left by a process that died. Milliseconds. */
 const ABANDONED_AFTER = 3_600_000;
 
+/** Puts a whole file in place or nothing. */
+export type WriteFile = (path: string, bytes: string | Uint8Array) => Promise<void>;
+
 /**
  * Puts a whole file in place or nothing: written beside its place, flushed, renamed, and the folder flushed too, so that
  * neither a kill nor a power cut leaves half of it under its name.

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import { type Digest, digestOfBytes } from '../../model/index.ts';
-import { sweep, writeAtomically } from './atomic-write.ts';
+import { sweep, writeAtomically, type WriteFile } from './atomic-write.ts';
 
 /** Files named by the SHA-256 of their bytes. What is read has been checked against its name. */
 export interface Blobs {
@@ -11,10 +11,12 @@ export interface Blobs {
   read(digest: Digest): Promise<Buffer>;
   list(): Promise<readonly Digest[]>;
   path(digest: Digest): string;
+  /** How a file gets into its place, for what stands beside the blobs. */
+  readonly writeFile: WriteFile;
   sweep(now: number): Promise<void>;
 }
 
-export function createBlobs(folder: string): Blobs {
+export function createBlobs(folder: string, write: WriteFile = writeAtomically): Blobs {
   const path = (digest: Digest): string => join(folder, digest.slice('sha256:'.length));
   const read = async (digest: Digest): Promise<Buffer> => {
     const bytes = await readFile(path(digest)).catch((cause: NodeJS.ErrnoException) => {
@@ -38,10 +40,11 @@ export function createBlobs(folder: string): Blobs {
   return {
     path,
     read,
+    writeFile: write,
     async write(bytes) {
       const digest = digestOfBytes(bytes);
       // A damaged file under this name is replaced by the right bytes; a sound one is left alone.
-      if (!(await isSound(read(digest)))) await writeAtomically(path(digest), bytes);
+      if (!(await isSound(read(digest)))) await write(path(digest), bytes);
       return digest;
     },
     async list() {

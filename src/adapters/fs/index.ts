@@ -1,3 +1,4 @@
+export { writeAtomically } from './atomic-write.ts';
 export { initKeys } from './init-keys.ts';
 export { createKeyReader } from './keys.ts';
 export { readManifests } from './manifests.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../../errors/index.ts';
 import { type Digest, digestOf, isDigest } from '../../model/index.ts';
-import { writeAtomically } from './atomic-write.ts';
+import type { WriteFile } from './atomic-write.ts';
 import type { Blobs } from './blobs.ts';
 import { asRecord, parseDocument } from './documents.ts';
 import { isSignatureBlob } from './signing.ts';
@@ -73,15 +73,17 @@ export async function readIndex(folder: string, stack: string, blobs: Blobs): Pr
 }
 
 /** Writes the index as it is now, with an entry that was just made. Damaged files are left out and found again. */
-export async function writeIndex(folder: string, stack: string, index: SnapshotIndex): Promise<void> {
+export async function writeIndex(
+  folder: string,
+  stack: string,
+  index: SnapshotIndex,
+  writeFile: WriteFile,
+): Promise<void> {
   const records = index.entries.toSorted((a, b) => (a.record < b.record ? -1 : 1));
   const others = index.others.toSorted();
   const body = { format: FORMAT, stack, records, others };
   // The digest guards against accidents only (a flipped bit, a merge by git): a file that does not fit is made again.
-  await writeAtomically(
-    join(folder, 'index.json'),
-    `${JSON.stringify({ ...body, digest: digestOf(body) }, null, 1)}\n`,
-  );
+  await writeFile(join(folder, 'index.json'), `${JSON.stringify({ ...body, digest: digestOf(body) }, null, 1)}\n`);
 }
 
 async function readStored(path: string): Promise<SnapshotIndex> {

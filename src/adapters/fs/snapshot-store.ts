@@ -13,6 +13,7 @@ import {
   type Stack,
 } from '../../model/index.ts';
 import type { Clock, KeyReader, SecretValues, SnapshotStore } from '../../ports/index.ts';
+import type { WriteFile } from './atomic-write.ts';
 import { type Blobs, createBlobs } from './blobs.ts';
 import { API_VERSION } from './documents.ts';
 import { encryptSecrets, proveIdentity } from './encryption.ts';
@@ -30,6 +31,8 @@ export interface FsSnapshotStoreOptions {
   readonly keys: KeyReader;
   readonly clock: Pick<Clock, 'now'>;
   readonly by: SnapshotRecord['by'];
+  /** How a file gets into its place. @default writeAtomically */
+  readonly writeFile?: WriteFile;
 }
 
 /**
@@ -40,7 +43,7 @@ export interface FsSnapshotStoreOptions {
 export function createFsSnapshotStore(options: FsSnapshotStoreOptions): SnapshotStore {
   const { stack, keys, clock } = options;
   const folder = join(options.root, stack.name);
-  const blobs = createBlobs(join(folder, 'blobs', 'sha256'));
+  const blobs = createBlobs(join(folder, 'blobs', 'sha256'), options.writeFile);
   const reader = createSnapshotReader({ folder, stack, keys, blobs });
   const ours = (name: string): void => {
     if (name !== stack.name) throw new BackstayError('INTERNAL', `A store of ${stack.name} was asked about ${name}.`);
@@ -117,11 +120,16 @@ export function createFsSnapshotStore(options: FsSnapshotStoreOptions): Snapshot
 async function addToIndex(folder: string, stack: string, blobs: Blobs, entry: IndexEntry): Promise<void> {
   const index = await readIndex(folder, stack, blobs);
   const used = new Set<Digest | undefined>([entry.id, entry.secrets, ...entry.signatures]);
-  await writeIndex(folder, stack, {
-    entries: [...index.entries.filter((other) => other.record !== entry.record), entry],
-    others: index.others.filter((digest) => !used.has(digest)),
-    damaged: [],
-  });
+  await writeIndex(
+    folder,
+    stack,
+    {
+      entries: [...index.entries.filter((other) => other.record !== entry.record), entry],
+      others: index.others.filter((digest) => !used.has(digest)),
+      damaged: [],
+    },
+    blobs.writeFile,
+  );
 }
 
 async function storeSecrets(
