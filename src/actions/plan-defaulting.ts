@@ -1,5 +1,6 @@
 import { BackstayError, isBackstayError } from '../errors/index.ts';
 import {
+  asItWas,
   capturedForm,
   carryOver,
   type ForeignField,
@@ -85,7 +86,8 @@ async function askReplace(
   let base: KubeObject | undefined = live;
   for (let attempt = 1; ; attempt++) {
     try {
-      const form = carryOver(base, object, { foreign: input.foreign, precondition: true });
+      // What is suspended is asked about as what it will be again.
+      const form = asItWas(carryOver(base, object, { foreign: input.foreign, precondition: true }));
       return { object: await cluster.replace(form, options(input)) };
     } catch (error) {
       const reason = immutableReason(error);

@@ -3,6 +3,7 @@ import { addAt, occurrences, parseFieldPath, removeAt, type Segment } from './fi
 import type { KubeObject } from './object.ts';
 import { matchesGlob } from './pattern.ts';
 import type { ForeignField } from './stack.ts';
+import { asItWas, suspendedLike } from './suspended.ts';
 
 export { OUTSIDE_CAPTURED_FORM, type OutsideRow, PAUSED_BY } from './captured-table.ts';
 
@@ -18,10 +19,10 @@ const foreignPaths = new WeakMap<ForeignField, readonly Segment[]>();
 /**
  * An object without what lies outside captured form: the rows of OUTSIDE_CAPTURED_FORM, and the stack's foreign fields.
  * Doing it twice changes nothing. A Secret's `stringData` becomes `data`, as the server would store it, so that no value
- * escapes the hashing of `data`; finalizers are a set and are sorted.
+ * escapes the hashing of `data`; finalizers are a set and are sorted. What a run keeps from acting is read as what it was.
  */
 export function capturedForm(object: KubeObject, foreign: readonly ForeignField[] = []): KubeObject {
-  const draft = structuredClone(object) as unknown as Draft;
+  const draft = structuredClone(asItWas(object)) as unknown as Draft;
   if (draft['kind'] === 'Secret') storeStrings(draft);
   for (const field of foreign) if (concerns(field, object)) removeWithParents(draft, pathOf(field), 1);
   const met = conditionsOf(object);
@@ -39,10 +40,11 @@ export interface CarryOptions {
 
 /**
  * What to write so that `live` becomes `target`: the target with those fields of the live object that lie outside
- * captured form and have to stay (addresses, bindings, bookkeeping, holds, foreign fields). The target's own values win.
+ * captured form and have to stay (addresses, bindings, bookkeeping, holds, foreign fields). The target's own values win. What
+ * is suspended stays so, and will be the target's when it is given back.
  */
 export function carryOver(live: KubeObject, target: KubeObject, options: CarryOptions = {}): KubeObject {
-  const draft = structuredClone(target) as unknown as Draft;
+  const draft = structuredClone(asItWas(target)) as unknown as Draft;
   const met = conditionsOf(live);
   for (const { row, path } of PARSED) {
     if (row.onWrite !== 'keep' || !applies(row, live, met) || !hasPlace(row, target)) continue;
@@ -66,7 +68,7 @@ export function carryOver(live: KubeObject, target: KubeObject, options: CarryOp
   const { resourceVersion } = live.metadata;
   if (options.precondition === true && resourceVersion !== undefined)
     draft.metadata['resourceVersion'] = resourceVersion;
-  return draft as unknown as KubeObject;
+  return suspendedLike(live, draft as unknown as KubeObject);
 }
 
 function outside(draft: Draft, row: OutsideRow, path: readonly Segment[]): void {

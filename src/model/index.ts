@@ -10,7 +10,9 @@
  */
 export * from './captured.ts';
 export * from './captured-scope.ts';
+export * from './data-store.ts';
 export * from './event.ts';
+export * from './evidence.ts';
 export { fieldPathGet, fieldPathRemove, parseFieldPath } from './field-path.ts';
 export * from './json.ts';
 export * from './key-files.ts';
@@ -22,4 +24,5 @@ export * from './role.ts';
 export * from './sightings.ts';
 export * from './snapshot.ts';
 export * from './stack.ts';
+export * from './suspended.ts';
 export * from './verdict.ts';

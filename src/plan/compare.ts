@@ -1,4 +1,5 @@
 import {
+  asItWas,
   type Change,
   carryOver,
   type Digest,
@@ -6,6 +7,7 @@ import {
   displayName,
   type FieldChange,
   type ForeignField,
+  HELD,
   type KubeObject,
   keyOf,
   type ObjectKey,
@@ -97,12 +99,19 @@ function compareOne(wanted: KubeObject, draft: Draft): void {
   }
   const reason = input.immutable.get(key);
   if (reason === undefined) {
-    draft.desired.set(key, carryOver(live.raw, wanted, { foreign: input.foreign }));
+    draft.desired.set(key, free(carryOver(live.raw, wanted, { foreign: input.foreign })));
     draft.changes.set(key, update(key, live, wanted, fields, draft));
   } else {
     draft.desired.set(key, wanted);
     replace(key, live, fields, reason, draft);
   }
+}
+
+/** What is held at this moment is no part of what is wanted. */
+function free(object: KubeObject): KubeObject {
+  const { [HELD]: held, ...annotations } = object.metadata.annotations ?? {};
+  const released = held === undefined ? object : { ...object, metadata: { ...object.metadata, annotations } };
+  return asItWas(released);
 }
 
 function update(
@@ -178,7 +187,7 @@ function restartReaders(draft: Draft): void {
     }
     const previous = configDigestOf(live.raw);
     const digested = withConfigDigest(then, (read) => draft.desired.get(read) ?? input.live.get(read)?.form, previous);
-    draft.desired.set(key, carryOver(live.raw, digested, { foreign: input.foreign }));
+    draft.desired.set(key, free(carryOver(live.raw, digested, { foreign: input.foreign })));
     draft.changes.set(key, {
       ...(change ?? { ...seen(key, live), action: 'restart', fields: [], takesOver: [] }),
       reason: becauseReads(reads),

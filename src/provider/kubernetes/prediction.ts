@@ -4,8 +4,10 @@ import {
   capturedForm,
   carryOver,
   type ForeignField,
+  HELD,
   type KubeObject,
   refOf,
+  SUSPENDED,
 } from '../../model/index.ts';
 import type { Cluster } from '../../ports/index.ts';
 import { withLiveOwners } from './owner-references.ts';
@@ -80,7 +82,8 @@ function marksOf(object: KubeObject): readonly (readonly [string, string])[] {
   const template = spec.jobTemplate?.spec?.template ?? spec.template;
   return [object.metadata.annotations, template?.metadata?.annotations].flatMap((annotations, place) =>
     Object.entries(annotations ?? {})
-      .filter(([name]) => name.startsWith('backstay.dev/'))
+      // Holds are of a moment, not of a target: they come and go while the target stays what it is.
+      .filter(([name]) => name.startsWith('backstay.dev/') && name !== SUSPENDED && name !== HELD)
       .map(([name, value]) => [`${place} ${name}`, value] as const),
   );
 }
