@@ -11,7 +11,8 @@ import { toApprovals } from './approvals-schema.ts';
 import type { RawCheck } from './checks-schema.ts';
 import type { Environment } from './environment.ts';
 import { SIZE } from './evidence-schema.ts';
-import { DURATION } from './fields.ts';
+import { isOn, milliseconds } from './fields.ts';
+import { toHold } from './hold-schema.ts';
 import type { RawHook } from './hooks-schema.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
@@ -79,6 +80,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
     order: raw.order,
     readyTimeoutMs: milliseconds(raw.readyTimeout),
     onInvalid: raw.onInvalid,
+    hold: toHold(raw.hold),
     retention: {
       undoMs: milliseconds(raw.retention.undo),
       snapshotsMs: milliseconds(raw.retention.snapshots),
@@ -87,17 +89,6 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
     approvals: toApprovals(raw),
     requireReason: isOn(raw.requireReason),
   };
-}
-
-/** `pulumi config set` writes every value as text. */
-export function isOn(raw: boolean | 'true' | 'false'): boolean {
-  return raw === true || raw === 'true';
-}
-
-export function milliseconds(text: string): number {
-  const [, amount, unit] = DURATION.exec(text) ?? [];
-  const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? 'ms'] ?? 1;
-  return Math.round(Number(amount) * factor);
 }
 
 function bytes(text: string): number {

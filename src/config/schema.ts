@@ -4,6 +4,7 @@ import { check } from './checks-schema.ts';
 import { doctor } from './doctor-schema.ts';
 import { evidence, metrics } from './evidence-schema.ts';
 import { duration, flag, httpTarget, keySource, namespace, patterns, text, textList } from './fields.ts';
+import { hold } from './hold-schema.ts';
 import { hook } from './hooks-schema.ts';
 import { probe } from './probes-schema.ts';
 import { onInvalid, retention } from './retention-schema.ts';
@@ -160,6 +161,7 @@ export const settingsSchema = z.strictObject({
   order: textList.default([]).describe('Workloads by name, dependencies first.'),
   onInvalid,
   retention,
+  hold,
   readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),
   approvers,
   severities,

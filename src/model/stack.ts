@@ -99,6 +99,15 @@ export interface Stack {
   readonly order: readonly string[];
   /** When the checks fail at the target: a person decides, or the run returns to *before* by itself. @default 'halt' */
   readonly onInvalid: 'halt' | 'return';
+  /** What is kept from acting by itself while a run works. */
+  readonly hold: {
+    /** Rollouts under way in what changes. @default true */
+    readonly rollouts: boolean;
+    /** Autoscalers of workloads that change. @default true */
+    readonly autoscalers: boolean;
+    /** What brings Git's version back: kept off after a rollback, until it is undone or finalized. */
+    readonly deliveries: readonly Delivery[];
+  };
   /** How long ways back stay open; `finalize --expired` closes those that are past it. */
   readonly retention: {
     /** Milliseconds from the end of a run. @default 7 days */
@@ -147,6 +156,14 @@ export interface ObjectPattern {
   readonly kind?: string;
   readonly name?: string;
   readonly namespace?: string;
+}
+
+/** An object that brings the stack from Git: an Argo CD Application, a Flux Kustomization or HelmRelease. */
+export interface Delivery {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
 }
 
 export interface ForeignField {

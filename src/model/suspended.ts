@@ -32,7 +32,7 @@ const behavior = (was: unknown): Json => {
     ...(was as object | undefined),
     scaleUp: { ...scaleUp, ...off },
     scaleDown: { ...scaleDown, ...off },
-  } as Json;
+  };
 };
 
 /** What the API server fills in as soon as a part of it is given. */
@@ -202,7 +202,7 @@ function holds(now: unknown, wanted: unknown): boolean {
 }
 
 function same(a: unknown, b: unknown): boolean {
-  return canonicalJson((isEmpty(a) ? null : a) as Json) === canonicalJson((isEmpty(b) ? null : b) as Json);
+  return canonicalJson(isEmpty(a) ? null : a) === canonicalJson(isEmpty(b) ? null : b);
 }
 
 function isEmpty(value: unknown): boolean {

@@ -84,6 +84,7 @@ describe('a stack file', () => {
         backend: `file://${join(projectDir, 'home/.local/state/backstay/pulumi')}`,
         secretsProvider: 'passphrase',
         passphrase: { file: join(keys, 'passphrase') },
+        savedPlan: false,
       },
       hooks: [],
       checks: [],
@@ -92,9 +93,38 @@ describe('a stack file', () => {
       evidence: { limitMs: 10_000, emergencyLimitMs: 3_000, limitBytes: 20 * 1024 ** 2, logLines: 2_000 },
       doctor: { hosts: [], databases: [] },
       order: [],
+      hold: { rollouts: true, autoscalers: true, deliveries: [] },
       readyTimeoutMs: 300_000,
+      approvals: { approvers: {}, severities: {}, requireSeverity: false },
       requireReason: true,
     });
+  });
+
+  test('holds what it says, and Argo CD and Flux objects where they are as a rule', async () => {
+    await write(
+      'held',
+      `config:
+  backstay:namespaces: shop
+  backstay:hold:
+    autoscalers: false
+    argocd: [{ name: shop }, { name: shop, namespace: delivery }]
+    flux: [{ kind: HelmRelease, name: shop }]
+`,
+    );
+    const { hold } = await loadStack('held', { projectDir, env });
+    expect(hold).toEqual({
+      rollouts: true,
+      autoscalers: false,
+      deliveries: [
+        { group: 'argoproj.io', kind: 'Application', name: 'shop', namespace: 'argocd' },
+        { group: 'argoproj.io', kind: 'Application', name: 'shop', namespace: 'delivery' },
+        { group: 'helm.toolkit.fluxcd.io', kind: 'HelmRelease', name: 'shop', namespace: 'flux-system' },
+      ],
+    });
+    const problems = await problemsOf(
+      'config:\n  backstay:namespaces: shop\n  backstay:hold:\n    flux: [{ kind: GitRepository, name: shop }]\n',
+    );
+    expect(problems).toMatchObject([{ line: 4, expected: 'one of Kustomization, HelmRelease' }]);
   });
 
   test('is compiled: durations to milliseconds, patterns taken apart, paths made absolute', async () => {
