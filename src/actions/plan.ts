@@ -1,6 +1,7 @@
 import { BackstayError } from '../errors/index.ts';
 import { validateTemplate } from '../hooks/index.ts';
 import {
+  type Digest,
   type ForeignField,
   type KubeObject,
   keyOf,
@@ -16,7 +17,7 @@ import {
 import { checkMoved, effectiveForeign, isRollingOut, makePlan, type Moved, type Refusal } from '../plan/index.ts';
 import type { ClusterIdentity } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
-import { type CompareDeps, compareWithLive } from './plan-compare.ts';
+import { type CompareDeps, type Compared, compareWithLive } from './plan-compare.ts';
 import { resolveTarget } from './targets.ts';
 
 export type PlanDeps = CompareDeps;
@@ -26,6 +27,10 @@ export interface PlanRequest {
   readonly target: string | undefined;
   readonly scope: Scope;
   readonly options: PlanOptions;
+  /** What is done when the checks fail at the target. @default the stack's policy */
+  readonly onInvalid?: 'halt' | 'return';
+  /** The run that is taken back by going to `target`, which is the snapshot that it took before it acted. */
+  readonly undoes?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -83,14 +88,16 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     objects: inventory.objects.length,
     flags: inventory.flags,
   };
-  const warnings = [...aboutTarget(target), ...compared.warnings];
-  if (compared.changes.length === 0) return { kind: 'nothing-to-do', target, inventory: summary, warnings };
+  const { undoes, onInvalid = stack.onInvalid } = request;
+  const warnings = [...aboutTarget(target, undoes), ...compared.warnings];
+  if (compared.changes.length === 0 && undoes === undefined)
+    return { kind: 'nothing-to-do', target, inventory: summary, warnings };
   const plan = makePlan({
     stack,
     clusterUid: inventory.identity.uid,
     createdAt: new Date(clock.now()).toISOString(),
     scope,
-    target: { id: target.id, said: request.target ?? '', labels: target.sighting.record.labels },
+    target: { id: target.id, said: saidOf(request), labels: target.sighting.record.labels },
     live: compared.live,
     foreign: compared.foreign,
     changes: compared.changes,
@@ -98,6 +105,8 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     warnings,
     rollingOut: new Set([...inventory.live].filter(([, object]) => isRollingOut(object)).map(([key]) => key)),
     options,
+    onInvalid,
+    ...(undoes === undefined ? {} : { undoes }),
   });
   return { kind: 'planned', plan, target, inventory: summary };
 }
@@ -131,6 +140,26 @@ export async function observePlan(
     foreign: foreignOf(plan, stack, [...live.values()]),
   });
   return { live, moved };
+}
+
+/**
+ * What lies between live and the snapshot that a run took, in the plan's scope. Exact, also where replicas are fewer than
+ * live: a run takes back what it did itself. @throws what refuses a plan
+ */
+export async function compareForReturn(
+  { scope, options }: Pick<Plan, 'scope' | 'options'>,
+  snapshot: Digest,
+  deps: PlanDeps,
+  signal?: AbortSignal,
+): Promise<Compared> {
+  const asked = signal === undefined ? {} : { signal };
+  const inventory = await takeInventory(deps.cluster, deps.stack, asked);
+  const target = await deps.store.get(deps.stack.name, snapshot);
+  // These images ran until a moment ago; whoever asks for them now has no better choice.
+  const exact: PlanOptions = { ...options, exactReplicas: true, allowUnknownImages: true };
+  const compared = await compareWithLive({ inventory, target, scope, options: exact, ...asked }, deps);
+  refuse(compared.refusals);
+  return compared;
 }
 
 function foreignOf(plan: Plan, stack: Stack, live: readonly KubeObject[]): readonly ForeignField[] {
@@ -194,9 +223,17 @@ function refuse(refusals: readonly Refusal[]): void {
   });
 }
 
-function aboutTarget({ content, sighting: { record, signature } }: Snapshot): readonly string[] {
+function saidOf({ target = '', undoes }: PlanRequest): string {
+  return undoes === undefined ? target : `before ${undoes}`;
+}
+
+function aboutTarget(
+  { content, sighting: { record, signature } }: Snapshot,
+  undoes: string | undefined,
+): readonly string[] {
   const warnings: string[] = [];
-  if (record.held !== undefined)
+  // Undoing a run lets go of what it holds: that is no warning.
+  if (record.held !== undefined && record.held.run !== undoes)
     warnings.push(`the target is held: run ${record.held.run} went back from it (${record.held.reason})`);
   if (record.verdict === 'fail') warnings.push('the checks of the target failed when they were last asked');
   if (signature.state !== 'trusted') warnings.push('the target is not signed by a trusted key');

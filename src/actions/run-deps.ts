@@ -4,6 +4,7 @@ import { BackstayError } from '../errors/index.ts';
 import { askTarget, resolveTarget, runHook } from '../hooks/index.ts';
 import type { Stack } from '../model/index.ts';
 import type {
+  Archive,
   Clock,
   Cluster,
   Engine,
@@ -12,12 +13,14 @@ import type {
   JournalStore,
   KeyReader,
   Lock,
+  PrivateFiles,
   Reporter,
   SecretHasher,
   SnapshotStore,
 } from '../ports/index.ts';
 import type { RunDeps } from '../rollback/index.ts';
 import { capture } from './capture.ts';
+import { collectEvidence, evidencePath } from './evidence.ts';
 import { takeInventory } from './inventory.ts';
 import { compareForReturn, observePlan } from './plan.ts';
 import { defaulted } from './plan-defaulting.ts';
@@ -40,6 +43,10 @@ export interface RunActionDeps {
   readonly http: HttpClient;
   readonly exec: Exec;
   readonly keys: KeyReader;
+  readonly archive: Archive;
+  readonly files: PrivateFiles;
+  /** Absolute path; what a run leaves goes to `<stateDir>/runs/<run>/`. */
+  readonly stateDir: string;
 }
 
 /** Gives the machine its hooks and checks, which live beside it and know nothing of runs. */
@@ -47,6 +54,7 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
   const { stack, cluster, http, exec, keys, clock } = deps;
   const namespace = stack.namespaces[0] ?? 'default';
   const baseDir = dirname(stack.file);
+  const ask: RunDeps['ask'] = async (target, options) => await askTarget(target, options, { cluster, http, namespace });
   return {
     ...deps,
     capture: async ({ run: _run, ...request }) => {
@@ -54,6 +62,11 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
       if (result.kind === 'captured') return { id: result.id, verdict: result.sighting.record.verdict };
       throw new BackstayError('INTERNAL', `a capture of a run came back ${result.kind}`);
     },
+    collectEvidence: async ({ run, plan, limits, signal }) =>
+      await collectEvidence(
+        { path: evidencePath(deps.stateDir, run), limits, run: { id: run, plan }, signal },
+        { ...deps, ask },
+      ),
     observe: async (plan) => await observePlan(plan, deps),
     compareWith: async (plan, snapshot, signal) => await compareForReturn(plan, snapshot, deps, signal),
     defaulted: async (objects, { live, foreign }) =>
@@ -79,7 +92,7 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
         ...asked,
       });
     },
-    ask: async (target, options) => await askTarget(target, options, { cluster, http, namespace }),
+    ask,
     find: async (target) => await resolveTarget(target, { cluster, http, namespace }),
   };
 }

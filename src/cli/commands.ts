@@ -54,6 +54,10 @@ const TRANSITION = [
   ['--validate-after', 'ask the checks afterwards (this is the default)'],
   ['--create-backup', 'keep a snapshot of before (always done; accepted for older scripts)'],
   ['--list-versions', 'list what can be gone back to, and stop'],
+  [
+    '--on-invalid <way>',
+    'when the checks fail at the target: halt, or return to what was before (default: the stack file)',
+  ],
   ['--timeout <duration>', 'limit for a workload to become ready, such as 5m'],
   ['-y, --yes', 'do not ask'],
   ...PERMISSIONS,

@@ -53,6 +53,14 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
   };
 }
 
+/** `halt` or `return`. @default the stack's policy */
+export function onInvalidOf(options: Options): { readonly onInvalid?: 'halt' | 'return' } {
+  const given = textOf(options['onInvalid']);
+  if (given === undefined) return {};
+  if (given === 'halt' || given === 'return') return { onInvalid: given };
+  throw new BackstayError('USAGE', `--on-invalid ${given} is neither halt nor return.`);
+}
+
 /** `90s`, `5m`, `1h` or plain seconds, as milliseconds. */
 export function durationMsOf(given: string | undefined, flag: string): number | undefined {
   if (given === undefined) return undefined;

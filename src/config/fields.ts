@@ -7,15 +7,26 @@ import { SCOPES } from '../model/index.ts';
  * repeated in a message.
  */
 
-export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
+export const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
 export const duration = z
   .string({ error: 'a duration with its unit, such as 500ms, 30s, 5m or 1h' })
   .regex(DURATION, { error: 'a duration with its unit, such as 500ms, 30s, 5m or 1h' })
-  .describe('A duration with its unit: ms, s, m or h.');
+  .describe('A duration with its unit: ms, s, m, h or d.');
+
+/** What `duration` let pass, as a number. */
+export function milliseconds(text: string): number {
+  const [, amount, unit] = DURATION.exec(text) ?? [];
+  const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? 'ms'] ?? 1;
+  return Math.round(Number(amount) * factor);
+}
 
 /** `pulumi config set` writes every plain value as text, so `"true"` means true. */
 export const flag = z.union([z.boolean(), z.enum(['true', 'false'])], { error: 'true or false' });
+
+export function isOn(raw: boolean | 'true' | 'false'): boolean {
+  return raw === true || raw === 'true';
+}
 
 export const text = z.string({ error: 'text' }).min(1, { error: 'text that is not empty' });
 

@@ -28,8 +28,11 @@ export type StepOutcome = 'done' | 'skipped' | 'failed' | 'warned';
 
 export type Direction = 'forward' | 'back' | 'halt';
 
-/** Why a run turned: a step failed, a person stopped it, or its lease went to somebody else. */
-export type TurnCause = 'failed' | 'cancelled' | 'lease-lost';
+/**
+ * Why a run turned: a step failed, a person stopped it, its lease went to somebody else, or the target did not pass its
+ * validation and the plan says that this sends the run back to *before*.
+ */
+export type TurnCause = 'failed' | 'cancelled' | 'lease-lost' | 'invalid';
 
 /** Who or what asked for a run; figures are kept for each. */
 export const TRIGGERS = ['person', 'alert', 'pipeline', 'schedule'] as const;
@@ -111,7 +114,7 @@ export type JournalFact =
       readonly because: 'person' | 'retention';
       readonly removed: readonly string[];
     }
-  /** After the end: what people found out, for the report. A later note of one topic replaces the earlier one. */
+  /** After the end: what people found out, for the report. A later note of one topic replaces the earlier one; follow-ups add up. */
   | { readonly kind: 'noted'; readonly by: Person; readonly topic: NoteTopic; readonly text: string }
   | { readonly kind: 'event'; readonly event: RunEvent };
 

@@ -11,6 +11,8 @@ import {
   type Scope,
   type Stack,
 } from '../model/index.ts';
+import { keepsFromReturning } from './return.ts';
+import { policyOf } from './policy.ts';
 import { riskOfPlan } from './risk.ts';
 import { planSteps } from './steps.ts';
 
@@ -29,12 +31,17 @@ export interface PlanInput {
   /** Deployments whose last change is not through yet. */
   readonly rollingOut: ReadonlySet<ObjectKey>;
   readonly options: PlanOptions;
+  /** What the user or the stack's policy wants; the plan halts all the same where a step cannot be taken back. */
+  readonly onInvalid?: 'halt' | 'return';
+  /** The run whose effect this plan takes back. */
+  readonly undoes?: string;
 }
 
 /** The frozen plan. Pure: the same input gives the same plan and the same hash. */
 export function makePlan(input: PlanInput): Plan {
   const { stack, changes, options } = input;
   const steps = planSteps(input);
+  const obstacles = input.onInvalid === 'return' ? keepsFromReturning({ stack, changes, hooks: steps }) : [];
   const plan: Omit<Plan, 'hash'> = {
     apiVersion: 'backstay.dev/v1',
     kind: 'Plan',
@@ -48,9 +55,17 @@ export function makePlan(input: PlanInput): Plan {
     changes,
     desired: [...input.desired].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
     steps,
-    warnings: input.warnings,
+    warnings: [
+      ...input.warnings,
+      ...(obstacles.length > 0
+        ? [`failed checks will halt the run instead of returning it to before: ${obstacles.join('; ')}`]
+        : []),
+    ],
     risk: riskOfPlan(changes, steps, options),
     options,
+    ...policyOf(stack.approvals, options),
+    ...(input.onInvalid === 'return' && obstacles.length === 0 ? { onInvalid: 'return' as const } : {}),
+    ...(input.undoes === undefined ? {} : { undoes: input.undoes }),
   };
   return { ...plan, hash: hashOfPlan(plan) };
 }

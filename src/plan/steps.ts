@@ -14,14 +14,31 @@ import {
   type StepAction,
 } from '../model/index.ts';
 import type { PlanInput } from './make-plan.ts';
+import { keepsFromReturning } from './return.ts';
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
 
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
-  if (input.changes.length === 0) return [];
+  if (input.changes.length === 0) return input.undoes === undefined ? [] : releaseOnly(input.undoes);
   const steps = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
-  return unique(steps);
+  return unique(keepsFromReturning({ ...input, hooks: steps }).length > 0 ? steps : steps.map(withReturn));
+}
+
+/** `apply` and `prune` are taken back together, by one more transition within the run. */
+function withReturn(step: Step): Step {
+  const { kind } = step.action;
+  return kind === 'apply' || kind === 'prune' ? { ...step, reverse: { kind: 'return-before' } } : step;
+}
+
+/** Live is where the undone run began: nothing is left but what that run holds. */
+function releaseOnly(run: string): readonly Step[] {
+  return [stepsOf('locked')('lease', 'Take the lease of the stack', { kind: 'lease' }), releaseStep(run)];
+}
+
+function releaseStep(run: string): Step {
+  const title = `Let go of what run ${run} holds, and record that it is undone`;
+  return stepsOf('completed')('release-hold', title, { kind: 'release-hold', run }, 'low');
 }
 
 function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
@@ -55,6 +72,8 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       const names = checkNames('before', input);
       const ask = !options.emergency && names.length > 0;
       return [
+        // A release that is wanted leaves no failing version behind.
+        ...(options.hold ? [evidenceStep(input)] : []),
         step('snapshot-before', 'Capture what is live, so that there is a way back', { kind: 'snapshot-before' }),
         ...(ask
           ? [
@@ -104,7 +123,10 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       ];
     }
     case 'completed':
-      return [step('record-after', 'Record what was reached', { kind: 'record-after' })];
+      return [
+        step('record-after', 'Record what was reached', { kind: 'record-after' }),
+        ...(input.undoes === undefined ? [] : [releaseStep(input.undoes)]),
+      ];
     default:
       return [];
   }
@@ -120,6 +142,13 @@ const stepsOf =
     risk,
     destructive: false,
   });
+
+function evidenceStep({ stack, options }: PlanInput): Step {
+  const { limitMs, emergencyLimitMs, limitBytes, logLines } = stack.evidence;
+  const ms = options.emergency ? emergencyLimitMs : limitMs;
+  const title = `Keep logs, events, objects${stack.metrics === undefined ? '' : ' and metrics'} of what is live as evidence`;
+  return stepsOf('safeguarded')('evidence', title, { kind: 'evidence', limitMs: ms, limitBytes, logLines });
+}
 
 function pruneStep(objects: readonly ObjectKey[], { changes }: PlanInput): Step {
   const deleted = changes.filter(({ action }) => action === 'delete');

@@ -1,6 +1,7 @@
 import type { Direction, RunState, StepState, TurnCause } from '../journal/index.ts';
 import type { Outcome, Phase, Step } from '../model/index.ts';
-import { mayLeaveMixed, PHASE_TABLE } from './phases.ts';
+import { hasBegun, needInWords, standingOf } from './approval.ts';
+import { mayLeaveMixed, PHASE_TABLE, type PhaseRow } from './phases.ts';
 
 /** What a run does next. Each is journaled before it takes effect. */
 export type Command =
@@ -14,6 +15,8 @@ export type Command =
       readonly code?: string;
       readonly signal?: string;
     }
+  /** Nothing may begin before somebody agreed. The process ends; the wait is in the journal. `until` is ISO 8601. */
+  | { readonly kind: 'wait'; readonly until: string; readonly reason: string }
   | { readonly kind: 'end'; readonly outcome: Outcome; readonly reason?: string; readonly code?: string }
   | { readonly kind: 'ended' };
 
@@ -23,6 +26,8 @@ export interface Outside {
   readonly stop?: string;
   /** The lease went to somebody else: no effect may follow, not even a reverse. */
   readonly leaseLost?: string;
+  /** Milliseconds since the epoch: what approvals run out by. @default the time of the last entry */
+  readonly now?: number;
 }
 
 /**
@@ -49,19 +54,53 @@ function forward(state: RunState, outside: Outside): Command {
   if (failed !== undefined) return turnFor(state, failed);
   const next = [...state.steps.values()].find((s) => s.status === 'pending' || s.status === 'begun');
   if (next === undefined) return arrive(state);
+  const held = hasBegun(state) ? undefined : untilApproved(state, outside);
+  if (held !== undefined) return held;
   if (outside.stop !== undefined) return stopFor(state, outside.stop);
   if (next.step.phase !== state.phase) return { kind: 'enter', phase: next.step.phase };
   return { kind: 'step', step: next.step, attempt: next.attempts + 1, reverse: false };
 }
 
+/** What keeps a run from beginning, by the policy of its severity; undefined: nothing does. */
+function untilApproved(state: RunState, { now = Date.parse(state.lastAt) }: Outside): Command | undefined {
+  const standing = standingOf(state, now);
+  switch (standing.kind) {
+    case 'waiting':
+      return {
+        kind: 'wait',
+        until: standing.until,
+        reason: `waits for ${needInWords(standing.need, standing.given.length)}`,
+      };
+    case 'denied': {
+      const { by, role, reason } = standing.by;
+      return {
+        kind: 'end',
+        outcome: 'failed',
+        code: 'APPROVAL_DENIED',
+        reason: `denied by ${by.user} as ${role}${reason === undefined ? '' : `: ${reason}`}`,
+      };
+    }
+    case 'expired':
+      return {
+        kind: 'end',
+        outcome: 'failed',
+        code: 'APPROVAL_EXPIRED',
+        reason: `was not approved and begun by ${standing.at}`,
+      };
+    default:
+      return undefined;
+  }
+}
+
 function turnFor(state: RunState, failed: StepState): Command {
-  const direction = wayOf(state, failed) === 'back' ? 'back' : 'halt';
+  const returns = isReturn(state, failed);
+  const direction = returns || wayOf(state, failed) === 'back' ? 'back' : 'halt';
   const said = failed.message ?? 'no reason was given';
   return {
     kind: 'turn',
     direction,
     reason: `${failed.step.title}: ${said}`,
-    cause: 'failed',
+    cause: returns ? 'invalid' : 'failed',
     ...(failed.code === undefined ? {} : { code: failed.code }),
   };
 }
@@ -77,7 +116,17 @@ function wayOf(state: RunState, failed: StepState): 'back' | 'on' | 'halt' {
   return way === 'halt' && !hasChangedObjects(state) ? 'back' : way;
 }
 
-/** Whether something may have been changed that no reverse of a step takes back. */
+/**
+ * Whether the failure of a validation sends the run back to *before*, though objects were changed. A step that a person
+ * broke off found nothing out about the target: that halts as ever.
+ */
+function isReturn(state: RunState, failed: StepState): boolean {
+  const row: PhaseRow = PHASE_TABLE[failed.step.phase];
+  if (state.plan.onInvalid !== 'return' || row.byPolicy !== 'back' || failed.code === 'CANCELLED') return false;
+  return [...state.steps.values()].some((s) => needsReverse(s) && isReturnStep(s));
+}
+
+/** Whether something may have been changed that no reverse of a step takes back, unless the run returns to *before*. */
 export function hasChangedObjects(state: RunState): boolean {
   return [...state.steps.values()].some(
     (s) => mayLeaveMixed(s.step.phase) && s.attempts > 0 && s.status !== 'skipped' && s.touched !== false,
@@ -100,9 +149,11 @@ function arrive(state: RunState): Command {
 }
 
 function back(state: RunState): Command {
-  const next = [...state.steps.values()]
-    .reverse()
-    .find((s) => needsReverse(s) && isOpen(state.reverses.get(s.step.id)));
+  // Half returned, the stack stays closed for whoever looks at it; a resume goes on with the return, then with the rest.
+  const halfReturned = [...state.reverses.values()].some((s) => s.status === 'failed' && isReturnStep(s));
+  const next = halfReturned
+    ? undefined
+    : [...state.steps.values()].reverse().find((s) => needsReverse(s) && isOpen(state.reverses.get(s.step.id)));
   if (next !== undefined) {
     const attempt = (state.reverses.get(next.step.id)?.attempts ?? 0) + 1;
     return { kind: 'step', step: next.step, attempt, reverse: true };
@@ -113,8 +164,17 @@ function back(state: RunState): Command {
     const names = stuck.map((s) => `${s.step.title} (${s.message ?? 'failed'})`).join('; ');
     return { kind: 'end', outcome: 'mixed', reason: `${reason}; could not be taken back: ${names}`, ...codeOf(stuck) };
   }
-  const outcome = state.turn?.cause === 'cancelled' ? 'cancelled' : 'failed';
-  return { kind: 'end', outcome, reason, ...(state.turn?.code === undefined ? {} : { code: state.turn.code }) };
+  return {
+    kind: 'end',
+    outcome: outcomeOfBack(state.turn?.cause),
+    reason,
+    ...(state.turn?.code === undefined ? {} : { code: state.turn.code }),
+  };
+}
+
+function outcomeOfBack(cause: TurnCause | undefined): Outcome {
+  if (cause === 'invalid') return 'returned';
+  return cause === 'cancelled' ? 'cancelled' : 'failed';
 }
 
 /** Halted with nothing to take back and nothing changed is a plain failure; anything else is for a person. */
@@ -143,6 +203,10 @@ export function reverseOf(step: Step): Step['reverse'] {
 /** A step that failed or was cut off may have had its effect all the same, so it is taken back too. */
 function needsReverse(s: StepState): boolean {
   return s.attempts > 0 && s.status !== 'skipped' && s.touched !== false && reverseOf(s.step) !== undefined;
+}
+
+function isReturnStep({ step }: StepState): boolean {
+  return reverseOf(step)?.kind === 'return-before';
 }
 
 function isOpen(reverse: StepState | undefined): boolean {

@@ -2,6 +2,8 @@ import type { Person } from '../journal/index.ts';
 import type {
   CheckResult,
   Digest,
+  EvidenceLimits,
+  EvidenceManifest,
   ForeignField,
   HookSetting,
   HttpTarget,
@@ -40,6 +42,7 @@ export interface RunDeps {
   readonly clock: Clock;
   readonly reporter: Reporter;
   readonly capture: (request: CaptureRequest) => Promise<Captured>;
+  readonly collectEvidence: (request: CollectRequest) => Promise<Collected>;
   readonly observe: (plan: Plan) => Promise<Observation>;
   /**
    * What lies between live and a stored snapshot, in the plan's scope, exact to the last field. Throws the refusals of
@@ -70,6 +73,22 @@ export interface CaptureRequest {
 export interface Captured {
   readonly id: Digest;
   readonly verdict: Verdict;
+}
+
+export interface CollectRequest {
+  readonly run: string;
+  readonly plan: Plan;
+  readonly limits: EvidenceLimits;
+  readonly signal: AbortSignal;
+}
+
+export interface Collected {
+  readonly path: string;
+  /** Of the manifest. */
+  readonly digest: Digest;
+  readonly manifest: EvidenceManifest;
+  /** Of the archive. */
+  readonly bytes: number;
 }
 
 /** One look at the live objects in the plan's scope. */

@@ -1,6 +1,8 @@
+export { type ApprovalStanding, needInWords, standingOf } from './approval.ts';
 export { type Command, decide, type Outside } from './decide.ts';
 export type {
   AskOptions,
+  Between,
   Captured,
   CaptureRequest,
   ChecksRequest,
@@ -13,6 +15,7 @@ export type {
 export type { Executor, Executors, StepContext, StepResult } from './executor.ts';
 export { exitCodeOf } from './exit-code.ts';
 export { PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
-export { type ReportedChange, type ReportedStep, type RunReport, reportOf, type TimeSpent } from './report.ts';
-export { type RunOptions, type RunResult, resumeRun, runPlan } from './run.ts';
+export { type ReportedStep, type RunReport, reportOf } from './report/index.ts';
+export { Recorder } from './recorder.ts';
+export { endUnapproved, type RunOptions, type RunResult, resumeRun, runPlan } from './run.ts';
 export { readable } from './steps/placeholder-values.ts';

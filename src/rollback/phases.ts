@@ -7,6 +7,8 @@ export interface PhaseRow {
   /** What is true once the phase's steps are done. */
   readonly holds: string;
   readonly onFailure: SafeWay;
+  /** The way instead, where the plan says `onInvalid: return`: back to *before*, by the steps' reverses. */
+  readonly byPolicy?: 'back';
   /** Why that way, in words for the person who meets it. */
   readonly because: string;
 }
@@ -59,6 +61,7 @@ export const PHASE_TABLE = {
   validated: {
     holds: 'the checks passed at the target',
     onFailure: 'halt',
+    byPolicy: 'back',
     because: 'the target is in place and does not do what it should',
   },
   completed: {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BackstayError, isBackstayError } from '../errors/index.ts';
 import { type Direction, fold, type RunState, type TurnCause } from '../journal/index.ts';
 import { digestOf, type Outcome, type Plan } from '../model/index.ts';
+import { hasBegun } from './approval.ts';
 import { type Command, decide, type Outside, reverseOf } from './decide.ts';
 import type { RunDeps } from './deps.ts';
 import type { Executor, Executors, StepContext, StepResult } from './executor.ts';
@@ -23,7 +24,8 @@ export interface RunOptions {
 
 export interface RunResult {
   readonly run: string;
-  readonly outcome: Outcome;
+  /** `waiting`: nothing was begun, and nothing will be before it is approved. */
+  readonly outcome: Outcome | 'waiting';
   readonly reason?: string;
   /** Code of the error that decided the outcome. */
   readonly code?: string;
@@ -45,6 +47,7 @@ export async function runPlan(options: RunOptions & { readonly plan: Plan }): Pr
   const undoes = plan.undoes === undefined ? {} : { undoes: plan.undoes };
   await recorder.append({ kind: 'run-created', plan, by: deps.by, ...undoes });
   recorder.emit({ type: 'run.started', target: plan.target.said, plan: plan.hash });
+  announceNeed(recorder);
   return await drive(recorder, options, new Session(options));
 }
 
@@ -57,6 +60,9 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
   const known = await readState(options);
   if (isOver(known)) return resultOf(known);
   assertIntact(known.plan);
+  const first = decide(known, { now: deps.clock.now() });
+  if (first.kind === 'wait') return waitingResult(known, first);
+  if (first.kind === 'end' && !hasBegun(known)) return await endUnapproved(options);
   const session = new Session(options);
   await session.acquire(known.stack);
   try {
@@ -72,12 +78,49 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
   }
 }
 
+/**
+ * Ends a run that was denied, or not approved in time, before it began. It holds no lease, so that another process may do the
+ * same at the same moment: whose entry is not the next one reads again.
+ */
+export async function endUnapproved(options: Pick<RunOptions, 'run' | 'deps'>): Promise<RunResult> {
+  for (;;) {
+    const state = await readState(options);
+    const command = decide(state, { now: options.deps.clock.now() });
+    if (command.kind === 'ended') return resultOf(state);
+    if (command.kind === 'wait') return waitingResult(state, command);
+    if (command.kind !== 'end') throw new TypeError(`run ${state.run} may begin`);
+    const recorder = recorderFor(options, state.stack, state);
+    try {
+      await end(command, recorder);
+      await recorder.settled();
+      return resultOf(recorder.state);
+    } catch (error) {
+      if ((await readState(options)).sequence === state.sequence) throw error;
+    }
+  }
+}
+
+/** Told once, when the run is created: who has to agree, before it or afterwards. */
+function announceNeed(recorder: Recorder): void {
+  const { plan, startedAt } = recorder.state;
+  if (plan.approval === undefined) return;
+  const { severity, roles, count, when, expiresMs, waived } = plan.approval;
+  const until = new Date(Date.parse(startedAt) + expiresMs).toISOString();
+  const why = waived === undefined ? {} : { waived };
+  recorder.emit({ type: 'approval.needed', severity, roles, count, when, until, ...why });
+}
+
 async function drive(recorder: Recorder, options: RunOptions, session: Session): Promise<RunResult> {
+  const first = decide(recorder.state, outside(options, session));
+  if (first.kind === 'wait') {
+    await recorder.settled();
+    return waitingResult(recorder.state, first);
+  }
   const prober = startProber(options.deps, (event) => recorder.emit(event));
   try {
     for (;;) {
       const command = decide(recorder.state, outside(options, session));
-      if (command.kind === 'ended') break;
+      if (command.kind === 'ended' || command.kind === 'wait') break;
       // Its last word stands before the run's.
       if (command.kind === 'end') prober.stop();
       await carryOut(command, recorder, options, session);
@@ -108,14 +151,10 @@ async function carryOut(command: Command, recorder: Recorder, options: RunOption
       return;
     }
     case 'end': {
-      leavePhase(recorder);
-      const { kind: _kind, ...end } = command;
-      await recorder.append({ kind: 'run-ended', ...end });
-      const durationMs = between(recorder.state.startedAt, recorder.state.lastAt);
-      const reason = end.reason === undefined ? {} : { reason: end.reason };
-      recorder.emit({ type: 'run.ended', outcome: end.outcome, durationMs, ...reason });
+      await end(command, recorder);
       return;
     }
+    case 'wait':
     case 'ended':
   }
 }
@@ -123,6 +162,15 @@ async function carryOut(command: Command, recorder: Recorder, options: RunOption
 function turnWords(direction: Direction, cause: TurnCause | undefined): string {
   if (direction === 'halt') return 'halted';
   return cause === 'invalid' ? 'returning to before' : 'going back';
+}
+
+async function end(command: Extract<Command, { kind: 'end' }>, recorder: Recorder): Promise<void> {
+  leavePhase(recorder);
+  const { kind: _kind, ...said } = command;
+  await recorder.append({ kind: 'run-ended', ...said });
+  const durationMs = between(recorder.state.startedAt, recorder.state.lastAt);
+  const reason = said.reason === undefined ? {} : { reason: said.reason };
+  recorder.emit({ type: 'run.ended', outcome: said.outcome, durationMs, ...reason });
 }
 
 function leavePhase(recorder: Recorder): void {
@@ -201,8 +249,9 @@ function failureOf(error: unknown, session: Session): StepResult {
   return { outcome: 'failed', message: `defect: ${message}`, code: 'INTERNAL' };
 }
 
-function outside({ signal }: RunOptions, session: Session): Outside {
+function outside({ signal, deps }: RunOptions, session: Session): Outside {
   return {
+    now: deps.clock.now(),
     ...(signal?.aborted === true ? { stop: signalName(signal.reason) } : {}),
     ...(session.leaseLost === undefined ? {} : { leaseLost: session.leaseLost }),
   };
@@ -213,13 +262,13 @@ function signalName(reason: unknown): string {
   return said.includes('SIGTERM') ? 'SIGTERM' : 'SIGINT';
 }
 
-async function readState({ deps, run }: RunOptions): Promise<RunState> {
+async function readState({ deps, run }: Pick<RunOptions, 'run' | 'deps'>): Promise<RunState> {
   const entries = await deps.journal.read(run);
   if (entries.length === 0) throw new BackstayError('RUN_UNKNOWN', `there is no run ${run} in ${deps.journalName}`);
   return fold(entries);
 }
 
-function recorderFor({ deps, run }: RunOptions, stack: string, state?: RunState): Recorder {
+function recorderFor({ deps, run }: Pick<RunOptions, 'run' | 'deps'>, stack: string, state?: RunState): Recorder {
   const { journal, clock, reporter } = deps;
   return new Recorder({ journal, clock, reporter, run, stack, ...(state === undefined ? {} : { state }) });
 }
@@ -252,6 +301,17 @@ function resultOf(state: RunState): RunResult {
     ...(state.turn?.signal === undefined ? {} : { signal: state.turn.signal }),
     state,
     durationMs: between(state.startedAt, ended.at),
+  };
+}
+
+function waitingResult(state: RunState, { reason }: Extract<Command, { kind: 'wait' }>): RunResult {
+  return {
+    run: state.run,
+    outcome: 'waiting',
+    reason,
+    code: 'APPROVAL_NEEDED',
+    state,
+    durationMs: between(state.startedAt, state.lastAt),
   };
 }
 

@@ -1,4 +1,5 @@
-import { type KubeObject, keyOf, type ObjectKey, refOf } from '../../src/model/index.ts';
+import { isBackstayError } from '../../src/errors/index.ts';
+import { canonicalJson, capturedForm, type KubeObject, keyOf, type ObjectKey, refOf } from '../../src/model/index.ts';
 import type { Cluster, Engine, EngineUpdate } from '../../src/ports/index.ts';
 
 /**
@@ -16,7 +17,7 @@ export function directEngine(cluster: Cluster): Engine {
         await cluster.create(object);
         done.created.push(key);
       } else if (live !== undefined && permit.update.has(key)) {
-        const written = await cluster.replace(withVersion(object, permit.observed.get(key)));
+        const written = await replaceSeen(cluster, object, live, permit.observed.get(key));
         if (written.metadata.resourceVersion !== live.metadata.resourceVersion) done.updated.push(key);
       } else continue;
       onProgress({ key, state: 'done', message: 'written' });
@@ -24,6 +25,23 @@ export function directEngine(cluster: Cluster): Engine {
     return { ...done, unchanged: [], failed: [], timings: { updateMs: 0, totalMs: 0, waitingMs: 0 }, details: {} };
   };
   return { up, preview: up };
+}
+
+/** A controller's status or bookkeeping is no movement: then the write is tried with what is there now. */
+async function replaceSeen(
+  cluster: Cluster,
+  object: KubeObject,
+  seen: KubeObject,
+  version: string | undefined,
+): Promise<KubeObject> {
+  try {
+    return await cluster.replace(withVersion(object, version));
+  } catch (error) {
+    const now = await cluster.get(refOf(object));
+    const same = now !== undefined && canonicalJson(capturedForm(now)) === canonicalJson(capturedForm(seen));
+    if (!isBackstayError(error, 'OBJECT_MOVED') || !same) throw error;
+    return await replaceSeen(cluster, object, now, now.metadata.resourceVersion);
+  }
 }
 
 function withVersion(object: KubeObject, resourceVersion: string | undefined): KubeObject {

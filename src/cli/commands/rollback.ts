@@ -7,7 +7,7 @@ import { renderChoices, withChoices } from '../choices.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import { planDepsOf, runDepsOf } from '../deps.ts';
-import { durationMsOf, planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
+import { durationMsOf, onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
 import { renderPlan } from '../render/plan.ts';
 import { progressReporter } from '../render/progress.ts';
 import { duration } from '../render/time.ts';
@@ -25,6 +25,7 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
   const scope = scopeOf(textOf(options['scope']));
   const planOptions = planOptionsOf(options, hold);
   const target = targetOf(options);
+  const onInvalid = onInvalidOf(options);
   const readyTimeoutMs = durationMsOf(textOf(options['timeout']), '--timeout');
   const dryRun = options['dryRun'] === true;
   const [{ planRollback }, { rollback: run }] = await Promise.all([
@@ -51,7 +52,7 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
       const deps = await planDepsOf(composition);
       const planned = await withChoices(
         terminal,
-        async () => await planRollback({ target, scope, options: planOptions }, deps),
+        async () => await planRollback({ target, scope, options: planOptions, ...onInvalid }, deps),
       );
       if (planned.kind === 'nothing-to-do') {
         terminal.result('Rollback', { kind: planned.kind, outcome: planned.kind, target: planned.target.id }, () =>

@@ -2,12 +2,14 @@ import type { Executors } from '../executor.ts';
 import { apply } from './apply.ts';
 import { checks } from './checks.ts';
 import { confirmContext } from './confirm-context.ts';
+import { evidence } from './evidence.ts';
 import { hook } from './hook.ts';
 import { lease } from './lease.ts';
 import { notYet } from './not-yet.ts';
 import { proveEqual } from './prove-equal.ts';
 import { prune } from './prune.ts';
 import { recordAfter } from './record-after.ts';
+import { returnBefore } from './return-before.ts';
 import { pauseRollouts, resumeRollouts } from './rollouts.ts';
 import { snapshotBefore } from './snapshot-before.ts';
 
@@ -24,8 +26,8 @@ export const EXECUTORS: Executors = {
   'resume-rollouts': resumeRollouts,
   checks,
   'record-after': recordAfter,
-  'return-before': notYet,
-  evidence: notYet,
+  'return-before': returnBefore,
+  evidence,
   'suspend-autoscalers': notYet,
   'resume-autoscalers': notYet,
   'suspend-sync': notYet,

@@ -24,7 +24,7 @@ export function placeholderValues({
 }
 
 function outcomeSoFar(state: RunState): string {
-  if (state.direction === 'back') return 'failed';
+  if (state.direction === 'back') return state.turn?.cause === 'invalid' ? 'returned' : 'failed';
   if ([...state.steps.values()].some((s) => s.status === 'failed')) return 'mixed';
   if (state.phase !== 'completed') return 'running';
   return state.plan.options.skipValidation ? 'unvalidated' : 'succeeded';

@@ -8,6 +8,7 @@ import {
   type ObjectKey,
 } from '../../model/index.ts';
 import { diffObjects } from '../../plan/index.ts';
+import type { RunDeps } from '../deps.ts';
 import type { Executor } from '../executor.ts';
 
 const NAMED = 5;
@@ -22,17 +23,7 @@ export const proveEqual: Executor = async (_action, { state, deps }) => {
   const { plan } = state;
   const { live } = await deps.observe(plan);
   const foreign = plan.foreign ?? deps.stack.foreign;
-  const unequal: Inequality[] = [];
-  const differing = plan.desired.filter((wanted) => compare(live.get(keyOf(wanted)), wanted, foreign) !== undefined);
-  // What the plan created in a namespace of its own could not be defaulted when it was planned; now it can be asked about.
-  // Secrets are hashed here, so the server cannot be shown them: they must equal as they are.
-  const asked = differing.filter((wanted) => live.has(keyOf(wanted)) && wanted.kind !== 'Secret');
-  const defaulted = new Map((await deps.defaulted(asked, { live, foreign })).map((wanted) => [keyOf(wanted), wanted]));
-  for (const wanted of differing) {
-    const key = keyOf(wanted);
-    const what = compare(live.get(key), defaulted.get(key) ?? wanted, foreign);
-    if (what !== undefined) unequal.push({ key, what });
-  }
+  const unequal = [...(await unequalOf(plan.desired, { live, foreign }, deps))];
   for (const { key, action } of plan.changes) {
     if (action === 'delete' && live.has(key)) unequal.push({ key, what: 'is still there' });
   }
@@ -49,6 +40,25 @@ export const proveEqual: Executor = async (_action, { state, deps }) => {
     result: { unequal: unequal as unknown as Json },
   };
 };
+
+/** Which of these objects live does not equal, form by form. */
+export async function unequalOf(
+  wanted: readonly KubeObject[],
+  seen: { readonly live: ReadonlyMap<ObjectKey, KubeObject>; readonly foreign: readonly ForeignField[] },
+  deps: Pick<RunDeps, 'defaulted'>,
+): Promise<readonly Inequality[]> {
+  const { live, foreign } = seen;
+  const differing = wanted.filter((object) => compare(live.get(keyOf(object)), object, foreign) !== undefined);
+  // What a plan created in a namespace of its own could not be defaulted when it was planned; now it can be asked about.
+  // Secrets are hashed here, so the server cannot be shown them: they must equal as they are.
+  const asked = differing.filter((object) => live.has(keyOf(object)) && object.kind !== 'Secret');
+  const defaulted = new Map((await deps.defaulted(asked, seen)).map((object) => [keyOf(object), object]));
+  return differing.flatMap((object) => {
+    const key = keyOf(object);
+    const what = compare(live.get(key), defaulted.get(key) ?? object, foreign);
+    return what === undefined ? [] : [{ key, what }];
+  });
+}
 
 /** Paths only: a value may be a secret. */
 function compare(

@@ -1,0 +1,32 @@
+import { type Change, displayName, roleOf, type Stack, type Step } from '../model/index.ts';
+import { isProtected } from './scope.ts';
+
+interface Question {
+  readonly stack: Stack;
+  readonly changes: readonly Change[];
+  /** The stack's own steps of this plan. */
+  readonly hooks: readonly Pick<Step, 'phase' | 'title' | 'action' | 'reverse'>[];
+}
+
+/**
+ * What keeps a run from going back to *before* once its objects are changed, in words; empty when the way back is real. A
+ * data step that nobody takes back, an act on somebody else's system without a reverse, and an object whose content goes
+ * with it: bringing the objects back would leave the stack between two states.
+ */
+export function keepsFromReturning({ stack, changes, hooks }: Question): readonly string[] {
+  const steps = hooks.filter(
+    ({ phase, action, reverse }) =>
+      action.kind === 'hook' &&
+      reverse === undefined &&
+      (phase === 'restored' ||
+        (phase === 'applied' && (action.hook.action.kind === 'http' || action.hook.action.kind === 'command'))),
+  );
+  const lost = changes.filter(
+    ({ key, action, live }) =>
+      (action === 'delete' || action === 'replace') && live !== undefined && isProtected(key, roleOf(live, stack)),
+  );
+  return [
+    ...steps.map(({ title }) => `"${title}" has no reverse`),
+    ...lost.map(({ key, action }) => `${displayName(key)} is ${action}d, and what it holds goes with it`),
+  ];
+}
