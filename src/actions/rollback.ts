@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Outcome, Plan } from '../model/index.ts';
 import type { PrivateFiles } from '../ports/index.ts';
 import { exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
+import { afterWaiting } from './wait-for-approval.ts';
 import { type WrittenReport, writeReportOf } from './report.ts';
 import { type RunActionDeps, runDepsOf } from './run-deps.ts';
 
@@ -12,6 +13,8 @@ export interface RollbackOptions {
   readonly run?: string;
   /** The first signal: stop between steps. Its reason names the signal. */
   readonly signal?: AbortSignal;
+  /** Stay until it is approved, where it has to be, and go on then. @default false */
+  readonly wait?: boolean;
   /** The second signal: break off. */
   readonly abort?: AbortSignal;
 }
@@ -28,7 +31,8 @@ export type RollbackResult =
 export interface RunEnded {
   readonly kind: 'ended';
   readonly run: string;
-  readonly outcome: Outcome;
+  /** `waiting`: nothing was begun; it has to be approved first. */
+  readonly outcome: Outcome | 'waiting';
   readonly exitCode: number;
   readonly reason?: string;
   readonly code?: string;
@@ -48,8 +52,9 @@ export async function rollback(options: RollbackOptions, deps: RollbackDeps): Pr
   const { plan, signal, abort } = options;
   if (plan.changes.length === 0) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
   const run = options.run ?? newRunId(deps.clock.now());
-  const result = await runPlan({ plan, run, deps: runDepsOf(deps), ...given(signal, abort) });
-  return await endOf(result, deps);
+  const asked = { run, deps: runDepsOf(deps), ...given(signal, abort) };
+  const result = await runPlan({ ...asked, plan });
+  return await endOf(options.wait === true ? await afterWaiting(result, asked) : result, deps);
 }
 
 /** `20260101-120000-3f9a2c`: sorts by time, can be read out over the phone. */
@@ -74,10 +79,15 @@ export async function endOf(result: RunResult, deps: RollbackDeps): Promise<RunE
     exitCode: exitCodeOf(result),
     ...(reason === undefined ? {} : { reason }),
     ...(code === undefined ? {} : { code }),
-    ...(outcome === 'mixed' ? { next: `backstay resume ${run}` } : {}),
+    ...nextOf(result),
     durationMs,
-    ...(await reportFor(result, deps)),
+    ...(outcome === 'waiting' ? {} : await reportFor(result, deps)),
   };
+}
+
+function nextOf({ outcome, run }: RunResult): { readonly next?: string } {
+  if (outcome === 'waiting') return { next: `backstay approve ${run}` };
+  return outcome === 'mixed' ? { next: `backstay resume ${run}` } : {};
 }
 
 async function reportFor(result: RunResult, deps: RollbackDeps): Promise<Pick<RunEnded, 'report' | 'reportProblem'>> {

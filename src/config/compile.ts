@@ -16,6 +16,7 @@ import { toHold } from './hold-schema.ts';
 import type { RawHook } from './hooks-schema.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
+import { toStores } from './stores-schema.ts';
 
 export interface Surroundings {
   readonly name: string;
@@ -69,6 +70,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       timeoutMs: milliseconds(timeout),
     })),
     context: raw.context,
+    stores: toStores(raw.stores, { path: inProject, source: (given) => source(given, '') }),
     evidence: {
       limitMs: milliseconds(raw.evidence.limit),
       emergencyLimitMs: milliseconds(raw.evidence.emergencyLimit),

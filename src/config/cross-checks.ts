@@ -1,6 +1,5 @@
 import { approvalFindings } from './approvals-schema.ts';
-import { milliseconds } from './compile.ts';
-import { DURATION } from './fields.ts';
+import { DURATION, milliseconds } from './fields.ts';
 import type { Finding } from './problems.ts';
 
 /**
@@ -16,6 +15,7 @@ export function crossCheck(raw: unknown): Finding[] {
     ...repeated('hooks', hooks),
     ...repeated('checks', checks),
     ...repeated('probes', listOf(settings.probes)),
+    ...repeated('stores', listOf(settings.stores)),
   ];
   for (const [index, check] of checks.entries()) {
     const flag = isRecord(check) && isRecord(check.onlyIf) ? check.onlyIf.flag : undefined;

@@ -8,6 +8,7 @@ import { hold } from './hold-schema.ts';
 import { hook } from './hooks-schema.ts';
 import { probe } from './probes-schema.ts';
 import { onInvalid, retention } from './retention-schema.ts';
+import { stores } from './stores-schema.ts';
 
 /** Every Backstay setting of a stack file stands under `config:` as `backstay:<key>`, beside Pulumi's own. */
 export const PREFIX = 'backstay:';
@@ -155,6 +156,7 @@ export const settingsSchema = z.strictObject({
       { error: '{alertmanager, anyOf, dependencies, when}' },
     )
     .prefault({}),
+  stores,
   evidence,
   metrics: metrics.exactOptional(),
   doctor,

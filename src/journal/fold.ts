@@ -163,7 +163,15 @@ const BESIDE_THE_WORK: ReadonlySet<string> = new Set([
   'noted',
 ]);
 
-const AFTER_THE_END: ReadonlySet<string> = new Set(['resumed', 'event', 'abandoned', 'undone', 'finalized', 'noted']);
+const AFTER_THE_END: ReadonlySet<string> = new Set([
+  'resumed',
+  'event',
+  'approval',
+  'abandoned',
+  'undone',
+  'finalized',
+  'noted',
+]);
 
 /** A kind that only a newer program knows is no reason to stop, as long as that program said that it may be left unread. */
 function unreadBy(state: RunState, entry: never): RunState {
@@ -222,7 +230,7 @@ function reopen(state: RunState, entry: Resumed): RunState {
   const base = {
     ...rest,
     probes: [...state.probes, ...unwatched(state)],
-    resumed: [...state.resumed, { by: entry.by, at: entry.time }],
+    resumed: [...state.resumed, { by: entry.by, at: entry.time, idleSince: state.workedAt }],
   };
   if (state.wentBack !== undefined) {
     return { ...base, direction: 'back', turn: state.wentBack, reverses: retried(state.reverses) };

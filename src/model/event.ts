@@ -13,6 +13,22 @@ export type RunEvent = {
   readonly time: string;
 } & (
   | { readonly type: 'run.started'; readonly target: string; readonly plan: string }
+  | {
+      readonly type: 'approval.needed';
+      readonly severity: string;
+      readonly roles: readonly string[];
+      readonly count: number;
+      readonly when: 'before' | 'after';
+      readonly until: string;
+      readonly waived?: 'emergency' | 'break-glass';
+    }
+  | {
+      readonly type: 'approval.given';
+      readonly decision: 'approved' | 'denied';
+      readonly user: string;
+      readonly role: string;
+      readonly reason?: string;
+    }
   | { readonly type: 'phase.entered'; readonly phase: Phase }
   | { readonly type: 'phase.left'; readonly phase: Phase; readonly durationMs: number }
   | { readonly type: 'step.started'; readonly step: string; readonly title: string; readonly phase: Phase }

@@ -66,7 +66,7 @@ export type StepAction =
   /** Reverse of `apply` and `prune`: one more transition, back to the *before* snapshot of the same run. */
   | { readonly kind: 'return-before' }
   /** Collects what the failing version left, within these bounds; never fails the run. */
-  | { readonly kind: 'evidence'; readonly limitMs: number; readonly limitBytes: number }
+  | { readonly kind: 'evidence'; readonly limitMs: number; readonly limitBytes: number; readonly logLines: number }
   | { readonly kind: 'suspend-autoscalers'; readonly objects: readonly ObjectRef[] }
   /** Takes `suspend-autoscalers` back: as its reverse, and as a step of the phase `resumed`. */
   | { readonly kind: 'resume-autoscalers'; readonly objects: readonly ObjectRef[] }
@@ -103,6 +103,10 @@ export interface Plan {
   readonly options: PlanOptions;
   /** Who has to agree before (or after) it is carried out; absent: nobody. */
   readonly approval?: ApprovalNeed;
+  /** What the policy says of rolling back for this severity; shown, not enforced. */
+  readonly advice?: string;
+  /** Milliseconds from the plan's making within which the policy wants it done; shown and reported, not enforced. */
+  readonly deadlineMs?: number;
   /** Milliseconds after its end by which the post-mortem is due, from the policy of the severity. */
   readonly postMortemMs?: number;
   /** When the checks fail at the target: a person decides, or the run goes back to *before* by itself. Absent: `halt`. */
@@ -120,10 +124,13 @@ export interface ApprovalNeed {
   readonly when: 'before' | 'after';
   /** How many different people must agree. */
   readonly count: number;
-  /** Milliseconds from the plan's making: an approval that comes later does not count. */
+  /**
+   * Milliseconds from the run's creation. `before`: the run must be approved and begun by then, or it never begins.
+   * `after`: the approval is overdue from then on, and still taken.
+   */
   readonly expiresMs: number;
-  /** The policy says that rolling back is not advised for this severity; shown, not enforced. */
-  readonly advice?: string;
+  /** The policy says `before`, and this choice of the requester made it `after`: a guard taken away. */
+  readonly waived?: 'emergency' | 'break-glass';
 }
 
 /** The choices of the user that change what is done; part of the hash. */

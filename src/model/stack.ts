@@ -1,3 +1,4 @@
+import type { DataStoreSetting } from './data-store.ts';
 import type { NamedScope, Phase } from './phase.ts';
 
 /**
@@ -95,6 +96,8 @@ export interface Stack {
     readonly hosts: readonly string[];
     readonly databases: readonly { readonly name: string; readonly host: string; readonly port: number }[];
   };
+  /** The databases of the stack. */
+  readonly stores: readonly DataStoreSetting[];
   /** Restart order hint: workloads by name, dependencies first. */
   readonly order: readonly string[];
   /** When the checks fail at the target: a person decides, or the run returns to *before* by itself. @default 'halt' */

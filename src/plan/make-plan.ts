@@ -6,6 +6,7 @@ import {
   type KubeObject,
   keyOf,
   type ObjectKey,
+  type ObjectRef,
   type Plan,
   type PlanOptions,
   type Scope,
@@ -30,6 +31,12 @@ export interface PlanInput {
   readonly warnings: readonly string[];
   /** Deployments whose last change is not through yet. */
   readonly rollingOut: ReadonlySet<ObjectKey>;
+  /** Autoscalers of what changes. Absent: none. */
+  readonly autoscalers?: readonly ObjectRef[];
+  /** What brings Git's version back and is held, each as it is served. Absent: none. */
+  readonly deliveries?: readonly ObjectRef[];
+  /** Objects to be created whose former life is still on its way out. Absent: none. */
+  readonly leaving?: readonly ObjectKey[];
   readonly options: PlanOptions;
   /** What the user or the stack's policy wants; the plan halts all the same where a step cannot be taken back. */
   readonly onInvalid?: 'halt' | 'return';

@@ -14,6 +14,26 @@ export const EVENT_TABLE: {
     when: 'The run is journaled and begins. Not told again on a resume.',
     fields: { target: 'the target as it was said', plan: "the plan's hash" },
   },
+  'approval.needed': {
+    when: 'The policy of the severity asks for an approval: the run waits for it, or it is due afterwards.',
+    fields: {
+      severity: 'as the policy names it',
+      roles: 'any of these may decide',
+      count: 'how many different people must agree',
+      when: '`before` or `after`',
+      until: 'ISO 8601: when it runs out, or is overdue',
+      waived: '`emergency` or `break-glass`: why the run does not wait although the policy says so (optional)',
+    },
+  },
+  'approval.given': {
+    when: 'Somebody decided. Also told after the end of a run, where the policy says so.',
+    fields: {
+      decision: '`approved` or `denied`',
+      user: 'who',
+      role: 'in which role',
+      reason: 'why (optional)',
+    },
+  },
   'phase.entered': { when: 'The first step of a phase is next.', fields: { phase: 'the phase' } },
   'phase.left': {
     when: 'The next phase begins, or the run ends.',

@@ -16,18 +16,21 @@ const BY_OUTCOME: Readonly<Record<Outcome, number>> = {
 const SIGTERM_EXIT = 143;
 
 /**
- * A run that failed before it changed anything exits as the reason says: 5 for a held lease, 7 for a refusal. Whatever the
+ * A run that failed before it changed anything exits as the reason says: 5 for a held lease, 6 for an approval that
+ * was denied or ran out, 7 for a refusal. Whatever the
  * reason, a mixed run exits 4: a person is needed.
  */
 export function exitCodeOf(result: {
-  readonly outcome: Outcome;
+  readonly outcome: Outcome | 'waiting';
   readonly code?: string;
   readonly signal?: string;
 }): number {
-  if (result.outcome === 'cancelled' && result.signal === 'SIGTERM') return SIGTERM_EXIT;
+  if (result.outcome === 'waiting' && result.signal === undefined) return CODES.APPROVAL_NEEDED.exit;
+  if (result.outcome === 'cancelled' || result.outcome === 'waiting')
+    return result.signal === 'SIGTERM' ? SIGTERM_EXIT : BY_OUTCOME.cancelled;
   if (result.outcome !== 'failed' || result.code === undefined) return BY_OUTCOME[result.outcome];
   const exit = isCode(result.code) ? CODES[result.code].exit : BY_OUTCOME.failed;
-  return exit === 5 || exit === 7 ? exit : BY_OUTCOME.failed;
+  return exit === 5 || exit === 6 || exit === 7 ? exit : BY_OUTCOME.failed;
 }
 
 function isCode(code: string): code is ErrorCode {

@@ -22,6 +22,12 @@ export interface RunOptions {
   readonly executors?: Executors;
 }
 
+/** What reading and ending a run takes, without carrying it. */
+export interface JournalOptions {
+  readonly run: string;
+  readonly deps: Pick<RunDeps, 'journal' | 'journalName' | 'clock' | 'reporter'>;
+}
+
 export interface RunResult {
   readonly run: string;
   /** `waiting`: nothing was begun, and nothing will be before it is approved. */
@@ -71,6 +77,7 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
     if (isOver(state)) return resultOf(state);
     const recorder = recorderFor(options, state.stack, state);
     await recorder.append({ kind: 'resumed', by: deps.by });
+    if (!hasBegun(state)) tellDecisions(recorder);
     recorder.emit({ type: 'run.message', level: 'info', message: `resumed by ${deps.by.user} on ${deps.by.host}` });
     return await drive(recorder, options, session);
   } finally {
@@ -82,7 +89,7 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
  * Ends a run that was denied, or not approved in time, before it began. It holds no lease, so that another process may do the
  * same at the same moment: whose entry is not the next one reads again.
  */
-export async function endUnapproved(options: Pick<RunOptions, 'run' | 'deps'>): Promise<RunResult> {
+export async function endUnapproved(options: JournalOptions): Promise<RunResult> {
   for (;;) {
     const state = await readState(options);
     const command = decide(state, { now: options.deps.clock.now() });
@@ -91,6 +98,7 @@ export async function endUnapproved(options: Pick<RunOptions, 'run' | 'deps'>): 
     if (command.kind !== 'end') throw new TypeError(`run ${state.run} may begin`);
     const recorder = recorderFor(options, state.stack, state);
     try {
+      tellDecisions(recorder);
       await end(command, recorder);
       await recorder.settled();
       return resultOf(recorder.state);
@@ -108,6 +116,14 @@ function announceNeed(recorder: Recorder): void {
   const until = new Date(Date.parse(startedAt) + expiresMs).toISOString();
   const why = waived === undefined ? {} : { waived };
   recorder.emit({ type: 'approval.needed', severity, roles, count, when, until, ...why });
+}
+
+/** Told by whoever goes on with the run, so that those who decide write one entry each and never race with it. */
+function tellDecisions(recorder: Recorder): void {
+  for (const { decision, by, role, reason } of recorder.state.approvals) {
+    const why = reason === undefined ? {} : { reason };
+    recorder.emit({ type: 'approval.given', decision, user: by.user, role, ...why });
+  }
 }
 
 async function drive(recorder: Recorder, options: RunOptions, session: Session): Promise<RunResult> {
@@ -262,13 +278,13 @@ function signalName(reason: unknown): string {
   return said.includes('SIGTERM') ? 'SIGTERM' : 'SIGINT';
 }
 
-async function readState({ deps, run }: Pick<RunOptions, 'run' | 'deps'>): Promise<RunState> {
+async function readState({ deps, run }: JournalOptions): Promise<RunState> {
   const entries = await deps.journal.read(run);
   if (entries.length === 0) throw new BackstayError('RUN_UNKNOWN', `there is no run ${run} in ${deps.journalName}`);
   return fold(entries);
 }
 
-function recorderFor({ deps, run }: Pick<RunOptions, 'run' | 'deps'>, stack: string, state?: RunState): Recorder {
+function recorderFor({ deps, run }: JournalOptions, stack: string, state?: RunState): Recorder {
   const { journal, clock, reporter } = deps;
   return new Recorder({ journal, clock, reporter, run, stack, ...(state === undefined ? {} : { state }) });
 }

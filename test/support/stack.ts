@@ -29,6 +29,7 @@ export function stackOf(namespace: string, change: Partial<Stack> = {}): Stack {
     order: [],
     onInvalid: 'halt',
     hold: { rollouts: true, autoscalers: true, deliveries: [] },
+    stores: [],
     retention: { undoMs: 604_800_000, snapshotsMs: 7_776_000_000, keep: 20 },
     readyTimeoutMs: 300_000,
     approvals: { approvers: {}, severities: {}, requireSeverity: false },

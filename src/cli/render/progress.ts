@@ -1,6 +1,6 @@
 import type { Reporter } from '../../ports/index.ts';
 import { displayName, type ObjectKey, partsOf, type RunEvent } from '../../model/index.ts';
-import { duration } from './time.ts';
+import { duration, moment } from './time.ts';
 import type { Style } from './style.ts';
 
 /**
@@ -22,6 +22,12 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
   switch (event.type) {
     case 'run.started':
       return `${style.bold('run')} ${event.run} on ${event.stack}, target ${event.target}`;
+    case 'approval.needed':
+      return approvalNeeded(event, style);
+    case 'approval.given': {
+      const said = event.decision === 'approved' ? style.good('approved') : style.bad('denied');
+      return `  ${said}  by ${event.user} as ${event.role}${event.reason === undefined ? '' : `: ${event.reason}`}`;
+    }
     case 'phase.entered':
       return style.bold(event.phase);
     case 'phase.left':
@@ -52,6 +58,15 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
       return `${style.bold('run')} ${good ? style.good(event.outcome) : style.bad(event.outcome)} after ${duration(event.durationMs)}${why}`;
     }
   }
+}
+
+function approvalNeeded(event: Extract<RunEvent, { type: 'approval.needed' }>, style: Style): string {
+  const people = event.count === 1 ? '' : ` (${event.count} people)`;
+  const who = `${event.severity}: approval by ${event.roles.join(' or ')}${people}`;
+  const until = moment(event.until);
+  if (event.when === 'before') return `  ${style.warn('waits')}  ${who}, until ${until}`;
+  const why = event.waived === undefined ? '' : ` (not waited for: --${event.waived})`;
+  return `  ${style.warn('due afterwards')}  ${who}, by ${until}${why}`;
 }
 
 /** The engine's messages name their object in full, for Pulumi's own display; here the name stands once, in front. */

@@ -15,3 +15,9 @@ export function age(from: string, now: number): string {
   if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
   return `${Math.floor(seconds / 86_400)}d`;
 }
+
+/** `21 Nov 10:50 UTC`: a time to come, the same for everybody on the call. */
+export function moment(iso: string): string {
+  const [date = '', time = ''] = new Date(iso).toUTCString().slice(5).split(/ \d{4} /);
+  return `${date} ${time.slice(0, 5)} UTC`;
+}
