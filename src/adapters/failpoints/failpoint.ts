@@ -3,7 +3,10 @@ import { BackstayError } from '../../errors/index.ts';
 
 /** For tests only: where a process ends itself, and where it writes down what it came by. */
 export interface FailpointSettings {
-  /** `NAME[@DETAIL][#N][=HOW]`, such as `journal.append.before@step-end:apply` or `provider.apply.after#2=group`. */
+  /**
+   * `NAME[@DETAIL][#N][=HOW]`, such as `journal.append.before@step-end:apply` or `provider.apply.after#2=group`. Several with
+   * commas: the first one that is reached acts.
+   */
   readonly at?: string;
   /** A file that gets a line `NAME@DETAIL` for each reach, written before anything else happens. */
   readonly trace?: string;
@@ -31,16 +34,21 @@ interface Armed {
 
 /** @throws USAGE for settings that name nothing. */
 export function createFailpoint({ at, trace }: FailpointSettings): Failpoint {
-  const armed = at === undefined ? undefined : parse(at);
-  let reached = 0;
+  const armed = (at ?? '')
+    .split(',')
+    .filter((one) => one !== '')
+    .map(parse);
+  const reached = new Map<Armed, number>();
   return {
     reach: (name, said) => {
       const detail = said.replaceAll('#', '~');
       if (trace !== undefined) appendFileSync(trace, `${name}@${detail}\n`);
-      if (armed === undefined || armed.name !== name) return;
-      if (armed.detail !== undefined && armed.detail !== detail) return;
-      reached += 1;
-      if (reached === armed.nth) ACTS[armed.how]();
+      for (const one of armed) {
+        if (one.name !== name || (one.detail ?? detail) !== detail) continue;
+        const times = (reached.get(one) ?? 0) + 1;
+        reached.set(one, times);
+        if (times === one.nth) ACTS[one.how]();
+      }
     },
   };
 }
