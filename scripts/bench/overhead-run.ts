@@ -55,7 +55,11 @@ function forgetful(): JournalStore {
   return {
     append: async (entry: JournalEntry) => void entries.push(entry),
     read: async () => entries,
+    follow: async function* () {
+      yield* entries;
+    },
     runs: async () => [],
+    follow: async function* () {},
     close: async () => undefined,
   };
 }

@@ -21,6 +21,8 @@ export interface Environment {
   readonly snapshotsDir: string;
   /** $KUBECONFIG as it stands: may list several files. */
   readonly kubeconfig?: string;
+  /** $BACKSTAY_DATABASE_URL: the journal is in this PostgreSQL database. Holds a password: never shown, logged or stored. */
+  readonly databaseUrl?: string;
   /** $GITHUB_API_URL, as GitHub Enterprise sets it, else https://api.github.com. */
   readonly issueApi: string;
   /** `never` with NO_COLOR, `always` with FORCE_COLOR, else as the terminal says. */
@@ -55,6 +57,7 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
   const folder = (name: string, xdgBase: string): string => resolve(cwd, value(name) ?? join(xdgBase, 'backstay'));
   const projectDir = resolve(cwd, value('BACKSTAY_PROJECT_DIR') ?? nearestProject(cwd));
   const kubeconfig = value('KUBECONFIG');
+  const databaseUrl = value('BACKSTAY_DATABASE_URL');
   return {
     home,
     xdg,
@@ -66,6 +69,7 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
     issueApi: value('GITHUB_API_URL') ?? 'https://api.github.com',
     snapshotsDir: resolve(cwd, value('BACKSTAY_SNAPSHOTS_DIR') ?? join(projectDir, 'snapshots')),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
     color: value('NO_COLOR') !== undefined ? 'never' : isForced(value('FORCE_COLOR')) ? 'always' : 'auto',
     user: value('BACKSTAY_USER') ?? value('USER') ?? value('LOGNAME') ?? loginName(),
     host: hostname(),

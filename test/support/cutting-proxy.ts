@@ -10,6 +10,10 @@ export interface CuttingProxy {
   cut(): void;
   /** Cuts the next `count` connections before a request of theirs reaches the server; open ones are cut now. */
   cutNext(count: number): void;
+  /** Lets the next request through, and cuts its connection in place of the answer: what was asked has happened. */
+  deafenNext(): void;
+  /** Answers that were cut off so. */
+  swallowed(): number;
   close(): Promise<void>;
 }
 
@@ -17,6 +21,8 @@ export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
   const open = new Set<Socket>();
   let accepted = 0;
   let doomed = 0;
+  let isDeaf = false;
+  let swallowed = 0;
   const cut = (): void => {
     for (const socket of open) socket.resetAndDestroy();
   };
@@ -34,7 +40,15 @@ export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
         upstream.destroy();
       });
     }
-    upstream.pipe(client);
+    upstream.on('data', (chunk: Buffer) => {
+      if (!isDeaf) {
+        client.write(chunk);
+        return;
+      }
+      isDeaf = false;
+      swallowed += 1;
+      client.resetAndDestroy();
+    });
     if (!dies) {
       client.pipe(upstream);
       return;
@@ -54,6 +68,10 @@ export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
       doomed = count;
       cut();
     },
+    deafenNext: () => {
+      isDeaf = true;
+    },
+    swallowed: () => swallowed,
     close: async () => {
       cut();
       await new Promise<void>((resolve) => server.close(() => resolve()));

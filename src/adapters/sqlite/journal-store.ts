@@ -2,36 +2,20 @@ import { mkdir, open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
+import { followEntries, type Head, type JournalEntry, linkOf, proven, textOf } from '../../journal/index.ts';
+import type { Digest } from '../../model/index.ts';
 import type { JournalStore } from '../../ports/index.ts';
+import { fileChanges } from './changes.ts';
 import { networkFileSystem } from './network-file-systems.ts';
-
-type JournalEntry = Parameters<JournalStore['append']>[0];
-
-/** Of the tables below; kept in SQLite's user_version. A file with a greater one is refused. */
-const SCHEMA_VERSION = 1;
-
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS entries (
-    run TEXT NOT NULL,
-    sequence INTEGER NOT NULL CHECK (sequence >= 1),
-    stack TEXT NOT NULL,
-    time TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    entry TEXT NOT NULL CHECK (json_valid(entry)),
-    PRIMARY KEY (run, sequence)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS first_entries ON entries (time) WHERE sequence = 1;
-  CREATE TRIGGER IF NOT EXISTS entries_are_kept BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-  CREATE TRIGGER IF NOT EXISTS entries_stay_as_they_are BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-`;
+import { prepareSchema } from './schema.ts';
 
 export interface SqliteJournalOptions {
   /** Absolute path. Its folder is made (0700); the file itself is 0600. */
   readonly file: string;
   /** Tells the kind of file system a folder lies on. @default fs.statfs */
   readonly fileSystemType?: (folder: string) => Promise<number>;
+  /** Told of a file that a newer program added something to. @default nobody */
+  readonly warn?: (message: string) => void;
 }
 
 /**
@@ -40,95 +24,145 @@ export interface SqliteJournalOptions {
  * @throws JOURNAL_BROKEN when the file is no journal, is newer than this program, or lies on a network file system.
  */
 export async function createSqliteJournal(options: SqliteJournalOptions): Promise<JournalStore> {
-  const { file } = options;
+  const { file, warn = () => {} } = options;
   const folder = dirname(file);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await refuseNetworkFileSystem(folder, options.fileSystemType ?? (async (path) => (await statfs(path)).type));
   // SQLite gives its -wal and -shm files the mode of the file that is already there.
   await (await open(file, 'a', 0o600)).close();
-  const database = await guard(file, async () => openDatabase(file));
+  const database = await openDatabase(file, warn);
   return storeOver(file, database);
 }
 
-async function openDatabase(file: string): Promise<DatabaseSync> {
+async function openDatabase(file: string, warn: (message: string) => void): Promise<DatabaseSync> {
   // Lazily, and under either name: newer Node calls the class `Database`.
   const sqlite: { readonly DatabaseSync: typeof DatabaseSync; readonly Database?: typeof DatabaseSync } = await import(
     'node:sqlite'
   );
   const Database = sqlite.Database ?? sqlite.DatabaseSync;
-  const database = new Database(file, { timeout: 5000 });
-  try {
-    const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-    if (version > SCHEMA_VERSION) {
-      throw new BackstayError(
-        'JOURNAL_BROKEN',
-        `${file} is a journal of format ${version}; this program knows ${SCHEMA_VERSION}`,
-        {
-          next: 'Use a newer backstay, or name another folder with BACKSTAY_STATE_DIR.',
-        },
-      );
+  return guard(file, () => {
+    const database = new Database(file, { timeout: 5000 });
+    try {
+      prepareSchema(database, file, warn);
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
     }
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    if (version < SCHEMA_VERSION) {
-      database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
-    }
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  });
 }
 
 function storeOver(file: string, database: DatabaseSync): JournalStore {
-  // One statement, so that reading the last sequence and writing the next one cannot be torn apart by another writer.
-  const append = database.prepare(`
-    INSERT INTO entries (run, sequence, stack, time, kind, entry)
-    SELECT :run, :sequence, :stack, :time, :kind, :entry
-    WHERE (SELECT coalesce(max(sequence), 0) FROM entries WHERE run = :run) = :sequence - 1`);
-  const read = database.prepare('SELECT entry FROM entries WHERE run = ? ORDER BY sequence');
-  const all = database.prepare(
-    'SELECT run, stack, time FROM entries WHERE sequence = 1 AND (:stack IS NULL OR stack = :stack) ORDER BY time DESC, run DESC',
-  );
-  let flushed = true;
-  const flush = (wanted: boolean): void => {
-    if (wanted === flushed) return;
-    database.exec(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`);
-    flushed = wanted;
-  };
+  const append = appender(database);
+  // One statement, so that head and entries are of one moment.
+  const read = database.prepare(`
+    SELECT sequence, link AS text, 1 AS is_head FROM runs WHERE run = :run
+    UNION ALL SELECT sequence, entry, 0 FROM entries WHERE run = :run AND sequence > :after
+    ORDER BY is_head DESC, sequence`);
+  const all = database.prepare(`
+    SELECT run, stack, started_at FROM runs WHERE :stack IS NULL OR stack = :stack
+    UNION SELECT run, stack, time FROM entries AS orphan
+      WHERE sequence = 1 AND (:stack IS NULL OR stack = :stack)
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.run = orphan.run)
+    ORDER BY started_at DESC, run DESC`);
+  const readFrom = (run: string, after?: Head): readonly JournalEntry[] =>
+    guard(file, () => {
+      const rows = read.all({ run, after: after?.sequence ?? 0 });
+      const stored = rows.map((row) => ({ sequence: Number(row['sequence']), text: String(row['text']) }));
+      const [top] = stored;
+      const head = rows[0]?.['is_head'] === 1 && top ? { sequence: top.sequence, link: top.text as Digest } : undefined;
+      const texts = head === undefined ? stored : stored.slice(1);
+      return proven({ run, where: file, texts, head, ...(after === undefined ? {} : { after }) });
+    });
   return {
-    append: async (entry) =>
-      await guard(file, async () => {
-        // Flushing takes milliseconds in which nothing else goes on, and objects tell of their progress by the hundred.
-        flush(entry.kind !== 'event');
-        const { changes } = append.run({
-          run: entry.run,
-          sequence: entry.sequence,
-          stack: entry.stack,
-          time: entry.time,
-          kind: entry.kind,
-          entry: JSON.stringify(entry),
-        });
-        if (Number(changes) === 1) return;
-        throw new BackstayError(
-          'JOURNAL_BROKEN',
-          `entry ${entry.sequence} is not the next one of run ${entry.run}: another process is writing it`,
-          { next: `Look at it with \`backstay history ${entry.stack}\`.`, details: { run: entry.run } },
-        );
-      }),
-    read: async (run) =>
-      await guard(file, async () => read.all(run).map((row) => JSON.parse(String(row['entry'])) as JournalEntry)),
+    append: async (entry) => guard(file, () => append(entry)),
+    read: async (run) => readFrom(run),
+    follow: (run, after, signal) => followFile(file, database, { run, after, signal, read: readFrom }),
     runs: async (stack) =>
-      await guard(file, async () =>
+      guard(file, () =>
         all.all({ stack: stack ?? null }).map((row) => ({
           run: String(row['run']),
           stack: String(row['stack']),
-          startedAt: String(row['time']),
+          startedAt: String(row['started_at']),
         })),
       ),
     close: async () => {
       if (database.isOpen) database.close();
     },
   };
+}
+
+function appender(database: DatabaseSync): (entry: JournalEntry) => void {
+  const begin = database.prepare(`
+    INSERT INTO runs (run, stack, started_at, sequence, link) VALUES (:run, :stack, :time, 1, :link)
+    ON CONFLICT DO NOTHING`);
+  const goOn = database.prepare(`
+    UPDATE runs SET sequence = :sequence, link = :link
+    WHERE run = :run AND sequence = :sequence - 1 AND link = :previous`);
+  const insert = database.prepare(`
+    INSERT INTO entries (run, sequence, stack, time, kind, entry)
+    VALUES (:run, :sequence, :stack, :time, :kind, :text)`);
+  let flushed = true;
+  const flush = (wanted: boolean): void => {
+    if (wanted === flushed) return;
+    database.exec(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`);
+    flushed = wanted;
+  };
+  return (entry) => {
+    // Flushing takes milliseconds in which nothing else goes on, and objects tell of their progress by the hundred.
+    flush(entry.kind !== 'event');
+    const { run, sequence, stack, time, kind, previous } = entry;
+    const link = linkOf(entry);
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      const { changes } =
+        sequence === 1
+          ? begin.run({ run, stack, time, link })
+          : goOn.run({ run, sequence, link, previous: previous ?? null });
+      if (Number(changes) !== 1) throw notNext(entry);
+      insert.run({ run, sequence, stack, time, kind, text: textOf(entry) });
+      database.exec('COMMIT');
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+  };
+}
+
+function notNext(entry: JournalEntry): BackstayError {
+  return new BackstayError(
+    'JOURNAL_BROKEN',
+    `entry ${entry.sequence} is not the next one of run ${entry.run}: another process is writing it`,
+    { next: `Look at it with \`backstay history ${entry.stack}\`.`, details: { run: entry.run } },
+  );
+}
+
+interface Following {
+  readonly run: string;
+  readonly after: number;
+  readonly signal: AbortSignal;
+  readonly read: (run: string, after?: Head) => readonly JournalEntry[];
+}
+
+async function* followFile(
+  file: string,
+  database: DatabaseSync,
+  { run, after, signal, read }: Following,
+): AsyncGenerator<JournalEntry, void, undefined> {
+  const changes = fileChanges(file, signal);
+  try {
+    yield* followEntries(after, signal, {
+      read: async (head) => {
+        // The log is written a moment before its commit can be seen, and nothing is written after it: whoever is about to
+        // commit is let finish first.
+        guard(file, () => database.exec('BEGIN IMMEDIATE; ROLLBACK'));
+        return read(run, head);
+      },
+      changed: async () => await changes.next(),
+    });
+  } finally {
+    changes.close();
+  }
 }
 
 async function refuseNetworkFileSystem(folder: string, typeOf: (folder: string) => Promise<number>): Promise<void> {
@@ -144,9 +178,9 @@ async function refuseNetworkFileSystem(folder: string, typeOf: (folder: string) 
   );
 }
 
-async function guard<T>(file: string, act: () => Promise<T>): Promise<T> {
+function guard<T>(file: string, act: () => T): T {
   try {
-    return await act();
+    return act();
   } catch (error) {
     if (isBackstayError(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);

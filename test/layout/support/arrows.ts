@@ -18,9 +18,14 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   hooks: ['health', 'ports', 'model', 'errors'],
   // A check reaches its target as a hook does.
   checks: ['hooks', 'health', 'ports', 'model', 'errors'],
-  actions: ['rollback', 'hooks', 'checks', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
+  // Bounded, redacted, hashed: what is kept of a failing version. It is given what it may ask.
+  evidence: ['health', 'ports', 'model', 'errors'],
+  actions: ['evidence', 'rollback', 'hooks', 'checks', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
   config: ['model', 'errors'],
   'adapters/*': ['health', 'ports', 'model', 'errors'],
+  // They keep entries as the journal writes them, and prove them by the same links.
+  'adapters/sqlite': ['journal', 'ports', 'model', 'errors'],
+  'adapters/postgres': ['journal', 'ports', 'model', 'errors'],
   // The engine runs the program and the provider in its own process.
   'adapters/pulumi': ['provider', 'program', 'health', 'ports', 'model', 'errors'],
   provider: ['health', 'ports', 'model', 'errors'],
@@ -42,6 +47,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'toolchain',
     'sandbox',
     'actions',
+    'evidence',
     'rollback',
     'hooks',
     'checks',
@@ -62,6 +68,7 @@ export const PACKAGES: readonly { readonly pattern: RegExp; readonly where: read
   { pattern: /^@pulumi\/pulumi\/automation/, where: ['adapters/pulumi', 'provider', 'program', 'toolchain'] },
   { pattern: /^@kubernetes\/client-node/, where: ['adapters/kubernetes'] },
   { pattern: /^node:sqlite$/, where: ['adapters/sqlite'] },
+  { pattern: /^pg$/, where: ['adapters/postgres', 'sandbox'] },
   { pattern: /^commander$/, where: ['cli'] },
   { pattern: /^hono(\/|$)|^@hono\//, where: ['http'] },
 ];

@@ -1,0 +1,2 @@
+export { addressOf } from './address.ts';
+export { createPostgresJournal, type PostgresJournalOptions, postgresJournalName } from './journal-store.ts';
