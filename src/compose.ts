@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
 import type { Stack } from './model/index.ts';
 import type {
+  Archive,
   Clock,
   Cluster,
   Credentials,
+  DataStore,
   Engine,
   Exec,
   InitKeys,
@@ -37,6 +39,9 @@ export interface Composition {
   readonly store: SnapshotStore;
   readonly readManifests: ReadManifests;
   http(): Promise<ClosableHttpClient>;
+  archive(): Promise<Archive>;
+  /** In the order of the stack file. None of them is connected before it is asked something. */
+  dataStores(): Promise<readonly DataStore[]>;
   hasher(): Promise<SecretHasher>;
   cluster(): Promise<Cluster>;
   journal(): Promise<JournalStore>;
@@ -118,7 +123,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       projectName: 'backstay',
       stateDir: join(environment.stateDir, 'pulumi'),
       passphrase: async () => await keys.read(stack.engine.passphrase),
-      env,
+      env: { ...env, ...(await system.childMark('engine', stack.name)) },
     };
   });
   return {
@@ -129,12 +134,22 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     keys,
     store,
     readManifests: fs.readManifests,
-    exec: around('exec', system.createExec({ env })),
+    exec: around('exec', system.createExec({ env, mark: async () => await system.childMark('command', stack.name) })),
     files: around('files', system.createPrivateFiles()),
     journalName: journalFile(environment),
     http: once(async () => {
       const http = await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` })));
       return around('http', http);
+    }),
+    archive: openArchive,
+    dataStores: once(async () => {
+      const { createPostgresStore } = await import('./adapters/postgres/store/index.ts');
+      const root = join(environment.stateDir, 'backups');
+      return stack.stores.map((setting) => {
+        const { password } = setting.connection;
+        const read = async () => (password === undefined ? undefined : await keys.read(password));
+        return createPostgresStore({ stack: stack.name, setting, password: read, root, clock, env });
+      });
     }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
     cluster: once(async () => around('cluster', await cluster())),
@@ -168,6 +183,7 @@ export async function openJournal(
   readonly journal: JournalStore;
   readonly reportDeps: { readonly journal: JournalStore; readonly files: PrivateFiles; readonly stateDir: string };
   reportPath(run: string): string;
+  archive(): Promise<Archive>;
   close(): Promise<void>;
 }> {
   const environment = readEnvironment(env, cwd);
@@ -176,9 +192,14 @@ export async function openJournal(
   return {
     journal,
     reportDeps: { journal, files: around('files', system.createPrivateFiles()), stateDir: environment.stateDir },
+    archive: openArchive,
     reportPath: (run) => join(environment.stateDir, 'runs', run, 'report.md'),
     close: async () => await journal.close(),
   };
+}
+
+async function openArchive(): Promise<Archive> {
+  return (await import('./adapters/archive/index.ts')).createArchive();
 }
 
 const journalFile = (environment: Environment): string => join(environment.stateDir, 'journal.sqlite');

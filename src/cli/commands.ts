@@ -23,6 +23,7 @@ export interface CommandSpec {
 }
 
 const STACK = ['<stack>', 'name of a stack file: stacks/Pulumi.<stack>.yaml'] as const;
+const STORE = ['[store]', 'name of a data store; the only one needs none'] as const;
 const TO = ['--to <target>', 'snapshot id, label, previous, known-good, or deployment/NAME@REVISION'] as const;
 const SCOPE = [
   '--scope <scope>',
@@ -49,6 +50,7 @@ const TRANSITION = [
   ['--immediate', 'the same as --emergency'],
   ['--reason <text>', 'why: journaled, announced, in the report'],
   ['--incident <url>', 'link of the incident'],
+  ['--trigger <what>', 'person, alert, pipeline or schedule: nothing automatic takes back a rollback', 'person'],
   ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
   ['--validate-before', 'ask the checks before, too'],
   ['--validate-after', 'ask the checks afterwards (this is the default)'],
@@ -62,6 +64,19 @@ const TRANSITION = [
   ['-y, --yes', 'do not ask'],
   ...PERMISSIONS,
 ] as const;
+
+/** Flags of `undo`: those of a transition whose target and scope are given. */
+const LEFT_OUT = [
+  '--to <',
+  '--target-version',
+  '--scope',
+  '--trigger',
+  '--list-versions',
+  '--create-backup',
+  '--plan',
+  '--replan',
+];
+const UNDO = TRANSITION.filter(([flags]) => !LEFT_OUT.some((one) => flags.startsWith(one)));
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -164,6 +179,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/rollback.ts')).resume,
   },
   {
+    name: 'undo',
+    summary: 'take the effect of a run back: one more transition, to what the stack was before it',
+    args: [['<run>', 'id of the run']],
+    options: UNDO,
+    examples: ['backstay undo 20260102-031500-3f9a2c --dry-run'],
+    load: async () => (await import('./commands/undo.ts')).undo,
+  },
+  {
     name: 'history',
     summary: 'list the runs',
     args: [['[stack]', 'only of this stack']],
@@ -174,6 +197,47 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'print the report of a run',
     args: [['<run>', 'id of the run']],
     load: async () => (await import('./commands/history.ts')).report,
+  },
+  {
+    name: 'evidence',
+    summary: 'say where the evidence of a run is and what it holds: logs, events, objects, metrics of before',
+    args: [['<run>', 'id of the run']],
+    options: [['--out <file>', 'write a copy of the archive there']],
+    load: async () => (await import('./commands/evidence.ts')).evidence,
+  },
+  {
+    name: 'evidence verify',
+    summary: 'check every byte of a bundle against its manifest, and that against the journal',
+    args: [['<bundle>', 'id of a run, or an archive']],
+    load: async () => (await import('./commands/evidence.ts')).verify,
+  },
+  {
+    name: 'evidence collect',
+    summary: 'collect evidence now, without a run',
+    args: [STACK],
+    options: [['--out <file>', 'where the archive goes (default: a folder of our own)']],
+    load: async () => (await import('./commands/evidence.ts')).collect,
+  },
+  {
+    name: 'db list',
+    summary: 'list the data stores of a stack and their backups',
+    args: [STACK],
+    load: async () => (await import('./commands/db.ts')).list,
+  },
+  {
+    name: 'db backup',
+    summary: 'back a data store up, and prove it by restoring it beside the live data',
+    args: [STACK, STORE],
+    options: [['--no-restore', 'only read it back: enough against damage, not as the way back of a run']],
+    examples: ['backstay db backup medical-kg', 'backstay db backup medical-kg main --no-restore'],
+    load: async () => (await import('./commands/db.ts')).backup,
+  },
+  {
+    name: 'db verify',
+    summary: 'read a backup again, restore it beside the live data, count, and drop that',
+    args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
+    options: [['--no-restore', 'only read it and compare its digest']],
+    load: async () => (await import('./commands/db.ts')).verify,
   },
   {
     name: 'keys init',

@@ -14,6 +14,7 @@ export * from './data-store.ts';
 export * from './event.ts';
 export * from './evidence.ts';
 export { fieldPathGet, fieldPathRemove, parseFieldPath } from './field-path.ts';
+export { type Hold, heldVersion, holdOn, holdsInForce } from './held.ts';
 export * from './json.ts';
 export * from './key-files.ts';
 export * from './object.ts';

@@ -70,6 +70,7 @@ export function bareStack(name: string, keyFolder: string): Stack {
     roles: { workers: [], data: [] },
     foreign: [],
     flags: [],
+    stores: [],
     secrets: {
       recipients: [],
       identity: { file: join(keyFolder, KEY_FILES.identity) },

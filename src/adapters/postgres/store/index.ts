@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { type DataStoreSetting, isProven } from '../../../model/index.ts';
+import type { Clock, DataStore } from '../../../ports/index.ts';
+import { proveRead, takeBackup } from './backup.ts';
+import { findBackup, listBackups, recordProof } from './catalogue.ts';
+import { type Access, connected, describeConnection } from './connection.ts';
+import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
+import { countRows, serverFacts } from './inspect.ts';
+import { restoreBeside } from './restore.ts';
+import { finalizeSwap, swap, swapState, undoSwap } from './swap.ts';
+import { type ClientTools, findClientTools } from './tools.ts';
+
+export interface PostgresStoreOptions {
+  readonly stack: string;
+  readonly setting: DataStoreSetting;
+  /** Read when it is first needed. */
+  readonly password: () => Promise<string | undefined>;
+  /** Backups go to `<root>/<stack>/<store>/<id>/`. */
+  readonly root: string;
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Connections that restore at once. @default 2 */
+  readonly jobs?: number;
+}
+
+/** A PostgreSQL database, by its own client tools and over connections of its own. */
+export function createPostgresStore(options: PostgresStoreOptions): DataStore {
+  const { stack, setting, clock, env, jobs = 2 } = options;
+  const { database } = setting.connection;
+  const root = join(options.root, stack, setting.name);
+  const now = (): string => new Date(clock.now()).toISOString();
+  const accessed = async (): Promise<Access> => ({
+    connection: setting.connection,
+    password: await options.password(),
+  });
+  const tools = async (access: Access): Promise<ClientTools> =>
+    await findClientTools(await connected(access, async (client) => (await serverFacts(client)).major), env);
+  /** The fence is raised for each act: whoever began earlier, and was held up, can no longer end. */
+  const fenced = async (run: string): Promise<{ readonly access: Access; readonly epoch: number }> => {
+    const access = await accessed();
+    const epoch = await connected(access, async (client) => await raiseFence(client, database, run), {
+      database: MAINTENANCE,
+    });
+    return { access: { ...access, application: applicationOf(epoch, database) }, epoch };
+  };
+  const given = (signal?: AbortSignal) => (signal === undefined ? {} : { signal });
+
+  const prove: DataStore['prove'] = async (backup, wanted, signal) => {
+    if (isProven(backup, wanted)) return backup;
+    const access = await accessed();
+    if (wanted === 'read') return await recordProof(backup, await proveRead(backup, await tools(access), access, now));
+    const trial = `proof-${newId(clock.now())}`;
+    try {
+      return (await store.restoreBeside(backup, trial, signal)).backup;
+    } finally {
+      await finalizeSwap(access, trial);
+    }
+  };
+
+  const store: DataStore = {
+    setting,
+    inspect: async () =>
+      await connected(await accessed(), async (client) => {
+        const { rows } = await client.query<{ bytes: string }>(
+          'SELECT pg_database_size(current_database())::text AS bytes',
+        );
+        return {
+          server: describeConnection(setting.connection),
+          version: (await serverFacts(client)).version,
+          bytes: Number(rows[0]?.bytes),
+          rows: await countRows(client),
+        };
+      }),
+    backups: async () => await listBackups(root),
+    find: async (id) => await findBackup(root, id),
+    backup: async (signal) => {
+      const id = newId(clock.now());
+      const folder = join(root, id);
+      const access = await accessed();
+      const manifest = await takeBackup(
+        { id, stack, store: setting.name, folder, now, ...given(signal) },
+        access,
+        async (major) => await findClientTools(major, env),
+      );
+      const message = `${manifest.file.bytes} bytes read back when it was taken`;
+      return await recordProof({ manifest, folder, proofs: [] }, { proof: 'read', at: now(), durationMs: 0, message });
+    },
+    prove,
+    restoreBeside: async (backup, run, signal) => {
+      // Read again even if it was before: what lies on a disk for weeks may have changed since.
+      const { access } = await fenced(run);
+      const found = await tools(access);
+      await proveRead(backup, found, access, now);
+      const restored = await restoreBeside({ backup, run, jobs, now, ...given(signal) }, access, found);
+      return { ...restored, backup: await recordProof(backup, restored.proof) };
+    },
+    swap: async (run) => {
+      const { access, epoch } = await fenced(run);
+      return await swap(access, run, epoch);
+    },
+    undoSwap: async (run) => {
+      const { access, epoch } = await fenced(run);
+      return await undoSwap(access, run, epoch);
+    },
+    finalize: async (run) => await finalizeSwap(await accessed(), run),
+    stateOf: async (run) => await swapState(await accessed(), run),
+  };
+  return store;
+}
+
+/** `20260101-120000-3f9a2c`: sorts by time. */
+function newId(now: number): string {
+  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return `${time}-${randomBytes(3).toString('hex')}`;
+}

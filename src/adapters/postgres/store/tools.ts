@@ -1,0 +1,106 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { BackstayError } from '../../../errors/index.ts';
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface ClientTools {
+  /** Folder of pg_dump, pg_restore and psql. */
+  readonly bin: string;
+  /** `15.18`. */
+  readonly version: string;
+  readonly major: number;
+}
+
+const DEBIAN = '/usr/lib/postgresql';
+
+/**
+ * The client tools of this machine that can speak to a server of this major version: `$BACKSTAY_PG_BIN`, then the oldest
+ * that is not older than the server (a dump of a newer pg_dump cannot be read by older ones).
+ * @throws TOOL_MISSING naming what was found, for pg_dump refuses a server newer than itself.
+ */
+export async function findClientTools(serverMajor: number, env: Variables): Promise<ClientTools> {
+  const found = (await Promise.all(folders(env).map(async (bin) => await toolsIn(bin)))).filter(
+    (tools) => tools !== undefined,
+  );
+  const fit = found.filter(({ major }) => major >= serverMajor).sort((a, b) => a.major - b.major);
+  const [best] = env['BACKSTAY_PG_BIN'] === undefined ? fit : fit.filter(({ bin }) => bin === env['BACKSTAY_PG_BIN']);
+  if (best !== undefined) return best;
+  const had = found.length === 0 ? 'there are none here' : `here are ${found.map(({ version }) => version).join(', ')}`;
+  throw new BackstayError(
+    'TOOL_MISSING',
+    `A PostgreSQL server of version ${serverMajor} needs client tools at least as new; ${had}.`,
+    {
+      next: `Install the PostgreSQL ${serverMajor} client tools, or name their folder with BACKSTAY_PG_BIN.`,
+      details: { server: serverMajor, found: found.map(({ bin, version }) => ({ bin, version })) },
+    },
+  );
+}
+
+function folders(env: Variables): readonly string[] {
+  const named = env['BACKSTAY_PG_BIN'];
+  if (named !== undefined) return [named];
+  const debian = existsSync(DEBIAN) ? readdirSync(DEBIAN).map((version) => join(DEBIAN, version, 'bin')) : [];
+  const path = (env['PATH'] ?? '').split(delimiter).filter((dir) => dir !== '' && existsSync(join(dir, 'pg_dump')));
+  return [...new Set([...debian, ...path])];
+}
+
+async function toolsIn(bin: string): Promise<ClientTools | undefined> {
+  const said = await new Promise<string | undefined>((resolve) => {
+    execFile(join(bin, 'pg_dump'), ['--version'], (error, stdout) => resolve(error === null ? stdout : undefined));
+  });
+  const version = /(\d+)(\.\d+)?/.exec(said ?? '');
+  return version === null ? undefined : { bin, version: version[0], major: Number(version[1]) };
+}
+
+export interface ToolRun {
+  /** What libpq reads: host, password and the like. Never in the arguments, which other users of the machine can read. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Fed to its standard input. */
+  readonly input?: Readable;
+}
+
+const KEPT = 8_000;
+
+/**
+ * Runs one of the tools to its end. Its exit code is necessary and not sufficient: callers look at what it left.
+ * @throws STORE_FAILED with the end of what it said.
+ */
+export async function runTool(file: string, args: readonly string[], { env, signal, input }: ToolRun): Promise<void> {
+  signal?.throwIfAborted();
+  const child = spawn(file, [...args], {
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', ...env },
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
+  });
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-KEPT)));
+  const ended = new Promise<{ code: number | null; cause?: unknown }>((resolve) => {
+    child.once('error', (cause) => resolve({ code: null, cause }));
+    child.once('close', (code) => resolve({ code }));
+  });
+  // A tool that ends early closes its input; what it said is the reason, not the broken pipe. But what cannot be read is.
+  let unread: unknown;
+  if (input !== undefined && child.stdin !== null) {
+    await pipeline(input, child.stdin).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') unread = error;
+      child.stdin?.destroy();
+    });
+  }
+  const { code, cause } = await ended;
+  signal?.throwIfAborted();
+  if (code === 0 && unread === undefined) return;
+  const reason = said.trim() || (cause instanceof Error ? cause.message : '') || `exit code ${code ?? 'none'}`;
+  throw new BackstayError('STORE_FAILED', `${file.split('/').at(-1)}: ${lastLines(reason)}`, {
+    cause: cause ?? unread,
+    details: { tool: file, exitCode: code },
+  });
+}
+
+function lastLines(text: string): string {
+  return text.split('\n').slice(-5).join('; ');
+}

@@ -1,0 +1,109 @@
+import type { ListedBackup, ListedStore } from '../../actions/db.ts';
+import type { CommandRun, Invocation } from '../commands.ts';
+import type { Style } from '../render/style.ts';
+import { size, table } from '../render/table.ts';
+import { age, duration } from '../render/time.ts';
+import { stopSignals } from '../signals.ts';
+import { withStack } from '../with-stack.ts';
+
+export const list: CommandRun = async (invocation) => {
+  const { args, terminal } = invocation;
+  const { listStores } = await import('../../actions/db.ts');
+  return await withStack(invocation, args[0] ?? '', async (composition) => {
+    const { stack } = composition;
+    const items = await listStores(await composition.dataStores());
+    terminal.result('DataStoreList', { items }, () =>
+      items.length === 0
+        ? `${stack.name} declares no data store (\`backstay:stores\` in its stack file)`
+        : items.map((store) => renderStore(store, terminal.out)).join('\n\n'),
+    );
+    const unreachable = items.some(({ problem }) => problem !== undefined);
+    return unreachable ? 1 : items.some(({ backups }) => backups.some((one) => 'damaged' in one)) ? 7 : 0;
+  });
+};
+
+function renderStore({ name, kind, live, problem, backups }: ListedStore, style: Style): string {
+  const now =
+    live === undefined
+      ? style.bad(`cannot be reached: ${problem ?? ''}`)
+      : `${live.server}  ${kind} ${live.version}  ${size(live.bytes)}  ${rowsOf(live.rows)}`;
+  const head = `${style.bold(name)}  ${now}`;
+  if (backups.length === 0) return `${head}\n  no backups yet`;
+  const rows = backups.map((one) =>
+    'damaged' in one
+      ? [one.folder.split('/').at(-1) ?? '', '', '', '', style.bad(`damaged: ${one.damaged}`)]
+      : [
+          one.id,
+          age(one.takenAt, Date.now()),
+          size(one.bytes),
+          `${one.rows} in ${one.tables} tables`,
+          proofOf(one, style),
+        ],
+  );
+  const listing = table(['backup', 'age', 'size', 'rows', 'proven'], rows);
+  return [head, ...listing.split('\n').map((line) => `  ${line}`)].join('\n');
+}
+
+function proofOf({ proof }: ListedBackup, style: Style): string {
+  if (proof === 'restored' || proof === 'promoted') return style.good(proof);
+  return style.warn(proof ?? 'nothing');
+}
+
+function rowsOf(rows: Readonly<Record<string, number>>): string {
+  const counts = Object.values(rows);
+  return `${counts.reduce((sum, count) => sum + count, 0)} rows in ${counts.length} tables`;
+}
+
+export const backup: CommandRun = async (invocation) => {
+  const { args, options, terminal } = invocation;
+  const { backUp, chooseStore, listed } = await import('../../actions/db.ts');
+  return await withStack(invocation, args[0] ?? '', async (composition) => {
+    const { stack } = composition;
+    const store = chooseStore(await composition.dataStores(), args[1], stack.name);
+    const prove = options['restore'] === false ? 'read' : 'restored';
+    const done = await stoppable(invocation, async (signal) => {
+      terminal.note(`backing up ${store.setting.name}${prove === 'restored' ? ', then restoring it beside' : ''} …`);
+      return await backUp(store, { prove, signal });
+    });
+    const told = listed(done.backup);
+    terminal.result('Backup', { ...told, manifest: done.backup.manifest, proofs: done.backup.proofs }, () =>
+      [
+        `${terminal.out.good('backed up')}  ${told.id}  ${size(told.bytes)}  ${told.rows} rows in ${told.tables} tables  proven: ${done.proven}`,
+        `  folder  ${told.folder}`,
+      ].join('\n'),
+    );
+    return 0;
+  });
+};
+
+export const verify: CommandRun = async (invocation) => {
+  const { args, options, terminal } = invocation;
+  const { chooseStore, verifyBackup } = await import('../../actions/db.ts');
+  return await withStack(invocation, args[0] ?? '', async (composition) => {
+    const { stack } = composition;
+    const store = chooseStore(await composition.dataStores(), args[2], stack.name);
+    const wanted = options['restore'] === false ? 'read' : 'restored';
+    const { backup: found, proven } = await stoppable(
+      invocation,
+      async (signal) => await verifyBackup(store, args[1] ?? '', wanted, signal),
+    );
+    const [latest] = found.proofs.slice(-1);
+    terminal.result('Backup', { id: found.manifest.id, proven, proofs: found.proofs }, () =>
+      [
+        `${terminal.out.good('good')}  ${found.manifest.id}  proven: ${proven}`,
+        ...(latest === undefined ? [] : [`  ${latest.message} (${duration(latest.durationMs)})`]),
+      ].join('\n'),
+    );
+    return 0;
+  });
+};
+
+/** Ctrl-C ends the tools at work; what they left half done is removed on the way out. */
+async function stoppable<T>(invocation: Invocation, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signals = stopSignals(invocation.process, (line) => invocation.terminal.note(line));
+  try {
+    return await work(signals.stop);
+  } finally {
+    signals.release();
+  }
+}

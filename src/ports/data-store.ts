@@ -1,0 +1,58 @@
+import type { Backup, DataStoreSetting, ProofRecord } from '../model/index.ts';
+
+/**
+ * One database of a stack. Nothing that removes or replaces data happens before a backup was proven by a restore, and
+ * what is replaced stays beside until it is finalized. Every act can be repeated: it looks at the server first.
+ * Errors: STORE_UNREACHABLE, STORE_FAILED, STORE_FENCED, BACKUP_DAMAGED, BACKUP_UNKNOWN, BACKUP_UNPROVEN, TOOL_MISSING.
+ */
+export interface DataStore {
+  readonly setting: DataStoreSetting;
+  inspect(): Promise<StoreInspection>;
+  /** Newest first. Damaged ones are reported as such, not hidden. */
+  backups(): Promise<readonly (Backup | DamagedBackup)[]>;
+  /** By id; `latest` is the newest that is whole. */
+  find(id: string): Promise<Backup>;
+  /** Takes one and reads it back: its first proof is `read`. */
+  backup(signal?: AbortSignal): Promise<Backup>;
+  /** Proves it at least so far, unless it was already. `restored` restores it beside the live data and drops that again. */
+  prove(backup: Backup, wanted: 'read' | 'restored', signal?: AbortSignal): Promise<Backup>;
+  /** Restores beside the live data, for `swap`; proves `restored` on the way. */
+  restoreBeside(backup: Backup, run: string, signal?: AbortSignal): Promise<RestoredBeside>;
+  /** Makes what stands beside the live data. Only after `restoreBeside` of the same run. */
+  swap(run: string): Promise<Swapped>;
+  undoSwap(run: string): Promise<Swapped>;
+  /** Removes what was kept for undoing, and what was left beside. Gives their names. */
+  finalize(run: string): Promise<readonly string[]>;
+  /** Where a run's swap stands, by the names on the server. */
+  stateOf(run: string): Promise<SwapState>;
+}
+
+export interface StoreInspection {
+  /** `ada@db.example:5432/app`; never a password. */
+  readonly server: string;
+  readonly version: string;
+  readonly bytes: number;
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+export interface RestoredBeside {
+  readonly backup: Backup;
+  readonly database: string;
+  readonly rows: Readonly<Record<string, number>>;
+  readonly proof: ProofRecord;
+}
+
+export interface Swapped {
+  /** What is kept until finalized. */
+  readonly kept: string;
+  /** Milliseconds during which the database could not be reached. */
+  readonly unavailableMs: number;
+}
+
+/** `before`: restored beside and not swapped yet. `nothing`: this run has nothing here. */
+export type SwapState = 'nothing' | 'before' | 'swapped' | 'undone';
+
+export interface DamagedBackup {
+  readonly damaged: string;
+  readonly folder: string;
+}

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { PostgresConnection } from '../../src/model/index.ts';
+import { startPostgres } from '../../src/sandbox/images/postgres/server.ts';
+
+/** A real PostgreSQL of a test file's own, on loopback. */
+export interface TestPostgres {
+  readonly port: number;
+  readonly password: string;
+  readonly user: string;
+  /** Process id of the postmaster. */
+  readonly pid: number;
+  /** What the server wrote to its log so far. */
+  log(): Promise<string>;
+  connection(database: string): PostgresConnection;
+  /** One statement after another, each on its own, over a connection of their own. */
+  run(database: string, ...statements: readonly string[]): Promise<readonly Record<string, unknown>[]>;
+  stop(): Promise<void>;
+}
+
+/** Into a file of its own, instead of between the lines of the test run. */
+const LOG = ['logging_collector=on', 'log_filename=server.log', 'log_file_mode=0640'].flatMap((one) => ['-c', one]);
+
+export async function startTestPostgres(args: readonly string[] = []): Promise<TestPostgres> {
+  const dir = await mkdtemp(join(tmpdir(), 'backstay-test-pg-'));
+  const port = await freePort();
+  const password = randomBytes(12).toString('hex');
+  const user = 'ada';
+  const server = startPostgres(
+    {
+      PATH: process.env['PATH'] ?? '',
+      PORT: String(port),
+      POSTGRES_USER: user,
+      POSTGRES_PASSWORD: password,
+      PGDATA: join(dir, 'data'),
+    },
+    { args: [...LOG, ...args], log: () => undefined },
+  );
+  const run: TestPostgres['run'] = async (database, ...statements) => {
+    const client = new Client({ host: '127.0.0.1', port, user, password, database });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      let rows: Record<string, unknown>[] = [];
+      for (const statement of statements) ({ rows } = await client.query<Record<string, unknown>>(statement));
+      return rows;
+    } finally {
+      await client.end();
+    }
+  };
+  await untilUp(async () => await run('postgres', 'SELECT 1'), server.exited);
+  return {
+    port,
+    password,
+    user,
+    pid: server.pid,
+    log: async () => {
+      const [row] = await run('postgres', 'SHOW data_directory');
+      return await readFile(join(String(row?.['data_directory']), 'log', 'server.log'), 'utf8');
+    },
+    run,
+    connection: (database) => ({ host: '127.0.0.1', port, user, database, sslmode: 'disable' }),
+    stop: async () => {
+      await server.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A server that starts answers within a second or says why it cannot: it is asked until then. */
+async function untilUp(ask: () => Promise<unknown>, exited: Promise<number>): Promise<void> {
+  let gone: number | undefined;
+  void exited.then((code) => (gone = code));
+  for (;;) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      if (gone !== undefined) throw new TypeError(`PostgreSQL ended with ${gone}`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
