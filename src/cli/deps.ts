@@ -12,12 +12,13 @@ export async function planDepsOf(composition: Composition): Promise<PlanDeps> {
 
 /** What a run needs: everything. */
 export async function runDepsOf(composition: Composition, reporter: Reporter): Promise<RollbackDeps> {
-  const [plan, http, journal, lock, engine] = await Promise.all([
+  const [plan, http, journal, lock, engine, archive] = await Promise.all([
     planDepsOf(composition),
     composition.http(),
     composition.journal(),
     composition.lock(),
     composition.engine(),
+    composition.archive(),
   ]);
   const { by, journalName, exec, keys, files, environment } = composition;
   return {
@@ -32,6 +33,7 @@ export async function runDepsOf(composition: Composition, reporter: Reporter): P
     exec,
     keys,
     files,
+    archive,
     stateDir: environment.stateDir,
   };
 }

@@ -169,6 +169,12 @@ export const CODES = {
     'Wait for it, or look at it with `backstay history STACK`.',
   ),
   LEASE_LOST: row('environment', 4, 'The run lost its lease and stopped.', 'Run `backstay resume RUN`.'),
+  RUN_UNFINISHED: row(
+    'environment',
+    7,
+    'Another run was left unfinished on the stack.',
+    'Run `backstay resume RUN` where its journal is, or give it up with --abandon RUN and a --reason.',
+  ),
   RUN_UNKNOWN: row('user', 64, 'There is no run of that id.', 'Run `backstay history STACK`.'),
   RUN_UNFINISHED: row('user', 7, 'The run has not ended.', 'Run `backstay resume RUN` first.'),
   NOTHING_TO_UNDO: row('user', 7, 'The run changed nothing that could be undone.', 'Nothing is to be done.'),

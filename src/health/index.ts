@@ -16,6 +16,7 @@ import {
 import { daemonSetHealth, deploymentHealth, rolloutHealth, statefulSetHealth } from './workloads.ts';
 
 export type { Health, Related } from './verdict.ts';
+export { podHealth } from './pod.ts';
 export { podsOf } from './workloads.ts';
 
 type Judge = (object: KubeObject, related: Related) => Health;

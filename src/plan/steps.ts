@@ -2,8 +2,6 @@ import {
   type CheckSetting,
   displayName,
   type HookSetting,
-  type KubeObject,
-  keyOf,
   type NamedScope,
   type ObjectKey,
   PHASES,
@@ -14,6 +12,8 @@ import {
   type StepAction,
 } from '../model/index.ts';
 import type { PlanInput } from './make-plan.ts';
+import { forcedAfter, forcedBefore } from './force-steps.ts';
+import { freezing, releasing } from './hold-steps.ts';
 import { keepsFromReturning } from './return.ts';
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
@@ -44,7 +44,6 @@ function releaseStep(run: string): Step {
 function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
   const { changes, options } = input;
   const step = stepsOf(phase);
-  const held = rolloutsInProgress(input);
   const deletions = changes.filter(({ action }) => action === 'delete').map(({ key }) => key);
   switch (phase) {
     case 'locked': {
@@ -56,18 +55,7 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       ];
     }
     case 'frozen':
-      if (held.length === 0) return [];
-      return [
-        {
-          ...step(
-            'pause-rollouts',
-            `Hold the rollout of ${held.map(displayName).join(', ')}`,
-            { kind: 'pause-rollouts', workloads: held },
-            'low',
-          ),
-          reverse: { kind: 'resume-rollouts', workloads: held },
-        },
-      ];
+      return freezing(input).map((part) => ({ phase, destructive: false, ...part }));
     case 'safeguarded': {
       const names = checkNames('before', input);
       const ask = !options.emergency && names.length > 0;
@@ -90,6 +78,7 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       const applied = changes.filter(({ action }) => action !== 'delete');
       const replaces = applied.some(({ action }) => action === 'replace');
       return [
+        ...forcedBefore(input).map((part) => ({ phase, ...part })),
         ...(applied.length > 0
           ? [
               {
@@ -99,22 +88,12 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
             ]
           : []),
         ...(deletions.length > 0 ? [pruneStep(deletions, input)] : []),
+        ...forcedAfter(input).map((part) => ({ phase, ...part })),
         step('prove-equal', 'Prove that every object in scope equals the target', { kind: 'prove-equal' }),
       ];
     }
-    case 'resumed': {
-      const paused = new Set(input.desired.filter(isPaused).map(keyOf));
-      const released = held.filter((key) => !paused.has(key));
-      if (released.length === 0) return [];
-      return [
-        step(
-          'resume-rollouts',
-          `Release ${released.map(displayName).join(', ')}`,
-          { kind: 'resume-rollouts', workloads: released },
-          'low',
-        ),
-      ];
-    }
+    case 'resumed':
+      return releasing(input).map((part) => ({ phase, destructive: false, ...part }));
     case 'validated': {
       const names = checkNames('after', input);
       if (options.skipValidation || names.length === 0) return [];
@@ -215,15 +194,6 @@ function checkNames(when: 'before' | 'after', { stack, scope, options }: PlanInp
   const asked = (check: CheckSetting): boolean =>
     when === 'after' || options.validateBefore || check.when.includes('before');
   return stack.checks.filter((check) => asked(check) && concerns(check.scopes, scope)).map(({ name }) => name);
-}
-
-/** Deployments that change and whose last change is not through yet. */
-function rolloutsInProgress({ changes, rollingOut }: PlanInput): readonly ObjectKey[] {
-  return changes.filter(({ key, action }) => rollingOut.has(key) && action !== 'create').map(({ key }) => key);
-}
-
-function isPaused(object: KubeObject): boolean {
-  return (object['spec'] as { readonly paused?: boolean } | undefined)?.paused === true;
 }
 
 function contextTitle({ stack }: PlanInput): string {

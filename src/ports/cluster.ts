@@ -30,7 +30,13 @@ export interface Cluster {
    * ENDPOINT_UNREACHABLE when the API server finds no Service, no ready endpoint, or nobody listening.
    */
   proxy(request: ProxyRequest): Promise<HttpAnswer>;
+  /** What a container wrote. OBJECT_REFUSED when there is no such container, or none before it for `previous`. */
   logs(options: LogOptions): Promise<string>;
+  /**
+   * Runs a program inside a container, without a terminal and without a shell of its own, and waits for its end. Errors:
+   * EXEC_UNAVAILABLE when the node, a proxy on the way or the rights do not allow it.
+   */
+  exec(options: ExecOptions): Promise<ExecResult>;
   close(): Promise<void>;
 }
 
@@ -124,6 +130,29 @@ export interface LogOptions {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
+  /** Of the run before this one. */
   readonly previous?: boolean;
   readonly tailLines?: number;
+  /** RFC 3339 time in front of each line. */
+  readonly timestamps?: boolean;
+  /** RFC 3339: only lines from then on. */
+  readonly sinceTime?: string;
+  /** Cuts the answer after so many bytes: the newest lines are what is lost. */
+  readonly limitBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ExecOptions {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly command: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+export interface ExecResult {
+  /** 126 or 127 when the program is not in the container. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
 }

@@ -14,28 +14,6 @@ export interface Reporter {
   report(event: RunEvent): void;
 }
 
-/** One run a stack at a time, across machines. Errors: LEASE_HELD (holder and age), LEASE_LOST. */
-export interface Lock {
-  acquire(stack: string, holder: LockHolder): Promise<HeldLock>;
-}
-
-export interface LockHolder {
-  readonly run: string;
-  readonly journal: string;
-  readonly user: string;
-  readonly host: string;
-}
-
-export interface HeldLock {
-  /** Grows with every acquisition: the fencing token. */
-  readonly token: number;
-  /** Aborted when the lease is lost. */
-  readonly lost: AbortSignal;
-  /** Throws LEASE_LOST when it is no longer ours. Asked before every effect. */
-  assertHeld(): Promise<void>;
-  release(): Promise<void>;
-}
-
 /** HTTP of our own, outside the API server's proxy. One pooled connection. */
 export interface HttpClient {
   request(request: {
@@ -70,7 +48,21 @@ export interface Exec {
 
 /** Writes files that only their owner may read, whole or not at all. Makes the folders on the way. */
 export interface PrivateFiles {
-  write(path: string, content: string): Promise<void>;
+  write(path: string, content: string | Uint8Array): Promise<void>;
+  /** Undefined when there is no such file. */
+  read(path: string): Promise<Uint8Array | undefined>;
+}
+
+/** Many files as one. Packing the same files twice gives the same bytes. */
+export interface Archive {
+  pack(files: readonly ArchivedFile[]): Promise<Uint8Array>;
+  /** @throws EVIDENCE_TAMPERED when it is not such an archive, or was cut or altered so that it cannot be read. */
+  unpack(bytes: Uint8Array): Promise<readonly ArchivedFile[]>;
+}
+
+export interface ArchivedFile {
+  readonly path: string;
+  readonly content: Uint8Array;
 }
 
 /** A stack's key folder after `init`; only public parts. */

@@ -34,7 +34,7 @@ export interface RunDeps {
   readonly journal: JournalStore;
   /** Where the journal lies, told to whoever finds the lease held. */
   readonly journalName: string;
-  readonly lock: Lock;
+  readonly lock: Pick<Lock, 'acquire'>;
   readonly cluster: Cluster;
   readonly engine: Engine;
   readonly store: SnapshotStore;

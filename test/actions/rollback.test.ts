@@ -1,4 +1,5 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
+import { createArchive } from '../../src/adapters/archive/index.ts';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { capture } from '../../src/actions/capture.ts';
@@ -89,6 +90,7 @@ beforeEach(async () => {
     exec: createExec({ env: { PATH: process.env['PATH'] } }),
     keys: { read: async () => `${outside.url}/webhook/${CANARY}` },
     files: createPrivateFiles(),
+    archive: createArchive(),
     reporter: { report: (event) => events.push(event) },
   };
   await put(configMap('settings', { backend: 'mineru' }));

@@ -285,6 +285,107 @@ export function clusterContract(make: () => Promise<{ readonly cluster: Cluster;
     });
   });
 
+  describe('containers', () => {
+    const pod = 'talker';
+    const container = 'main';
+    beforeAll(async () => {
+      const script = "console.log('one'); console.error('two'); console.log('three'); process.exit(3)";
+      await cluster.create({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: pod, namespace },
+        spec: {
+          restartPolicy: 'OnFailure',
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: container, image: 'backstay/echo:v1', command: ['node', '-e', script] }],
+        },
+      });
+      await cluster.create({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'lasting', namespace },
+        spec: { terminationGracePeriodSeconds: 0, containers: [{ name: container, image: 'backstay/echo:v1' }] },
+      });
+      // A restart: then there is a run before.
+      await podIs('talker', ({ restartCount = 0 }) => restartCount > 0);
+      await podIs('lasting', ({ state }) => state?.running !== undefined);
+    });
+
+    interface ContainerStatus {
+      readonly restartCount?: number;
+      readonly state?: { readonly running?: object };
+    }
+
+    async function podIs(name: string, is: (status: ContainerStatus) => boolean): Promise<void> {
+      const stop = new AbortController();
+      for await (const event of cluster.watch(await kind('v1', 'Pod'), { namespace, name, signal: stop.signal })) {
+        if (event.type === 'synced') continue;
+        const { containerStatuses = [] } = (event.object['status'] ?? {}) as { containerStatuses?: ContainerStatus[] };
+        if (containerStatuses.some(is)) stop.abort();
+      }
+    }
+
+    it('have logs of the run before', async () => {
+      const text = await cluster.logs({ namespace, pod, container, previous: true });
+      expect(text.split('\n').toSorted()).toEqual(['', 'one', 'three', 'two']);
+    });
+
+    it('give the newest lines, and a time in front of each where that is wanted', async () => {
+      const text = await cluster.logs({ namespace, pod, container, previous: true, tailLines: 1, timestamps: true });
+      expect(text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z (one|two|three)\n$/);
+    });
+
+    it('give the lines since a time', async () => {
+      const sinceTime = new Date(Date.now() + 3_600_000).toISOString();
+      await expect(cluster.logs({ namespace, pod, container, previous: true, sinceTime })).resolves.toBe('');
+    });
+
+    it('give no more bytes than are wanted', async () => {
+      const text = await cluster.logs({ namespace, pod, container, previous: true, limitBytes: 5 });
+      expect(Buffer.byteLength(text)).toBe(5);
+    });
+
+    it('that are not there have none, and it is said which', async () => {
+      await expect(cluster.logs({ namespace, pod, container: 'nobody' })).rejects.toMatchObject({
+        code: 'OBJECT_REFUSED',
+        message: expect.stringContaining('nobody'),
+      });
+      await expect(cluster.logs({ namespace, pod: 'lasting', container, previous: true })).rejects.toMatchObject({
+        code: 'OBJECT_REFUSED',
+        message: expect.stringContaining('previous'),
+      });
+    });
+
+    it('run a program, and tell its exit code and what it said', async () => {
+      const script = "console.log('out'); console.error('err'); process.exit(4)";
+      const command = ['node', '-e', script];
+      await expect(cluster.exec({ namespace, pod: 'lasting', container, command })).resolves.toEqual({
+        exitCode: 4,
+        stdout: 'out\n',
+        stderr: 'err\n',
+      });
+      const fine = await cluster.exec({ namespace, pod: 'lasting', container, command: ['node', '-e', ''] });
+      expect(fine).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    });
+
+    it('tell a program that they do not have by 126 or 127', async () => {
+      const { exitCode } = await cluster.exec({ namespace, pod: 'lasting', container, command: ['no-such-program'] });
+      expect([126, 127]).toContain(exitCode);
+    });
+
+    it('that do not run cannot run a program, and the call says so', async () => {
+      const asked = cluster.exec({ namespace, pod: 'nobody', container, command: ['true'] });
+      await expect(asked).rejects.toMatchObject({ code: 'EXEC_UNAVAILABLE', details: { pod: 'nobody' } });
+    });
+
+    it('end what they run when the signal fires', async () => {
+      const command = ['node', '-e', 'setInterval(() => {}, 1000)'];
+      const signal = AbortSignal.timeout(300);
+      const asked = cluster.exec({ namespace, pod: 'lasting', container, command, signal });
+      await expect(asked).rejects.toMatchObject({ name: 'TimeoutError' });
+    });
+  });
+
   describe('reaching into the cluster', () => {
     it('tells a Service that is not there from one that answers', async () => {
       const asked = cluster.proxy({ namespace, service: 'nobody', port: 80, method: 'GET', path: '/health' });

@@ -100,6 +100,7 @@ export function fakeCluster(options: FakeClusterOptions = {}): FakeCluster {
     apply: unused,
     replace: unused,
     logs: unused,
+    exec: unused,
     close: async () => {},
   };
   for (const object of options.objects ?? []) cluster.put(object);

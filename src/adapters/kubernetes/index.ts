@@ -3,6 +3,7 @@ import { type KubeObject, type ObjectRef, refOf } from '../../model/index.ts';
 import type { ApiKind, Cluster, KubeObjectList, ListOptions, Patch, WriteOptions } from '../../ports/index.ts';
 import { Credentials } from './credentials.ts';
 import { apiVersionOf, Discovery } from './discovery.ts';
+import { execIn } from './exec.ts';
 import { loadAccess } from './kubeconfig.ts';
 import { collectionPath, objectPath, withQuery } from './paths.ts';
 import { proxied } from './proxy.ts';
@@ -151,20 +152,24 @@ function clusterOver(transport: Transport, context: string | undefined): Cluster
     },
     watch: (kind, options) => watchKind(transport, list, kind, options),
     proxy: (request) => proxied(transport, request),
-    async logs({ namespace, pod, container, previous, tailLines }) {
+    async logs({ namespace, pod, container, signal, ...options }) {
       const path = withQuery(
         `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log`,
         {
           container,
-          previous: previous === true ? 'true' : undefined,
-          tailLines: tailLines === undefined ? undefined : String(tailLines),
+          previous: options.previous === true ? 'true' : undefined,
+          timestamps: options.timestamps === true ? 'true' : undefined,
+          sinceTime: options.sinceTime,
+          tailLines: options.tailLines === undefined ? undefined : String(options.tailLines),
+          limitBytes: options.limitBytes === undefined ? undefined : String(options.limitBytes),
         },
       );
       // The log endpoint refuses to promise JSON only.
       const headers = { accept: 'text/plain, application/json, */*' };
-      const ask = { verb: 'get logs of', method: 'GET', subject: `Pod/${pod}`, namespace, path, headers };
+      const ask = { verb: 'get logs of', method: 'GET', subject: `Pod/${pod}`, namespace, path, headers, signal };
       return (await transport.send(ask)).text;
     },
+    exec: (options) => execIn(transport, options),
     close: () => transport.close(),
   };
 }

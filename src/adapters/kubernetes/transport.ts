@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as undiciModule from 'undici';
-import type { Dispatcher } from 'undici';
+import type { Dispatcher, WebSocket } from 'undici';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { Credentials, Proof, TlsSettings } from './credentials.ts';
 import { type Asked, failureOf, statusOf } from './failures.ts';
@@ -121,6 +121,17 @@ export class Transport {
       throw this.#unreachable(ask, cause);
     }
     yield* body;
+  }
+
+  /** A WebSocket to a path of the API server, with the same proof and certificates as every other request. */
+  async socket(path: string, protocol: string): Promise<WebSocket> {
+    const proof = await this.#options.credentials.prove();
+    this.#undici ??= await import('undici');
+    const dispatcher = this.#poolsFor(this.#undici, proof).stream;
+    const url = new URL(new URL(this.server).origin + this.#base + path);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const headers = { 'user-agent': this.#options.userAgent, ...proof.headers };
+    return new this.#undici.WebSocket(url, { protocols: [protocol], dispatcher, headers });
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { PrivateFiles } from '../../ports/index.ts';
 
@@ -20,6 +20,14 @@ export function createPrivateFiles(): PrivateFiles {
         await rename(beside, path);
       } catch (error) {
         await rm(beside, { force: true });
+        throw error;
+      }
+    },
+    read: async (path) => {
+      try {
+        return await readFile(path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
         throw error;
       }
     },

@@ -32,3 +32,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .map((line) => line.trimEnd())
     .join('\n');
 }
+
+/** `812 B`, `14.2 KiB`, `3.1 MiB`. */
+export function size(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const kib = bytes / 1024;
+  return kib < 1024 ? `${kib.toFixed(1)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
+}

@@ -9,9 +9,11 @@ import { notYet } from './not-yet.ts';
 import { proveEqual } from './prove-equal.ts';
 import { prune } from './prune.ts';
 import { recordAfter } from './record-after.ts';
+import { releaseHold } from './release-hold.ts';
 import { returnBefore } from './return-before.ts';
 import { pauseRollouts, resumeRollouts } from './rollouts.ts';
 import { snapshotBefore } from './snapshot-before.ts';
+import { resumeAutoscalers, resumeSync, suspendAutoscalers, suspendSync } from './suspensions.ts';
 
 /** What each kind of step does. */
 export const EXECUTORS: Executors = {
@@ -28,11 +30,11 @@ export const EXECUTORS: Executors = {
   'record-after': recordAfter,
   'return-before': returnBefore,
   evidence,
-  'suspend-autoscalers': notYet,
-  'resume-autoscalers': notYet,
-  'suspend-sync': notYet,
-  'resume-sync': notYet,
-  'release-hold': notYet,
+  'suspend-autoscalers': suspendAutoscalers,
+  'resume-autoscalers': resumeAutoscalers,
+  'suspend-sync': suspendSync,
+  'resume-sync': resumeSync,
+  'release-hold': releaseHold,
   'force-pods': notYet,
   'force-finalizers': notYet,
 };
