@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import type { Trigger } from '../journal/index.ts';
 import type { Outcome, Plan } from '../model/index.ts';
 import type { PrivateFiles } from '../ports/index.ts';
-import { exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
+import { beforeId, changedStack, exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
 import { afterWaiting } from './wait-for-approval.ts';
-import { type WrittenReport, writeReportOf } from './report.ts';
+import { requirePerson } from './require-person.ts';
+import { type WrittenReport, writeReport } from './report.ts';
 import { type RunActionDeps, runDepsOf } from './run-deps.ts';
 
 export interface RollbackOptions {
@@ -11,6 +13,8 @@ export interface RollbackOptions {
   readonly plan: Plan;
   /** @default made from the time and chance */
   readonly run?: string;
+  /** Who or what asks for it. @default 'person' */
+  readonly trigger?: Trigger;
   /** The first signal: stop between steps. Its reason names the signal. */
   readonly signal?: AbortSignal;
   /** Stay until it is approved, where it has to be, and go on then. @default false */
@@ -38,6 +42,8 @@ export interface RunEnded {
   readonly code?: string;
   /** The command that goes on, where a person is needed. */
   readonly next?: string;
+  /** The command that takes the run back, where it changed the stack and can be undone. */
+  readonly undo?: string;
   readonly durationMs: number;
   /** Absent when it could not be written; the run is what it is all the same. */
   readonly report?: WrittenReport;
@@ -46,14 +52,18 @@ export interface RunEnded {
 
 /**
  * Carries a plan out. A plan without changes starts no run and touches nothing.
- * @throws PLAN_REFUSED for a plan that was altered, JOURNAL_BROKEN; what a run meets is in its outcome.
+ * @throws PLAN_REFUSED for a plan that was altered, PERSON_NEEDED, JOURNAL_BROKEN; what a run meets is in its outcome.
  */
 export async function rollback(options: RollbackOptions, deps: RollbackDeps): Promise<RollbackResult> {
   const { plan, signal, abort } = options;
-  if (plan.changes.length === 0) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
+  // An undo may have nothing to change and still something to let go of.
+  if (plan.changes.length === 0 && plan.undoes === undefined)
+    return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
+  const { trigger = 'person' } = options;
+  await requirePerson({ plan, trigger }, deps);
   const run = options.run ?? newRunId(deps.clock.now());
   const asked = { run, deps: runDepsOf(deps), ...given(signal, abort) };
-  const result = await runPlan({ ...asked, plan });
+  const result = await runPlan({ ...asked, plan, trigger });
   return await endOf(options.wait === true ? await afterWaiting(result, asked) : result, deps);
 }
 
@@ -80,6 +90,7 @@ export async function endOf(result: RunResult, deps: RollbackDeps): Promise<RunE
     ...(reason === undefined ? {} : { reason }),
     ...(code === undefined ? {} : { code }),
     ...nextOf(result),
+    ...undoOf(result),
     durationMs,
     ...(outcome === 'waiting' ? {} : await reportFor(result, deps)),
   };
@@ -90,9 +101,16 @@ function nextOf({ outcome, run }: RunResult): { readonly next?: string } {
   return outcome === 'mixed' ? { next: `backstay resume ${run}` } : {};
 }
 
+/** A person who meets a mixed run has two ways: on with `next`, back with this. */
+function undoOf({ state, run }: RunResult): { readonly undo?: string } {
+  return state.ended !== undefined && changedStack(state) && beforeId(state) !== undefined
+    ? { undo: `backstay undo ${run}` }
+    : {};
+}
+
 async function reportFor(result: RunResult, deps: RollbackDeps): Promise<Pick<RunEnded, 'report' | 'reportProblem'>> {
   try {
-    return { report: await writeReportOf(result.state, deps) };
+    return { report: await writeReport(result.run, deps) };
   } catch (error) {
     return { reportProblem: error instanceof Error ? error.message : String(error) };
   }

@@ -1,3 +1,4 @@
+import { type Trigger, TRIGGERS } from '../actions/require-person.ts';
 import { BackstayError } from '../errors/index.ts';
 import { type PlanOptions, type Scope, SCOPES } from '../model/index.ts';
 
@@ -51,6 +52,14 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
   };
+}
+
+/** Who or what asks for a run. */
+export function triggerOf(options: Options): Trigger {
+  const given = textOf(options['trigger']) ?? 'person';
+  const trigger = TRIGGERS.find((one) => one === given);
+  if (trigger !== undefined) return trigger;
+  throw new BackstayError('USAGE', `--trigger ${given} is not one of ${TRIGGERS.join(', ')}.`);
 }
 
 /** `halt` or `return`. @default the stack's policy */

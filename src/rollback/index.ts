@@ -13,13 +13,13 @@ export type {
   RunDeps,
 } from './deps.ts';
 export type { Executor, Executors, StepContext, StepResult } from './executor.ts';
-export { addFact, stateOfRun } from './after-end.ts';
+export { addFact, runsOf, stateOfRun } from './after-end.ts';
 export { needsPerson } from './automatic.ts';
 export { exitCodeOf } from './exit-code.ts';
 export { PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
 export { type ReportedStep, type RunReport, reportOf } from './report/index.ts';
 export { Recorder } from './recorder.ts';
 export { endUnapproved, type RunOptions, type RunResult, resumeRun, runPlan } from './run.ts';
-export { readable } from './steps/placeholder-values.ts';
 export { beforeId, heldId } from './steps/record-after.ts';
 export { changedStack, judgeUndo, type UndoAnswer } from './undo.ts';
+export { type Abandon, isKnownToBeOver, refuseUnfinished } from './unfinished.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BackstayError, isBackstayError } from '../errors/index.ts';
-import { type Direction, fold, type RunState, type TurnCause } from '../journal/index.ts';
+import { type Direction, fold, type RunState, type Trigger, type TurnCause } from '../journal/index.ts';
 import { digestOf, type Outcome, type Plan } from '../model/index.ts';
 import { hasBegun } from './approval.ts';
 import { type Command, decide, type Outside, reverseOf } from './decide.ts';
@@ -46,12 +46,17 @@ export interface RunResult {
  * Carries a plan out, journaling intent before each act and its result before the next. Never throws for what a run may
  * meet: that is an outcome. @throws PLAN_REFUSED for a plan that was altered, JOURNAL_BROKEN when nothing can be journaled.
  */
-export async function runPlan(options: RunOptions & { readonly plan: Plan }): Promise<RunResult> {
-  const { plan, deps } = options;
+export async function runPlan(
+  options: RunOptions & { readonly plan: Plan; readonly trigger?: Trigger },
+): Promise<RunResult> {
+  const { plan, deps, trigger } = options;
   assertIntact(plan);
   const recorder = recorderFor(options, plan.stack);
-  const undoes = plan.undoes === undefined ? {} : { undoes: plan.undoes };
-  await recorder.append({ kind: 'run-created', plan, by: deps.by, ...undoes });
+  const why = {
+    ...(trigger === undefined || trigger === 'person' ? {} : { trigger }),
+    ...(plan.undoes === undefined ? {} : { undoes: plan.undoes }),
+  };
+  await recorder.append({ kind: 'run-created', plan, by: deps.by, ...why });
   recorder.emit({ type: 'run.started', target: plan.target.said, plan: plan.hash });
   announceNeed(recorder);
   return await drive(recorder, options, new Session(options));

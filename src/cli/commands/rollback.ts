@@ -7,7 +7,7 @@ import { renderChoices, withChoices } from '../choices.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import { planDepsOf, runDepsOf } from '../deps.ts';
-import { durationMsOf, onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
+import { durationMsOf, onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf, triggerOf } from '../plan-options.ts';
 import { renderPlan } from '../render/plan.ts';
 import { progressReporter } from '../render/progress.ts';
 import { duration } from '../render/time.ts';
@@ -26,6 +26,7 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
   const planOptions = planOptionsOf(options, hold);
   const target = targetOf(options);
   const onInvalid = onInvalidOf(options);
+  const trigger = triggerOf(options);
   const readyTimeoutMs = durationMsOf(textOf(options['timeout']), '--timeout');
   const dryRun = options['dryRun'] === true;
   const [{ planRollback }, { rollback: run }] = await Promise.all([
@@ -81,7 +82,7 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
       const signals = stopSignals(invocation.process, (line) => terminal.note(terminal.err.warn(line)));
       try {
         const ended = await run(
-          { plan, signal: signals.stop, abort: signals.abort },
+          { plan, trigger, signal: signals.stop, abort: signals.abort },
           await runDepsOf(composition, reporterOf(invocation)),
         );
         if (ended.kind === 'nothing-to-do') return ended.exitCode;
@@ -111,7 +112,7 @@ export const resume: CommandRun = async (invocation) => {
   });
 };
 
-async function stackOf(run: string, { terminal }: Invocation): Promise<string> {
+export async function stackOf(run: string, { terminal }: Invocation): Promise<string> {
   const { stackOfRun } = await import('../../actions/history.ts');
   const opened = await openJournal(terminal.env, terminal.cwd);
   try {
@@ -132,7 +133,7 @@ async function listVersions(invocation: Invocation): Promise<number> {
 }
 
 /** Lines on stderr for people; with `jsonl` every event as one object on stdout. */
-function reporterOf({ terminal, globals }: Invocation): Reporter {
+export function reporterOf({ terminal, globals }: Invocation): Reporter {
   if (terminal.format === 'jsonl')
     return { report: (event) => terminal.line({ apiVersion: 'backstay.dev/v1', kind: 'RunEvent', ...event }) };
   if (globals.quiet === true) return { report: () => undefined };
@@ -144,7 +145,7 @@ function reporterOf({ terminal, globals }: Invocation): Reporter {
   );
 }
 
-function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
+export function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
   const { report, ...rest } = ended;
   terminal.result('Rollback', { ...rest, ...(report ? { report: report.paths } : {}) }, () => {
     const { out } = terminal;
@@ -153,18 +154,11 @@ function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
       `${good ? out.good(ended.outcome) : out.bad(ended.outcome)}  run ${ended.run}  ${duration(ended.durationMs)}`,
       ...(ended.reason === undefined ? [] : [`  ${ended.reason}`]),
       ...(ended.next === undefined ? [] : [`  ${out.bold('next:')} ${ended.next}`]),
-      ...(undoOf(ended) === undefined ? [] : [`  undo    ${undoOf(ended)}`]),
+      ...(ended.undo === undefined ? [] : [`  undo    ${ended.undo}`]),
       ...(report === undefined
         ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
         : [`  report  ${report.paths.markdown}`]),
     ].join('\n');
   });
   return ended.exitCode;
-}
-
-/** A rollback is undone by one more transition: to the snapshot that was taken before anything acted. */
-function undoOf({ report, outcome }: RunEnded): string | undefined {
-  const before = report?.report.snapshots.before;
-  if (before === undefined || outcome === 'failed') return undefined;
-  return `backstay rollback ${report?.report.stack ?? ''} --to ${shortId(before)}`;
 }

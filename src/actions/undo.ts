@@ -1,0 +1,85 @@
+import { BackstayError } from '../errors/index.ts';
+import type { RunState } from '../journal/index.ts';
+import type { Plan, PlanOptions } from '../model/index.ts';
+import type { JournalStore } from '../ports/index.ts';
+import { addFact, judgeUndo, runsOf, stateOfRun } from '../rollback/index.ts';
+import { type PlanDeps, planRollback, type PlanResult } from './plan.ts';
+import { newRunId, rollback, type RollbackDeps, type RollbackOptions, type RunEnded } from './rollback.ts';
+
+export interface UndoRequest {
+  readonly run: string;
+  /** `hold` counts for nothing here: an undo holds no version. */
+  readonly options: PlanOptions;
+  /** What is done when the checks fail at *before*. @default the stack's policy */
+  readonly onInvalid?: 'halt' | 'return';
+  readonly signal?: AbortSignal;
+}
+
+export interface UndoPlanned {
+  readonly plan: Plan;
+  readonly inventory: Extract<PlanResult, { kind: 'planned' }>['inventory'];
+  /** The run ended mixed; it is given up for this one. */
+  readonly abandons: boolean;
+}
+
+interface JournalDeps {
+  readonly journal: JournalStore;
+}
+
+/**
+ * The plan of one more transition: from live to what the stack was before the run acted, in that run's scope. Changes
+ * nothing. @throws RUN_UNKNOWN, RUN_UNFINISHED, NOTHING_TO_UNDO, ALREADY_UNDONE, RUN_FINALIZED, RUN_OVERTAKEN, and what
+ * planning throws; of the snapshot SNAPSHOT_REMOVED, SNAPSHOT_TAMPERED.
+ */
+export async function planUndo(request: UndoRequest, deps: PlanDeps & JournalDeps): Promise<UndoPlanned> {
+  const { run, options, onInvalid, signal } = request;
+  const state = await stateOfRun(run, deps);
+  const { before, abandons } = await undoable(state, deps);
+  const planned = await planRollback(
+    {
+      target: before,
+      scope: state.plan.scope,
+      options: { ...options, hold: false },
+      undoes: run,
+      ...(onInvalid === undefined ? {} : { onInvalid }),
+      ...(signal === undefined ? {} : { signal }),
+    },
+    deps,
+  );
+  if (planned.kind !== 'planned')
+    throw new BackstayError('INTERNAL', `a plan that undoes a run came back ${planned.kind}`);
+  return { plan: planned.plan, inventory: planned.inventory, abandons };
+}
+
+/**
+ * Carries an undo out, as it was planned and agreed to. What makes it impossible is asked again: time has passed.
+ * @throws as `planUndo` and `rollback`
+ */
+export async function undo(options: RollbackOptions, deps: RollbackDeps): Promise<RunEnded> {
+  const { plan } = options;
+  const { undoes } = plan;
+  if (undoes === undefined) throw new BackstayError('INTERNAL', 'this plan undoes no run');
+  const { abandons } = await undoable(await stateOfRun(undoes, deps), deps);
+  const run = options.run ?? newRunId(deps.clock.now());
+  if (abandons) {
+    const reason = plan.options.reason ?? 'undone';
+    await addFact(
+      undoes,
+      ({ ended }) =>
+        ended?.outcome === 'mixed' ? { kind: 'abandoned', by: deps.by, reason, inFavourOf: run } : undefined,
+      deps,
+    );
+  }
+  const ended = await rollback({ ...options, run }, deps);
+  if (ended.kind !== 'ended') throw new BackstayError('INTERNAL', `an undo came back ${ended.kind}`);
+  return ended;
+}
+
+async function undoable(
+  state: RunState,
+  deps: JournalDeps,
+): Promise<Extract<ReturnType<typeof judgeUndo>, { kind: 'undoable' }>> {
+  const answer = judgeUndo(state, await runsOf(state.stack, deps, state.startedAt));
+  if (answer.kind === 'undoable') return answer;
+  throw new BackstayError(answer.code, answer.message, { next: answer.next, details: { run: state.run } });
+}
