@@ -3,10 +3,11 @@ import {
   type CheckResult,
   type Digest,
   holdOf,
-  isKnownGood,
   keyOf,
   type KubeObject,
   labelsOf,
+  type Removal,
+  removalOf,
   shortId,
   type Sighting,
   type SignatureState,
@@ -32,6 +33,8 @@ export interface SnapshotRow {
   readonly verdict: Verdict;
   readonly knownGood: boolean;
   readonly held?: { readonly run: string; readonly reason: string };
+  /** Its content was taken away on purpose: it can be read about, and not gone back to. */
+  readonly removed?: Removal;
   readonly signature: SignatureState;
   readonly by: SnapshotRecord['by'];
   readonly note?: string;
@@ -51,7 +54,7 @@ export async function listSnapshots(stack: string, { store }: SnapshotDeps): Pro
   const rows: SnapshotRow[] = [];
   for (const sighting of sightings) {
     const { id, reason } = sighting.record;
-    if (reason === 'relabel') continue;
+    if (reason === 'relabel' || reason === 'removal') continue;
     const said = sighting.signature.state === 'trusted' ? trusted : sightings;
     const { labels, ...row } = rowOf(sighting, said);
     rows.push({ ...row, labels: shown.has(id) ? [] : labels });
@@ -154,6 +157,7 @@ export function parted(entries: readonly (Sighting | DamagedEntry)[]): {
 
 function rowOf({ record, signature }: Sighting, all: readonly Sighting[]): SnapshotRow {
   const held = holdOf(record.id, all);
+  const removed = removalOf(record.id, all);
   return {
     id: record.id,
     shortId: shortId(record.id),
@@ -161,8 +165,10 @@ function rowOf({ record, signature }: Sighting, all: readonly Sighting[]): Snaps
     reason: record.reason,
     labels: labelsOf(record.id, all),
     verdict: record.verdict,
-    knownGood: isKnownGood(record) && held === undefined,
+    // A release by a person counts for what was seen before it, too.
+    knownGood: record.verdict === 'pass' && held === undefined && removed === undefined,
     ...(held === undefined ? {} : { held }),
+    ...(removed === undefined ? {} : { removed }),
     signature,
     by: record.by,
     ...(record.note === undefined ? {} : { note: record.note }),

@@ -99,7 +99,7 @@ async function choicesOf(inventory: Inventory, deps: TargetDeps): Promise<Target
   const { rows, damaged } = await listSnapshots(stack.name, { store });
   const live = liveId(inventory, deps);
   const byId = new Map<Digest, SnapshotRow>();
-  for (const row of rows) {
+  for (const row of rows.filter(({ removed }) => removed === undefined)) {
     const newer = byId.get(row.id);
     // A content that passed once is known good however often it was seen without being asked.
     byId.set(row.id, newer === undefined ? row : { ...newer, knownGood: newer.knownGood || row.knownGood });

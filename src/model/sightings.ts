@@ -1,5 +1,5 @@
 import type { Digest } from './json.ts';
-import { isKnownGood, type Sighting, type SnapshotReason } from './snapshot.ts';
+import type { Sighting, SnapshotReason } from './snapshot.ts';
 
 /*
  * What sightings say together: which content a label leads to, what is held, what `previous` and `known-good` mean. All
@@ -50,12 +50,20 @@ export function holdOf(id: Digest, sightings: readonly Sighting[]): Sighting['re
   return deciding?.record.held;
 }
 
+/**
+ * Why a content is not there any more, if it was taken away on purpose. A sighting after that brought it back: whoever sees
+ * a content stores it.
+ */
+export function removalOf(id: Digest, sightings: readonly Sighting[]): Sighting['record']['removed'] {
+  return sightings.find(({ record }) => record.id === id && record.reason !== 'relabel')?.record.removed;
+}
+
 /** `known-good`: the newest sighting whose checks passed, whose content is not held, and is not `live` if there is another. */
 export function knownGood(sightings: readonly Sighting[], live?: Digest): Digest | undefined {
   const good = sightings
-    .filter(({ record }) => record.reason !== 'relabel' && isKnownGood(record))
+    .filter(({ record }) => record.reason !== 'relabel' && record.verdict === 'pass')
     .map(({ record }) => record.id)
-    .filter((id) => holdOf(id, sightings) === undefined);
+    .filter((id) => holdOf(id, sightings) === undefined && removalOf(id, sightings) === undefined);
   // Whoever asks for a good one has one that is not: what is live passed once, and does no more.
   return good.find((id) => id !== live) ?? good[0];
 }
@@ -67,7 +75,10 @@ export function knownGood(sightings: readonly Sighting[], live?: Digest): Digest
 export function previous(sightings: readonly Sighting[], live?: Digest): Digest | undefined {
   const seen = sightings.filter(({ record }) => SAW_LIVE.includes(record.reason));
   const from = live ?? seen[0]?.record.id;
-  return seen.find(({ record }) => record.id !== from && holdOf(record.id, sightings) === undefined)?.record.id;
+  return seen.find(
+    ({ record: { id } }) =>
+      id !== from && holdOf(id, sightings) === undefined && removalOf(id, sightings) === undefined,
+  )?.record.id;
 }
 
 function compare(a: string, b: string): number {

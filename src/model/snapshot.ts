@@ -60,11 +60,36 @@ export interface SnapshotRecord {
   readonly checks: readonly CheckResult[];
   /** pass makes it known good, unless `held`. */
   readonly verdict: Verdict;
+  /** Of a `removal`: the content and its secrets were taken away on purpose. The records stay. */
+  readonly removed?: Removal;
   /** Set on the version that was rolled back from: never known good again without a person. */
-  readonly held?: { readonly run: string; readonly reason: string };
+  readonly held?: {
+    readonly run: string;
+    readonly reason: string;
+    /** By what the version is known again in a later capture; absent: by the snapshot's id alone. */
+    readonly version?: HeldVersion;
+  };
 }
 
-export type SnapshotReason = 'capture' | 'before-run' | 'after-run' | 'import' | 'revision' | 'relabel';
+/** A version that failed, as far as it can be told from the one that was gone back to. */
+export interface HeldVersion {
+  /** Image by `group/Kind/namespace/name container`. */
+  readonly images: Readonly<Record<string, string>>;
+  readonly flags: Readonly<Record<string, string | null>>;
+  /** By image name, as far as nodes reported them. */
+  readonly digests: Readonly<Record<string, string>>;
+  /** Digest over the values of ConfigMaps and Secrets, only where images and flags alone do not tell. */
+  readonly config?: Digest;
+}
+
+export interface Removal {
+  /** `finalized`: a person closed the way back that needed it; `retention`: its time had passed. */
+  readonly because: 'finalized' | 'retention';
+  /** The run that it was kept for. */
+  readonly run?: string;
+}
+
+export type SnapshotReason = 'capture' | 'before-run' | 'after-run' | 'import' | 'revision' | 'relabel' | 'removal';
 
 /** A record as the store returns it, with what the signature said. */
 export interface Sighting {

@@ -1,7 +1,9 @@
 import type {
   Digest,
+  Hold,
   KubeObject,
   ObjectKey,
+  Removal,
   Sighting,
   Snapshot,
   SnapshotContent,
@@ -14,7 +16,7 @@ export type SecretValues = ReadonlyMap<ObjectKey, Readonly<Record<string, string
 /**
  * Content-addressed and append-only. What it returns has been verified: digest of every blob, signature of the record.
  * Errors: TARGET_UNKNOWN, TARGET_AMBIGUOUS, SNAPSHOT_TAMPERED (path named), SNAPSHOT_FORMAT, SNAPSHOT_UNSIGNED,
- * SECRETS_UNREADABLE, KEY_MISSING.
+ * SNAPSHOT_REMOVED, SECRETS_UNREADABLE, KEY_MISSING.
  */
 export interface SnapshotStore {
   /** Stores and signs; returns the existing id when the content is already there (with one more record). */
@@ -40,6 +42,14 @@ export interface SnapshotStore {
   annotate(stack: string, id: Digest, change: Annotation): Promise<Sighting>;
   /** Everything of a stack (or one snapshot) read and checked again. */
   verify(stack: string, id?: Digest): Promise<readonly VerifyFinding[]>;
+  /**
+   * Takes the content of a snapshot and its secrets away, for good; its records stay, and one more (reason `removal`) says
+   * why. `get` and `resolve` then throw SNAPSHOT_REMOVED, `verify` calls it no damage. Again: does what is left. Storing
+   * the same content once more brings it back.
+   */
+  prune(stack: string, id: Digest, why: Removal): Promise<Pruned>;
+  /** Bytes of each content with its secrets, as they are stored; 0 for what was removed. */
+  sizes(stack: string): Promise<ReadonlyMap<Digest, number>>;
   /** Proves that signing, encrypting, decrypting (given a snapshot) and comparing keys are at hand. Throws KEY_MISSING. */
   proveKeys(stack: string, snapshot?: Snapshot): Promise<void>;
 }
@@ -54,8 +64,15 @@ export interface NewSnapshot {
 
 export interface Annotation {
   readonly labels?: readonly string[];
-  readonly held?: { readonly run: string; readonly reason: string } | null;
+  readonly held?: Hold | null;
   readonly note?: string;
+}
+
+export interface Pruned {
+  /** False: it had been removed before, wholly. */
+  readonly changed: boolean;
+  /** Bytes that are free now. */
+  readonly bytes: number;
 }
 
 export interface DamagedEntry {

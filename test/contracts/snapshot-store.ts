@@ -198,6 +198,69 @@ export function snapshotStoreContract(title: string, make: MakeStore): void {
       expect((await store.verify(name)).every(({ ok }) => ok)).toBe(true);
     });
 
+    describe('that removes a content on purpose', () => {
+      const why = { because: 'finalized', run: 'r1' } as const;
+
+      test('keeps its records, refuses it by a code of its own, and calls nothing damaged', async () => {
+        const gone = await put([configMap('a', {}), secret('db', { password: 'a' })], {
+          verdict: 'pass',
+          labels: ['v1'],
+        });
+        const kept = await put([configMap('b', {}), secret('db', { password: 'a' })], { verdict: 'pass' });
+        const { id } = gone.record;
+        const size = (await store.sizes(name)).get(id) ?? 0;
+        expect(size).toBeGreaterThan(0);
+        expect(await store.prune(name, id, why)).toEqual({ changed: true, bytes: size });
+        for (const target of [id, shortId(id), 'v1']) await refusal(store.resolve(name, target), 'SNAPSHOT_REMOVED');
+        await expect(store.get(name, id)).rejects.toMatchObject({
+          code: 'SNAPSHOT_REMOVED',
+          message: expect.stringMatching(/tester.*run r1 was finalized/),
+          details: { id, because: 'finalized', run: 'r1' },
+        });
+        const listed = await store.list(name);
+        expect(listed).toHaveLength(3);
+        expect(listed[0]).toMatchObject({
+          record: { id, reason: 'removal', removed: why },
+          signature: { state: 'trusted' },
+        });
+        const findings = await store.verify(name);
+        expect(findings.filter(({ ok }) => !ok)).toEqual([]);
+        expect(findings.map(({ message }) => message)).toContain('content removed on purpose (finalized)');
+        expect((await store.sizes(name)).get(id)).toBe(0);
+        // What the other one needs is still there.
+        expect(await store.secrets(name, await store.get(name, kept.record.id))).toHaveProperty('size', 1);
+      });
+
+      test('means by known-good and previous only what is still there', async () => {
+        const a = (await put([configMap('a', {})], { verdict: 'pass' })).record.id;
+        const b = (await put([configMap('b', {})], { verdict: 'pass' })).record.id;
+        await put([configMap('c', {})]);
+        await store.prune(name, b, { because: 'retention' });
+        expect(await resolved('known-good')).toBe(a);
+        expect(await resolved('previous')).toBe(a);
+      });
+
+      test('does nothing more when it is asked again, and finishes what was cut off', async () => {
+        const { id } = (await put([configMap('a', {}), secret('db', { password: 'a' })])).record;
+        await store.prune(name, id, why);
+        expect(await store.prune(name, id, why)).toEqual({ changed: false, bytes: 0 });
+        expect(await store.list(name)).toHaveLength(2);
+        await refusal(store.prune(name, contentId(newSnapshot(place, []).content), why), 'TARGET_UNKNOWN');
+      });
+
+      test('has it back when it is stored once more, whatever the clock says', async () => {
+        const first = newSnapshot(place, [configMap('a', {}), secret('db', { password: 'a' })]);
+        const { id } = (await store.put(name, first)).record;
+        await store.prune(name, id, why);
+        const again = await store.put(name, first);
+        expect(again.record.id).toBe(id);
+        expect((await store.get(name, id)).content.objects).toHaveLength(2);
+        expect(await store.secrets(name, await store.get(name, id))).toHaveProperty('size', 1);
+        expect((await store.verify(name)).filter(({ ok }) => !ok)).toEqual([]);
+        expect((await store.sizes(name)).get(id)).toBeGreaterThan(0);
+      });
+    });
+
     test('proves its keys without a snapshot and with one', async () => {
       await expect(store.proveKeys(name)).resolves.toBeUndefined();
       const { id } = (await put([secret('db', { password: 'a' })])).record;

@@ -1,5 +1,6 @@
 import type {
   Cluster,
+  DataStore,
   Engine,
   Exec,
   HeldLock,
@@ -34,6 +35,7 @@ export interface MarkedPorts {
   readonly engine: Engine;
   readonly http: HttpClient;
   readonly exec: Exec;
+  readonly dataStore: DataStore;
 }
 
 interface Named {
@@ -55,6 +57,8 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
   store: {
     put: { write: 'put', detail: (_stack, { record }) => record.reason },
     annotate: { write: 'annotate', detail: (_stack, _id, change) => Object.keys(change).sort().join('+') },
+    prune: { write: 'prune', detail: (_stack, _id, { because }) => because },
+    sizes: 'read',
     list: 'read',
     resolve: 'read',
     get: 'read',
@@ -63,8 +67,16 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     proveKeys: 'read',
   },
   files: { write: { write: 'write', detail: (path) => lastPart(path) }, read: 'read' },
-  lock: { acquire: { write: 'acquire', detail: () => '' } },
-  held: { release: { write: 'release', detail: () => '' }, assertHeld: 'read', token: 'read', lost: 'read' },
+  lock: { acquire: { write: 'acquire', detail: () => '' }, look: 'read' },
+  held: {
+    release: { write: 'release', detail: () => '' },
+    assertHeld: 'read',
+    assertFresh: 'read',
+    enter: 'read',
+    takeover: 'read',
+    token: 'read',
+    lost: 'read',
+  },
   cluster: {
     create: { write: 'create', detail: objectOf, unless: isDry },
     apply: { write: 'apply', detail: objectOf, unless: isDry },
@@ -95,6 +107,19 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     },
   },
   exec: { run: { write: 'run', detail: ([program = '']) => lastPart(program) } },
+  dataStore: {
+    backup: { write: 'backup', detail: () => '' },
+    prove: { write: 'prove', detail: (_backup, wanted) => wanted },
+    restoreBeside: { write: 'restore-beside', detail: () => '' },
+    swap: { write: 'swap', detail: () => '' },
+    undoSwap: { write: 'undo-swap', detail: () => '' },
+    finalize: { write: 'finalize', detail: () => '' },
+    setting: 'read',
+    inspect: 'read',
+    backups: 'read',
+    find: 'read',
+    stateOf: 'read',
+  },
 };
 
 /** The same in every run of one plan, so that a point of one run is found again in the next. */

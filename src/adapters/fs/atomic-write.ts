@@ -44,7 +44,7 @@ export async function sweep(folder: string, now: number): Promise<void> {
   }
 }
 
-async function flushFolder(folder: string): Promise<void> {
+export async function flushFolder(folder: string): Promise<void> {
   // Windows cannot open folders; its rename is durable enough without.
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

@@ -1,14 +1,18 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import { type Digest, digestOfBytes } from '../../model/index.ts';
-import { sweep, writeAtomically, type WriteFile } from './atomic-write.ts';
+import { flushFolder, sweep, writeAtomically, type WriteFile } from './atomic-write.ts';
 
 /** Files named by the SHA-256 of their bytes. What is read has been checked against its name. */
 export interface Blobs {
   write(bytes: string | Uint8Array): Promise<Digest>;
   /** Throws SNAPSHOT_TAMPERED (path, expected and actual digest) when the bytes are not those of the name, or are gone. */
   read(digest: Digest): Promise<Buffer>;
+  /** Bytes of a file; undefined when it is not there. */
+  size(digest: Digest): Promise<number | undefined>;
+  /** Takes a file away, durably. One that is not there is none of its business. */
+  remove(digest: Digest): Promise<void>;
   list(): Promise<readonly Digest[]>;
   path(digest: Digest): string;
   /** How a file gets into its place, for what stands beside the blobs. */
@@ -46,6 +50,15 @@ export function createBlobs(folder: string, write: WriteFile = writeAtomically):
       // A damaged file under this name is replaced by the right bytes; a sound one is left alone.
       if (!(await isSound(read(digest)))) await write(path(digest), bytes);
       return digest;
+    },
+    size: async (digest) =>
+      await stat(path(digest)).then(
+        ({ size }) => size,
+        () => undefined,
+      ),
+    async remove(digest) {
+      await rm(path(digest), { force: true });
+      await flushFolder(folder);
     },
     async list() {
       const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {

@@ -3,6 +3,8 @@ import {
   type Digest,
   keyOf,
   type ObjectKey,
+  type Removal,
+  removalOf,
   shortId,
   type Sighting,
   type Snapshot,
@@ -47,7 +49,12 @@ export function createSnapshotReader({ folder, stack, keys, blobs }: ReaderOptio
   const load = async (id: Digest, { sound, broken }: Sightings, allowUnsigned: boolean): Promise<Snapshot> => {
     const all = sound.filter(({ record }) => record.id === id);
     const sighting = all.find(isTrusted) ?? (allowUnsigned ? all[0] : undefined);
-    if (sighting !== undefined) return { id, content: await content(id), sighting };
+    if (sighting !== undefined) {
+      const removal = sound.find(({ record }) => record.id === id && record.reason !== 'relabel');
+      const removed = removalOf(id, isTrusted(sighting) ? sound.filter(isTrusted) : sound);
+      if (removed !== undefined) throw removedError(sighting, removed, removal);
+      return { id, content: await content(id), sighting };
+    }
     const [unsigned] = all;
     if (unsigned !== undefined) throw unsignedError(unsigned, blobs);
     const damage = broken.find(({ entry }) => entry?.id === id);
@@ -147,6 +154,19 @@ function explained(
   } catch {
     return error;
   }
+}
+
+function removedError({ record }: Sighting, { because, run }: Removal, removal: Sighting | undefined): BackstayError {
+  const what = because === 'finalized' ? `when run ${run ?? ''} was finalized` : 'when its retention had passed';
+  const by = removal === undefined ? '' : ` by ${removal.record.by.user} at ${removal.record.capturedAt},`;
+  return new BackstayError(
+    'SNAPSHOT_REMOVED',
+    `The content of the snapshot ${shortId(record.id)} was removed${by} ${what}.`,
+    {
+      next: `Run \`backstay list ${record.stack}\` to see what there is.`,
+      details: { id: record.id, because, ...(run === undefined ? {} : { run }) },
+    },
+  );
 }
 
 function unsignedError({ record, recordDigest, signature }: Sighting, blobs: Blobs): BackstayError {

@@ -7,6 +7,7 @@ import {
   keyOf,
   labelsOf,
   orderedContent,
+  removalOf,
   type Sighting,
   type SnapshotContent,
   type SnapshotRecord,
@@ -73,8 +74,18 @@ export function createFsSnapshotStore(options: FsSnapshotStoreOptions): Snapshot
       const stored = await storeSecrets(content, secrets, stack, blobs, reader);
       const id = await blobs.write(canonicalJson(content));
       const about = { apiVersion: API_VERSION, kind: 'SnapshotRecord', id, stack: stack.name, by: options.by } as const;
+      const { sound } = await reader.sightings();
+      const removed = removalOf(id, sound.filter(isTrusted)) !== undefined;
+      // What brings a removed content back has to count as newer, whatever the clocks of two machines say.
+      const capturedAt = removed ? after(sound, Date.parse(record.capturedAt)) : record.capturedAt;
       return write(
-        { ...record, ...about, labels: record.labels.toSorted(), ...(stored === undefined ? {} : { secrets: stored }) },
+        {
+          ...record,
+          capturedAt,
+          ...about,
+          labels: record.labels.toSorted(),
+          ...(stored === undefined ? {} : { secrets: stored }),
+        },
         sign,
       );
     },
@@ -101,6 +112,62 @@ export function createFsSnapshotStore(options: FsSnapshotStoreOptions): Snapshot
         ...(held === undefined ? {} : { held }),
       };
       return write(record, isTrusted(sighting));
+    },
+    async prune(name, id, why) {
+      ours(name);
+      const { sound } = await reader.sightings();
+      const known = sound.filter(isTrusted);
+      const own = known.filter(({ record }) => record.id === id);
+      const [newest] = own;
+      if (newest === undefined) {
+        throw new BackstayError(
+          'TARGET_UNKNOWN',
+          `No snapshot of ${stack.name} with a trusted signature has the id ${id}.`,
+        );
+      }
+      const isFirst = removalOf(id, known) === undefined;
+      // The record comes first: cut off afterwards, what is left of the files is known for what it is.
+      if (isFirst) {
+        const { note: _note, held: _held, secrets: _secrets, ...rest } = newest.record;
+        const capturedAt = after(known, clock.now());
+        await write(
+          {
+            ...rest,
+            capturedAt,
+            reason: 'removal',
+            labels: [],
+            by: options.by,
+            checks: [],
+            verdict: 'unknown',
+            removed: why,
+          },
+          true,
+        );
+      }
+      const files = [id, ...new Set(own.flatMap(({ record }) => record.secrets?.blob ?? []))];
+      let bytes = 0;
+      for (const file of files) {
+        const size = await blobs.size(file);
+        if (size === undefined) continue;
+        await blobs.remove(file);
+        bytes += size;
+      }
+      return { changed: isFirst || bytes > 0, bytes };
+    },
+    async sizes(name) {
+      ours(name);
+      const { sound } = await reader.sightings();
+      const files = new Map<Digest, Set<Digest>>();
+      for (const { record } of sound) {
+        const own = files.get(record.id) ?? new Set([record.id]);
+        if (record.secrets !== undefined) own.add(record.secrets.blob);
+        files.set(record.id, own);
+      }
+      const sum = async (digests: ReadonlySet<Digest>): Promise<number> => {
+        const sizes = await Promise.all([...digests].map(async (digest) => (await blobs.size(digest)) ?? 0));
+        return sizes.reduce((all, size) => all + size, 0);
+      };
+      return new Map(await Promise.all([...files].map(async ([id, own]) => [id, await sum(own)] as const)));
     },
     async proveKeys(name, snapshot) {
       ours(name);

@@ -1,9 +1,9 @@
-import type { Digest, SnapshotRecord } from '../../model/index.ts';
+import { type Digest, removalOf, type Sighting, type SnapshotRecord } from '../../model/index.ts';
 import type { VerifyFinding } from '../../ports/index.ts';
 import type { Blobs } from './blobs.ts';
 import { neededBy } from './documents.ts';
 import { hashesOf, isSecret } from './secret-hasher.ts';
-import type { SnapshotReader } from './snapshot-reader.ts';
+import { isTrusted, type SnapshotReader } from './snapshot-reader.ts';
 
 /** Reads everything (or what one snapshot needs) again and says of each file whether it is what it should be. */
 export async function verifyStore(
@@ -12,6 +12,7 @@ export async function verifyStore(
   id?: Digest,
 ): Promise<readonly VerifyFinding[]> {
   const { sound, broken } = await reader.sightings();
+  const trusted = sound.filter(isTrusted);
   const findings = new Map<string, VerifyFinding>();
   const add = (path: string, ok: boolean, message: string): void => {
     if (findings.get(path)?.ok !== false) findings.set(path, { path, ok, message });
@@ -23,11 +24,29 @@ export async function verifyStore(
     if (id !== undefined && record.id !== id) continue;
     const said = signature.state === 'trusted' ? `signed by ${signature.key}` : signature.state;
     add(blobs.path(recordDigest), signature.state === 'trusted', `record of ${record.capturedAt}, ${said}`);
+    if (isOlderThanRemoval(record, trusted)) {
+      const gone = removalOf(record.id, trusted);
+      if (gone !== undefined) add(blobs.path(record.id), true, await removalText(record, gone.because, blobs));
+      continue;
+    }
     for (const digest of neededBy(record)) {
       if (!findings.has(blobs.path(digest))) await check(digest, record, reader, blobs, add);
     }
   }
   return [...findings.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** What such a record needs was taken away, whether or not the same content came back afterwards. */
+function isOlderThanRemoval({ id, capturedAt }: SnapshotRecord, trusted: readonly Sighting[]): boolean {
+  return trusted.some(
+    ({ record }) => record.id === id && record.removed !== undefined && record.capturedAt >= capturedAt,
+  );
+}
+
+async function removalText(record: SnapshotRecord, because: string, blobs: Blobs): Promise<string> {
+  const sizes = await Promise.all(neededBy(record).map(async (digest) => await blobs.size(digest)));
+  const left = sizes.some((size) => size !== undefined);
+  return `content removed on purpose (${because})${left ? '; a part of it is still there: finalize again' : ''}`;
 }
 
 async function check(

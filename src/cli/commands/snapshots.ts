@@ -38,6 +38,7 @@ export const list: CommandRun = async (invocation) => {
 };
 
 function stateOf(row: SnapshotRow, style: Style): string {
+  if (row.removed !== undefined) return style.dim(`removed (${row.removed.because})`);
   if (row.held !== undefined) return style.bad('held');
   if (row.knownGood) return style.good('known good');
   return row.verdict === 'fail' ? style.bad('checks failed') : style.dim('not checked');

@@ -171,6 +171,41 @@ describe('a damaged store', () => {
   });
 });
 
+describe('a removal', () => {
+  test('that was killed half way is told as such, and finished by another', async () => {
+    const { record } = await put(1);
+    const content = join(blobFolder(), record.id.slice('sha256:'.length));
+    const bytes = await readFile(content);
+    const why = { because: 'finalized', run: 'r1' } as const;
+    await place.store.prune('demo', record.id, why);
+    // As a process leaves it that died after the record was written.
+    await writeFile(content, bytes);
+    expect(await errorOf(place.store.get('demo', record.id))).toMatchObject({ code: 'SNAPSHOT_REMOVED' });
+    const told = (await place.store.verify('demo')).find(({ path }) => path === content);
+    expect(told).toMatchObject({ ok: true, message: expect.stringContaining('still there') });
+    expect(await place.store.prune('demo', record.id, why)).toEqual({ changed: true, bytes: bytes.length });
+    expect((await readdir(blobFolder())).length).toBe(4);
+  });
+
+  test('is not believed without a trusted signature: the files are then missing, not removed', async () => {
+    const { record } = await put(1);
+    await put(1, {});
+    const files = (await readdir(blobFolder())).map((name) => join(blobFolder(), name));
+    const removal = {
+      ...record,
+      reason: 'removal',
+      removed: { because: 'retention' },
+      capturedAt: '2030-01-01T00:00:00.000Z',
+    };
+    const text = canonicalJson(removal);
+    await writeFile(join(blobFolder(), digestOfBytes(text).slice('sha256:'.length)), text);
+    expect(files).not.toHaveLength(0);
+    expect(await use(record.id)).toBe(true);
+    await rm(join(blobFolder(), record.id.slice('sha256:'.length)));
+    expect(await errorOf(place.store.get('demo', record.id))).toMatchObject({ code: 'SNAPSHOT_TAMPERED' });
+  });
+});
+
 describe('the index', () => {
   test('is made again when a byte of it was changed, is shown as damaged, and loses nothing', async () => {
     const attempt = fc.asyncProperty(SHARE, async (where) => {
