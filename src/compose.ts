@@ -97,6 +97,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     closers.push(async () => await it.close());
     return it;
   };
+  const fence = once(async () => (await import('./adapters/kubernetes/fence.ts')).createFence());
   const cluster = once(async () => {
     const { connectCluster } = await import('./adapters/kubernetes/index.ts');
     const kubeconfig = options.kubeconfig ?? stack.cluster.kubeconfig ?? environment.kubeconfig;
@@ -148,21 +149,27 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       return stack.stores.map((setting) => {
         const { password } = setting.connection;
         const read = async () => (password === undefined ? undefined : await keys.read(password));
-        return createPostgresStore({ stack: stack.name, setting, password: read, root, clock, env });
+        return around(
+          'dataStore',
+          createPostgresStore({ stack: stack.name, setting, password: read, root, clock, env }),
+          'data-store',
+        );
       });
     }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
-    cluster: once(async () => around('cluster', await cluster())),
+    cluster: once(async () => around('cluster', (await fence()).cluster(await cluster()))),
     journal: once(async () => await closing(createJournal(environment))),
     lock: once(async () => {
       const { createLeaseLock } = await import('./adapters/kubernetes/lease.ts');
       const own = around('cluster', await cluster(), 'lease');
-      return around('lock', createLeaseLock(own, { namespace: stack.cluster.leaseNamespace, clock }), 'lease');
+      const { leaseNamespace: namespace, leaseDurationMs: durationMs } = stack.cluster;
+      const lock = createLeaseLock(own, { namespace, durationMs, clock, host: by.host });
+      return around('lock', (await fence()).lock(lock), 'lease');
     }),
     engine: once(async () => {
       const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');
       // What the provider writes has points of its own: they lie inside those of the engine.
-      const own = around('cluster', await cluster(), 'provider');
+      const own = around('cluster', (await fence()).cluster(await cluster()), 'provider');
       return around('engine', createPulumiEngine({ ...(await pulumi()), cluster: own }));
     }),
     credentials: once(async () => {

@@ -59,17 +59,19 @@ function forgetful(): JournalStore {
       yield* entries;
     },
     runs: async () => [],
-    follow: async function* () {},
     close: async () => undefined,
   };
 }
 
 function noLock(): Lock {
   return {
+    look: async () => ({}),
     acquire: async () => ({
       token: 1,
       lost: new AbortController().signal,
       assertHeld: async () => undefined,
+      assertFresh: async () => undefined,
+      enter: () => undefined,
       release: async () => undefined,
     }),
   };

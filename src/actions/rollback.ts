@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Trigger } from '../journal/index.ts';
 import type { Outcome, Plan } from '../model/index.ts';
 import type { PrivateFiles } from '../ports/index.ts';
-import { beforeId, changedStack, exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
+import { type Abandon, beforeId, changedStack, exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
 import { afterWaiting } from './wait-for-approval.ts';
 import { requirePerson } from './require-person.ts';
 import { type WrittenReport, writeReport } from './report.ts';
@@ -13,6 +13,8 @@ export interface RollbackOptions {
   readonly plan: Plan;
   /** @default made from the time and chance */
   readonly run?: string;
+  /** The unfinished run that keeps others from the stack, given up by its name. */
+  readonly abandon?: Abandon;
   /** Who or what asks for it. @default 'person' */
   readonly trigger?: Trigger;
   /** The first signal: stop between steps. Its reason names the signal. */
@@ -57,13 +59,13 @@ export interface RunEnded {
 export async function rollback(options: RollbackOptions, deps: RollbackDeps): Promise<RollbackResult> {
   const { plan, signal, abort } = options;
   // An undo may have nothing to change and still something to let go of.
-  if (plan.changes.length === 0 && plan.undoes === undefined)
-    return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
+  if (plan.steps.length === 0) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
   const { trigger = 'person' } = options;
   await requirePerson({ plan, trigger }, deps);
   const run = options.run ?? newRunId(deps.clock.now());
   const asked = { run, deps: runDepsOf(deps), ...given(signal, abort) };
-  const result = await runPlan({ ...asked, plan, trigger });
+  const { abandon } = options;
+  const result = await runPlan({ ...asked, plan, trigger, ...(abandon === undefined ? {} : { abandon }) });
   return await endOf(options.wait === true ? await afterWaiting(result, asked) : result, deps);
 }
 

@@ -50,6 +50,7 @@ const TRANSITION = [
   ['--immediate', 'the same as --emergency'],
   ['--reason <text>', 'why: journaled, announced, in the report'],
   ['--incident <url>', 'link of the incident'],
+  ['--abandon <run>', 'give up the unfinished run of this name that keeps others from the stack (needs --reason)'],
   ['--trigger <what>', 'person, alert, pipeline or schedule: nothing automatic takes back a rollback', 'person'],
   ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
   ['--validate-before', 'ask the checks before, too'],
@@ -67,6 +68,7 @@ const TRANSITION = [
 
 /** Flags of `undo`: those of a transition whose target and scope are given. */
 const LEFT_OUT = [
+  '--abandon',
   '--to <',
   '--target-version',
   '--scope',
@@ -187,6 +189,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/undo.ts')).undo,
   },
   {
+    name: 'finalize',
+    summary: 'close the way back of a run for good, and remove what was kept for it alone',
+    args: [['<run>', 'id of the run; with --expired: name of a stack']],
+    options: [
+      ['--expired', 'all runs and snapshots of a stack that are past its retention'],
+      ['--dry-run', 'show what would be removed'],
+      ['-y, --yes', 'do not ask'],
+    ],
+    examples: ['backstay finalize 20260102-031500-3f9a2c', 'backstay finalize medical-kg --expired --dry-run'],
+    load: async () => (await import('./commands/finalize.ts')).finalize,
+  },
+  {
+    name: 'kept',
+    summary: 'list what is kept of a stack: why, how large, until when',
+    args: [STACK],
+    load: async () => (await import('./commands/finalize.ts')).kept,
+  },
+  {
     name: 'history',
     summary: 'list the runs',
     args: [['[stack]', 'only of this stack']],
@@ -238,6 +258,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
     options: [['--no-restore', 'only read it and compare its digest']],
     load: async () => (await import('./commands/db.ts')).verify,
+  },
+  {
+    name: 'db restore',
+    summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
+    args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
+    options: [
+      ['--dry-run', 'plan and show, change nothing'],
+      ['--emergency', 'skip the checks before'],
+      ['--reason <text>', 'why: journaled, announced, in the report'],
+      ['--incident <url>', 'link of the incident'],
+      ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
+      ['-y, --yes', 'do not ask'],
+    ],
+    examples: ['backstay db restore medical-kg latest --reason "v1.3.1 damaged documents"'],
+    load: async () => (await import('./commands/db-restore.ts')).restore,
   },
   {
     name: 'keys init',

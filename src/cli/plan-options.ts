@@ -62,6 +62,14 @@ export function triggerOf(options: Options): Trigger {
   throw new BackstayError('USAGE', `--trigger ${given} is not one of ${TRIGGERS.join(', ')}.`);
 }
 
+/** The unfinished run to give up, with `--reason` as the reason. */
+export function abandonOf(options: Options): { readonly abandon?: { readonly run: string; readonly reason: string } } {
+  const [run, reason] = [textOf(options['abandon']), textOf(options['reason'])];
+  if (run === undefined) return {};
+  if (reason !== undefined && reason.trim() !== '') return { abandon: { run, reason } };
+  throw new BackstayError('USAGE', `--abandon ${run} needs --reason: it is journaled in both runs.`);
+}
+
 /** `halt` or `return`. @default the stack's policy */
 export function onInvalidOf(options: Options): { readonly onInvalid?: 'halt' | 'return' } {
   const given = textOf(options['onInvalid']);

@@ -36,11 +36,15 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
     if (given === undefined) return { file: join(around.keyFolder, file) };
     return 'file' in given ? { file: inProject(given.file) } : given;
   };
-  const { kubeconfig, ...cluster } = raw.cluster;
+  const { kubeconfig, leaseDuration, ...cluster } = raw.cluster;
   return {
     name: around.name,
     file: around.file,
-    cluster: { ...cluster, ...(kubeconfig === undefined ? {} : { kubeconfig: inProject(kubeconfig) }) },
+    cluster: {
+      ...cluster,
+      leaseDurationMs: milliseconds(leaseDuration),
+      ...(kubeconfig === undefined ? {} : { kubeconfig: inProject(kubeconfig) }),
+    },
     namespaces: typeof raw.namespaces === 'string' ? [raw.namespaces] : raw.namespaces,
     capture: { exclude: raw.capture.exclude.map(toPattern), include: raw.capture.include.map(toPattern) },
     roles: { workers: raw.roles.workers.map(toPattern), data: raw.roles.data.map(toPattern) },

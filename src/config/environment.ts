@@ -29,6 +29,7 @@ export interface Environment {
   readonly color: 'auto' | 'always' | 'never';
   /** Who works here, for records and journals: $BACKSTAY_USER, else the login name. */
   readonly user: string;
+  /** What this machine is called: $BACKSTAY_HOST (for containers whose names mean nothing), else its host name. */
   readonly host: string;
   /** $BACKSTAY_FAILPOINT and $BACKSTAY_FAILPOINT_TRACE. For tests only; docs/architecture/crash-safety.md. */
   readonly failpoints?: { readonly at?: string; readonly trace?: string };
@@ -72,7 +73,7 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
     color: value('NO_COLOR') !== undefined ? 'never' : isForced(value('FORCE_COLOR')) ? 'always' : 'auto',
     user: value('BACKSTAY_USER') ?? value('USER') ?? value('LOGNAME') ?? loginName(),
-    host: hostname(),
+    host: value('BACKSTAY_HOST') ?? hostname(),
     ...failpointsIn(value('BACKSTAY_FAILPOINT'), value('BACKSTAY_FAILPOINT_TRACE')),
   };
 }

@@ -21,6 +21,12 @@ export function milliseconds(text: string): number {
   return Math.round(Number(amount) * factor);
 }
 
+/** The Lease counts in whole seconds; below one, renewals would be missed on any busy machine. */
+export const leaseDuration = duration.refine(
+  (given) => milliseconds(given) % 1000 === 0 && milliseconds(given) >= 1000 && milliseconds(given) <= 600_000,
+  { error: 'whole seconds from 1s to 10m' },
+);
+
 /** `pulumi config set` writes every plain value as text, so `"true"` means true. */
 export const flag = z.union([z.boolean(), z.enum(['true', 'false'])], { error: 'true or false' });
 

@@ -3,7 +3,7 @@ import { approvers, requireSeverity, severities } from './approvals-schema.ts';
 import { check } from './checks-schema.ts';
 import { doctor } from './doctor-schema.ts';
 import { evidence, metrics } from './evidence-schema.ts';
-import { duration, flag, httpTarget, keySource, namespace, patterns, text, textList } from './fields.ts';
+import { duration, flag, httpTarget, keySource, leaseDuration, namespace, patterns, text, textList } from './fields.ts';
 import { hold } from './hold-schema.ts';
 import { hook } from './hooks-schema.ts';
 import { probe } from './probes-schema.ts';
@@ -59,8 +59,11 @@ export const settingsSchema = z.strictObject({
         leaseNamespace: text
           .default('default')
           .describe('Namespace of the Lease that keeps two runs apart. It must exist before the stack does.'),
+        leaseDuration: leaseDuration
+          .default('30s')
+          .describe('A run that does not renew its Lease for so long is taken for dead. Whole seconds, 1s to 10m.'),
       },
-      { error: '{context, kubeconfig, uid, leaseNamespace}' },
+      { error: '{context, kubeconfig, uid, leaseNamespace, leaseDuration}' },
     )
     .prefault({}),
   namespaces: z

@@ -169,7 +169,7 @@ export const CODES = {
     'Wait for it, or look at it with `backstay history STACK`.',
   ),
   LEASE_LOST: row('environment', 4, 'The run lost its lease and stopped.', 'Run `backstay resume RUN`.'),
-  RUN_UNFINISHED: row(
+  STACK_UNFINISHED: row(
     'environment',
     7,
     'Another run was left unfinished on the stack.',
@@ -252,6 +252,12 @@ export const CODES = {
     'Look at the address in the stack file, and whether the server is up.',
   ),
   STORE_FAILED: row('environment', 1, 'A step on a database failed.', 'Read its message. The live data is as it was.'),
+  STORE_REFUSED: row(
+    'user',
+    7,
+    'A database could not be taken back as it stands.',
+    'Clear what is named, then plan again. Nothing was changed.',
+  ),
   STORE_FENCED: row(
     'environment',
     5,

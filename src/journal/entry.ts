@@ -43,6 +43,12 @@ export interface Person {
   readonly host: string;
 }
 
+export interface LeaseHolder extends Person {
+  readonly run: string;
+  readonly journal: string;
+  readonly phase?: Phase;
+}
+
 export type JournalFact =
   | {
       readonly kind: 'run-created';
@@ -52,6 +58,8 @@ export type JournalFact =
       readonly trigger?: Trigger;
       /** The run whose effect this one takes back. */
       readonly undoes?: string;
+      /** An unfinished run that this one was told to give up, by its name. */
+      readonly abandons?: { readonly run: string; readonly reason: string };
     }
   /** What a person whose role may decide said of the plan; bound to its hash. */
   | {
@@ -66,8 +74,11 @@ export type JournalFact =
   | {
       readonly kind: 'lease-taken';
       readonly token: number;
-      readonly from?: { readonly run: string; readonly journal: string; readonly user: string; readonly host: string };
+      readonly from?: LeaseHolder;
+      /** `released`, `process gone` or `not renewed for N s`. */
       readonly reason?: string;
+      /** The unfinished run that was given up with it. */
+      readonly abandoned?: LeaseHolder & { readonly since: string };
     }
   | { readonly kind: 'phase-entered'; readonly phase: Phase }
   | {

@@ -61,6 +61,7 @@ function first(entry: JournalEntry): RunState {
     by: entry.by,
     trigger: entry.trigger ?? 'person',
     ...(entry.undoes === undefined ? {} : { undoes: entry.undoes }),
+    ...(entry.abandons === undefined ? {} : { abandons: entry.abandons }),
     startedAt: entry.time,
     phase: 'planned',
     phases: [{ phase: 'planned', enteredAt: entry.time }],
@@ -127,8 +128,12 @@ function applyFact(state: RunState, entry: JournalEntry): RunState {
       return { ...state, approvals: [...state.approvals, said] };
     }
     case 'lease-taken': {
-      const { token, from, reason } = entry;
-      const whose = { ...(from === undefined ? {} : { from }), ...(reason === undefined ? {} : { reason }) };
+      const { token, from, reason, abandoned } = entry;
+      const whose = {
+        ...(from === undefined ? {} : { from }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(abandoned === undefined ? {} : { abandoned }),
+      };
       return { ...state, leases: [...state.leases, { token, ...whose, at: entry.time }] };
     }
     case 'abandoned':

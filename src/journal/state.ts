@@ -65,6 +65,8 @@ export interface RunState {
   readonly by: Person;
   readonly trigger: Trigger;
   readonly undoes?: string;
+  /** An unfinished run that this one was told to give up. */
+  readonly abandons?: { readonly run: string; readonly reason: string };
   readonly startedAt: string;
   readonly phase: Phase;
   readonly phases: readonly PhaseVisit[];
@@ -77,7 +79,8 @@ export interface RunState {
   readonly steps: ReadonlyMap<string, StepState>;
   /** Steps that were, or are being, taken back. */
   readonly reverses: ReadonlyMap<string, StepState>;
-  readonly resumed: readonly { readonly by: Person; readonly at: string }[];
+  /** `idleSince`: the last sign of the process before. */
+  readonly resumed: readonly { readonly by: Person; readonly at: string; readonly idleSince: string }[];
   readonly ended?: { readonly outcome: Outcome; readonly reason?: string; readonly code?: string; readonly at: string };
   /** In the order in which they were given. */
   readonly approvals: readonly Approval[];

@@ -16,6 +16,8 @@ export interface Stack {
     readonly uid?: string;
     /** Where the Lease is: a namespace that exists before the stack's own do. @default 'default' */
     readonly leaseNamespace: string;
+    /** A run that does not renew its Lease for so long is taken for dead. Whole seconds. @default 30_000 */
+    readonly leaseDurationMs: number;
   };
   /** The first is the default for names without a namespace. */
   readonly namespaces: readonly string[];

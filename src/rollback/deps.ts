@@ -18,6 +18,7 @@ import type {
 import type {
   Clock,
   Cluster,
+  DataStore,
   Engine,
   HttpAnswer,
   JournalStore,
@@ -40,6 +41,8 @@ export interface RunDeps {
   readonly store: SnapshotStore;
   readonly hasher: SecretHasher;
   readonly clock: Clock;
+  /** Those that the stack file declares. */
+  readonly dataStores: () => Promise<readonly DataStore[]>;
   readonly reporter: Reporter;
   readonly capture: (request: CaptureRequest) => Promise<Captured>;
   readonly collectEvidence: (request: CollectRequest) => Promise<Collected>;

@@ -23,3 +23,4 @@ export { endUnapproved, type RunOptions, type RunResult, resumeRun, runPlan } fr
 export { beforeId, heldId } from './steps/record-after.ts';
 export { changedStack, judgeUndo, type UndoAnswer } from './undo.ts';
 export { type Abandon, isKnownToBeOver, refuseUnfinished } from './unfinished.ts';
+export { expiredRuns, type Keeping, type Kept, type KeptReason, keptSnapshots, leftBy } from './retention.ts';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BackstayError, isBackstayError } from '../errors/index.ts';
 import { type Direction, fold, type RunState, type Trigger, type TurnCause } from '../journal/index.ts';
 import { digestOf, type Outcome, type Plan } from '../model/index.ts';
+import type { LockHolder } from '../ports/index.ts';
 import { hasBegun } from './approval.ts';
 import { type Command, decide, type Outside, reverseOf } from './decide.ts';
 import type { RunDeps } from './deps.ts';
@@ -10,6 +11,7 @@ import { startProber } from './prober.ts';
 import { Recorder } from './recorder.ts';
 import { Session } from './session.ts';
 import { EXECUTORS } from './steps/index.ts';
+import { type Abandon, isOver, passedOverBy } from './unfinished.ts';
 
 export interface RunOptions {
   readonly run: string;
@@ -47,14 +49,15 @@ export interface RunResult {
  * meet: that is an outcome. @throws PLAN_REFUSED for a plan that was altered, JOURNAL_BROKEN when nothing can be journaled.
  */
 export async function runPlan(
-  options: RunOptions & { readonly plan: Plan; readonly trigger?: Trigger },
+  options: RunOptions & { readonly plan: Plan; readonly trigger?: Trigger; readonly abandon?: Abandon },
 ): Promise<RunResult> {
-  const { plan, deps, trigger } = options;
+  const { plan, deps, trigger, abandon } = options;
   assertIntact(plan);
   const recorder = recorderFor(options, plan.stack);
   const why = {
     ...(trigger === undefined || trigger === 'person' ? {} : { trigger }),
     ...(plan.undoes === undefined ? {} : { undoes: plan.undoes }),
+    ...(abandon === undefined ? {} : { abandons: abandon }),
   };
   await recorder.append({ kind: 'run-created', plan, by: deps.by, ...why });
   recorder.emit({ type: 'run.started', target: plan.target.said, plan: plan.hash });
@@ -64,7 +67,8 @@ export async function runPlan(
 
 /**
  * Goes on with a run that was cut off or halted, from its first step without an end.
- * @throws RUN_UNKNOWN, JOURNAL_BROKEN, LEASE_HELD (before anything is journaled).
+ * @throws RUN_UNKNOWN, JOURNAL_BROKEN, LEASE_HELD and STACK_UNFINISHED (before anything is journaled), LEASE_LOST when another
+ * process goes on with the run.
  */
 export async function resumeRun(options: RunOptions): Promise<RunResult> {
   const { deps } = options;
@@ -74,20 +78,36 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
   const first = decide(known, { now: deps.clock.now() });
   if (first.kind === 'wait') return waitingResult(known, first);
   if (first.kind === 'end' && !hasBegun(known)) return await endUnapproved(options);
-  const session = new Session(options);
-  await session.acquire(known.stack);
+  const session = new Session({
+    ...options,
+    phase: known.phase,
+    ...(known.abandons === undefined ? {} : { abandon: known.abandons }),
+  });
+  const { takeover } = await session.acquire(known.stack);
+  let isLeft = true;
   try {
     // Read again under the lease: whoever held it until now may have written more.
     const state = await readState(options);
-    if (isOver(state)) return resultOf(state);
     const recorder = recorderFor(options, state.stack, state);
+    const successor = passedOverBy(state, takeover?.from);
+    if (successor !== undefined && !isOver(state)) await giveUp(recorder, successor);
+    if (isOver(recorder.state)) {
+      isLeft = false;
+      return resultOf(recorder.state);
+    }
     await recorder.append({ kind: 'resumed', by: deps.by });
     if (!hasBegun(state)) tellDecisions(recorder);
     recorder.emit({ type: 'run.message', level: 'info', message: `resumed by ${deps.by.user} on ${deps.by.host}` });
     return await drive(recorder, options, session);
   } finally {
-    await session.release();
+    await session.release(isLeft);
   }
+}
+
+/** The stack went to another run, where this one was given up: what it left is not there any more. */
+async function giveUp(recorder: Recorder, { run, user, host }: LockHolder): Promise<void> {
+  const reason = `the stack was taken over by run ${run}`;
+  await recorder.append({ kind: 'abandoned', by: { user, host }, reason, inFavourOf: run });
 }
 
 /**
@@ -139,6 +159,7 @@ async function drive(recorder: Recorder, options: RunOptions, session: Session):
   }
   const prober = startProber(options.deps, (event) => recorder.emit(event));
   try {
+    await session.journalTo(recorder);
     for (;;) {
       const command = decide(recorder.state, outside(options, session));
       if (command.kind === 'ended' || command.kind === 'wait') break;
@@ -148,9 +169,11 @@ async function drive(recorder: Recorder, options: RunOptions, session: Session):
     }
     await recorder.settled();
     return resultOf(recorder.state);
+  } catch (error) {
+    throw await session.explain(error);
   } finally {
     prober.stop();
-    await session.release();
+    await session.release(!isOver(recorder.state));
   }
 }
 
@@ -159,6 +182,7 @@ async function carryOut(command: Command, recorder: Recorder, options: RunOption
     case 'enter':
       leavePhase(recorder);
       await recorder.append({ kind: 'phase-entered', phase: command.phase });
+      session.enter(command.phase);
       recorder.emit({ type: 'phase.entered', phase: command.phase });
       return;
     case 'step':
@@ -263,7 +287,9 @@ async function perform(
 function failureOf(error: unknown, session: Session): StepResult {
   if (isBackstayError(error)) {
     if (error.code === 'LEASE_LOST') session.loseLease(error.message);
-    return { outcome: 'failed', message: error.message, code: error.code };
+    // A run that another one keeps from the stack ends here: how to go on must stand in its reason.
+    const message = error.code === 'STACK_UNFINISHED' ? `${error.message} ${error.next}` : error.message;
+    return { outcome: 'failed', message, code: error.code };
   }
   if (session.signal.aborted) return { outcome: 'failed', message: 'broken off', code: 'CANCELLED' };
   const message = error instanceof Error ? error.message : String(error);
@@ -305,10 +331,6 @@ function assertIntact(plan: Plan): void {
       next: 'Plan again.',
     },
   );
-}
-
-function isOver(state: RunState): boolean {
-  return state.ended !== undefined && state.ended.outcome !== 'mixed';
 }
 
 function resultOf(state: RunState): RunResult {

@@ -57,7 +57,7 @@ beforeEach(async () => {
   });
   place = await temporaryStore('demo', {
     namespaces: [namespace.name],
-    cluster: { leaseNamespace: namespace.name },
+    cluster: { leaseNamespace: namespace.name, leaseDurationMs: 30_000 },
     hooks: hooksAt(outside.url),
     checks: [
       {
@@ -91,6 +91,7 @@ beforeEach(async () => {
     keys: { read: async () => `${outside.url}/webhook/${CANARY}` },
     files: createPrivateFiles(),
     archive: createArchive(),
+    dataStores: async () => [],
     reporter: { report: (event) => events.push(event) },
   };
   await put(configMap('settings', { backend: 'mineru' }));

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createArchive } from '../../src/adapters/archive/index.ts';
 import { capture } from '../../src/actions/capture.ts';
 import { NO_OPTIONS, type PlanRequest, planRollback } from '../../src/actions/plan.ts';
 import { rollback, type RollbackDeps, type RunEnded } from '../../src/actions/rollback.ts';
@@ -48,7 +49,7 @@ export async function running(settings: (url: string) => Partial<Stack>): Promis
   const outside = await localServer(({ url }) => ({ status: url === '/health' ? here.health : 200 }));
   const place = await temporaryStore('demo', {
     namespaces: [space.name],
-    cluster: { leaseNamespace: space.name },
+    cluster: { leaseNamespace: space.name, leaseDurationMs: 30_000 },
     ...settings(outside.url),
   });
   const stateDir = join(place.root, '..', 'state');
@@ -71,6 +72,8 @@ export async function running(settings: (url: string) => Partial<Stack>): Promis
     exec: createExec({ env: { PATH: process.env['PATH'] } }),
     keys: place.keys,
     files: createPrivateFiles(),
+    archive: createArchive(),
+    dataStores: async () => [],
     reporter: { report: (event) => events.push(event) },
   };
   const refTo = (kind: string, name: string): ObjectRef => ({

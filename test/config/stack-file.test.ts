@@ -67,7 +67,7 @@ describe('a stack file', () => {
     expect(stack).toEqual({
       name: 'small',
       file,
-      cluster: { leaseNamespace: 'default' },
+      cluster: { leaseNamespace: 'default', leaseDurationMs: 30_000 },
       namespaces: ['production'],
       capture: { exclude: [], include: [] },
       roles: { workers: [], data: [] },
@@ -170,6 +170,7 @@ config:
     expect(stack.readyTimeoutMs).toBe(90_000);
     expect(stack.cluster).toEqual({
       leaseNamespace: 'default',
+      leaseDurationMs: 30_000,
       context: 'prod',
       kubeconfig: join(projectDir, 'home/kube'),
     });

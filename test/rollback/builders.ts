@@ -57,7 +57,7 @@ export function aStack(part: Partial<Stack> = {}): Stack {
   return {
     name: 'medical-kg',
     file: '/stacks/Pulumi.medical-kg.yaml',
-    cluster: { leaseNamespace: 'default' },
+    cluster: { leaseNamespace: 'default', leaseDurationMs: 30_000 },
     namespaces: ['production'],
     capture: { exclude: [], include: [] },
     roles: { workers: [], data: [] },
@@ -65,7 +65,13 @@ export function aStack(part: Partial<Stack> = {}): Stack {
     flags: [],
     secrets: { recipients: [], identity: { env: 'AGE' }, comparisonKey: { env: 'COMPARE' } },
     signing: { trusted: [], key: { env: 'SIGN' } },
-    engine: { provider: 'backstay', backend: 'file://.', secretsProvider: 'passphrase', passphrase: { env: 'PASS' }, savedPlan: false },
+    engine: {
+      provider: 'backstay',
+      backend: 'file://.',
+      secretsProvider: 'passphrase',
+      passphrase: { env: 'PASS' },
+      savedPlan: false,
+    },
     hooks: [],
     checks: [],
     probes: [],

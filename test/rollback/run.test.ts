@@ -57,6 +57,8 @@ describe('carrying a plan out', () => {
         assertHeld: async () => {
           if (world.effects.length > 0) throw new BackstayError('LEASE_LOST', 'bob has it');
         },
+        assertFresh: async () => {},
+        enter: () => {},
         release: async () => {},
       }),
     };

@@ -1,10 +1,10 @@
 import { BackstayError } from '../../src/errors/index.ts';
 import type { JournalEntry } from '../../src/journal/index.ts';
 import type { RunEvent, Step, StepAction } from '../../src/model/index.ts';
-import type { Lock } from '../../src/ports/index.ts';
 import type { Executor, Executors, RunDeps, StepResult } from '../../src/rollback/index.ts';
 import { aStack, fakeClock } from './builders.ts';
 import { memoryJournal } from './memory-journal.ts';
+import { type MemoryLock, memoryLock } from './memory-lock.ts';
 
 /** What a scripted act does when it is performed. */
 export type Script = 'done' | 'skipped' | 'warned' | 'fail' | 'fail-untouched' | 'throw' | 'lose-lease';
@@ -24,7 +24,7 @@ export interface World {
   readonly journal: ReturnType<typeof memoryJournal>;
   readonly deps: RunDeps;
   readonly executors: Executors;
-  readonly lock: Lock & { readonly holder: () => string | undefined };
+  readonly lock: MemoryLock;
 }
 
 export interface WorldOptions {
@@ -34,13 +34,15 @@ export interface WorldOptions {
   /** Called when the effect is there and nothing of its end is stored. */
   readonly afterEffect?: (effect: Effect) => void;
   readonly effects?: Effect[];
+  /** @default nobody ever had the stack */
+  readonly lock?: MemoryLock;
 }
 
 export function aWorld(options: WorldOptions = {}): World {
   const journal = memoryJournal(options.journal);
   const effects = options.effects ?? [];
   const events: RunEvent[] = [];
-  const lock = aLock();
+  const lock = options.lock ?? memoryLock();
   const deps = {
     stack: aStack(),
     by: { user: 'ada', host: 'laptop' },
@@ -93,36 +95,6 @@ function resultOf(script: Script): StepResult {
     case 'throw':
       throw new BackstayError('HOOK_FAILED', 'it broke');
   }
-}
-
-function aLock(): World['lock'] & { steal(): void } {
-  let holder: string | undefined;
-  let token = 0;
-  let lost = new AbortController();
-  return {
-    holder: () => holder,
-    steal: () => {
-      holder = undefined;
-      lost.abort();
-    },
-    acquire: async (_stack, { run }) => {
-      if (holder !== undefined) throw new BackstayError('LEASE_HELD', `held by ${holder}`);
-      holder = run;
-      token += 1;
-      lost = new AbortController();
-      const { signal } = lost;
-      return {
-        token,
-        lost: signal,
-        assertHeld: async () => {
-          if (signal.aborted) throw new BackstayError('LEASE_LOST', 'taken by another run');
-        },
-        release: async () => {
-          holder = undefined;
-        },
-      };
-    },
-  };
 }
 
 export function actionOf(kind: StepAction['kind']): StepAction {

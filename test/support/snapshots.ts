@@ -64,7 +64,7 @@ export function bareStack(name: string, keyFolder: string): Stack {
   return {
     name,
     file: `/nowhere/stacks/Pulumi.${name}.yaml`,
-    cluster: { leaseNamespace: 'default' },
+    cluster: { leaseNamespace: 'default', leaseDurationMs: 30_000 },
     namespaces: ['production'],
     capture: { exclude: [], include: [] },
     roles: { workers: [], data: [] },

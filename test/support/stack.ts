@@ -5,7 +5,7 @@ export function stackOf(namespace: string, change: Partial<Stack> = {}): Stack {
   return {
     name: 'test',
     file: '/stacks/Pulumi.test.yaml',
-    cluster: { leaseNamespace: namespace },
+    cluster: { leaseNamespace: namespace, leaseDurationMs: 30_000 },
     namespaces: [namespace],
     capture: { exclude: [], include: [] },
     roles: { workers: [], data: [] },

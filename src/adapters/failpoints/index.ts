@@ -35,6 +35,7 @@ export function createFailpoints(settings: FailpointSettings): Failpoints {
 function aroundLock(lock: Lock, name: string, failpoint: Failpoint): Lock {
   const outer = marked(lock, MARKS.lock, name, failpoint);
   return {
+    look: outer.look,
     acquire: async (...call) => marked(await outer.acquire(...call), MARKS.held, name, failpoint),
   };
 }

@@ -118,6 +118,7 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     inspect: 'read',
     backups: 'read',
     find: 'read',
+    obstacles: 'read',
     stateOf: 'read',
   },
 };

@@ -3,7 +3,7 @@ import { readFile, readlink } from 'node:fs/promises';
 
 /** Names one life of one process. */
 export interface ProcessMark {
-  /** Boot of the machine and its process namespace; empty where that cannot be told. */
+  /** Its name, its boot and its process namespace; empty where that cannot be told. */
   readonly machine: string;
   readonly pid: number;
   /** Drawn anew in each process, for numbers are used again. */
@@ -11,11 +11,13 @@ export interface ProcessMark {
 }
 
 const LIFE = randomUUID();
-let mark: Promise<ProcessMark> | undefined;
+let machine: Promise<string> | undefined;
 
-export function thisProcess(): Promise<ProcessMark> {
-  mark ??= machine().then((name) => ({ machine: name, pid: process.pid, life: LIFE }));
-  return mark;
+/** Of this process, on the machine that calls itself `host`. */
+export async function processMark(host = ''): Promise<ProcessMark> {
+  machine ??= thisMachine();
+  const own = await machine;
+  return { machine: own === '' ? '' : `${host}/${own}`, pid: process.pid, life: LIFE };
 }
 
 /** True only when the other process surely is gone: it ran on this very machine, and nothing runs under its number. */
@@ -32,7 +34,7 @@ export function isDead(self: ProcessMark, other: Partial<ProcessMark> | undefine
 }
 
 /** Linux only; elsewhere a dead holder is found by its silence. */
-async function machine(): Promise<string> {
+async function thisMachine(): Promise<string> {
   try {
     const [boot, namespace] = await Promise.all([
       readFile('/proc/sys/kernel/random/boot_id', 'utf8'),

@@ -7,7 +7,7 @@ import { renderChoices, withChoices } from '../choices.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import { planDepsOf, runDepsOf } from '../deps.ts';
-import { durationMsOf, onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf, triggerOf } from '../plan-options.ts';
+import { abandonOf, durationMsOf, onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf, triggerOf } from '../plan-options.ts';
 import { renderPlan } from '../render/plan.ts';
 import { progressReporter } from '../render/progress.ts';
 import { duration } from '../render/time.ts';
@@ -26,12 +26,14 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
   const planOptions = planOptionsOf(options, hold);
   const target = targetOf(options);
   const onInvalid = onInvalidOf(options);
+  const abandon = abandonOf(options);
   const trigger = triggerOf(options);
   const readyTimeoutMs = durationMsOf(textOf(options['timeout']), '--timeout');
   const dryRun = options['dryRun'] === true;
-  const [{ planRollback }, { rollback: run }] = await Promise.all([
+  const [{ planRollback }, { rollback: run }, { requireFinished }] = await Promise.all([
     import('../../actions/plan.ts'),
     import('../../actions/rollback.ts'),
+    import('../../actions/unfinished.ts'),
   ]);
   return await withStack(
     invocation,
@@ -51,6 +53,10 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
         );
       }
       const deps = await planDepsOf(composition);
+      if (!dryRun) {
+        const [lock, journal] = await Promise.all([composition.lock(), composition.journal()]);
+        await requireFinished({ stack: stack.name, ...abandon }, { lock, journal, clock: composition.clock });
+      }
       const planned = await withChoices(
         terminal,
         async () => await planRollback({ target, scope, options: planOptions, ...onInvalid }, deps),
@@ -82,7 +88,7 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
       const signals = stopSignals(invocation.process, (line) => terminal.note(terminal.err.warn(line)));
       try {
         const ended = await run(
-          { plan, trigger, signal: signals.stop, abort: signals.abort },
+          { plan, trigger, ...abandon, signal: signals.stop, abort: signals.abort },
           await runDepsOf(composition, reporterOf(invocation)),
         );
         if (ended.kind === 'nothing-to-do') return ended.exitCode;

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLeaseLock } from '../../../src/adapters/kubernetes/lease.ts';
-import { isDead, thisProcess } from '../../../src/adapters/kubernetes/process-mark.ts';
+import { isDead, type ProcessMark, processMark } from '../../../src/adapters/kubernetes/process-mark.ts';
 import type { KubeObject, ObjectRef } from '../../../src/model/index.ts';
 import type { Clock, Cluster, HeldLock, LockHolder } from '../../../src/ports/index.ts';
+import { createSystemClock } from '../../../src/adapters/system/index.ts';
+import { lockContract } from '../../contracts/lock.ts';
 import { testCluster, testNamespace } from '../../support/cluster.ts';
 
 /** Time stands still until the test moves it. */
@@ -69,17 +71,27 @@ async function acquire(clock: Clock, stack: string, run: string): Promise<HeldLo
 
 /** Makes the Lease look as if another machine held it: nothing here can tell whether that holder lives. */
 async function fromElsewhere(stack: string): Promise<KubeObject> {
-  const lease = (await cluster.get(leaseRef(stack)))!;
+  return await markedAs(stack, { machine: 'other', pid: 1, life: 'x' });
+}
+
+/** As if nobody held it any more who runs on this machine. */
+async function isGone(stack: string): Promise<void> {
+  await markedAs(stack, { ...(await processMark()), pid: 2 ** 30, life: 'gone' });
+}
+
+/** Again when a renewal came in between; from then on the holder reads its own Lease again before it renews. */
+async function markedAs(stack: string, mark: ProcessMark): Promise<KubeObject> {
   return await cluster.patch(leaseRef(stack), {
     type: 'merge',
-    body: {
-      metadata: {
-        annotations: { 'backstay.dev/process': JSON.stringify({ machine: 'other', pid: 1, life: 'x' }) },
-        resourceVersion: lease.metadata.resourceVersion ?? '',
-      },
-    },
+    body: { metadata: { annotations: { 'backstay.dev/process': JSON.stringify(mark) } } },
   });
 }
+
+lockContract('Kubernetes Lease', async () => ({
+  lock: createLeaseLock(cluster, { namespace, clock: createSystemClock(), durationMs: 3_000 }),
+  newStack: stackName,
+  dies: isGone,
+}));
 
 describe('the lease of a stack', () => {
   it('says on the Lease itself who holds, and gives a greater token each time', async () => {
@@ -110,7 +122,7 @@ describe('the lease of a stack', () => {
     clock.pass(2_000);
     expect(await answer).toMatchObject({
       code: 'LEASE_HELD',
-      message: `Run run-1 of ada on desk holds stack ${stack}, since 42 s.`,
+      message: `Run run-1 of ada on desk holds stack ${stack}, since 42 s, journal /journal/run-1.`,
       details: { run: 'run-1', journal: '/journal/run-1' },
     });
     await first.assertHeld();
@@ -144,6 +156,55 @@ describe('the lease of a stack', () => {
     clock.pass(9_000);
     await expect(lost).resolves.toMatchObject({ code: 'LEASE_LOST' });
     await expect(lock.assertHeld()).rejects.toMatchObject({ code: 'LEASE_LOST' });
+  });
+
+  it('is renewed by a holder that slept, when nobody took it meanwhile', async () => {
+    const stack = stackName();
+    const clock = new HandClock();
+    const lock = await acquire(clock, stack, 'run-1');
+    const before = await cluster.get(leaseRef(stack));
+    await lock.assertFresh();
+    expect((await cluster.get(leaseRef(stack)))?.metadata.resourceVersion).toBe(before?.metadata.resourceVersion);
+    // Time goes on, and no timer of the sleeper fires.
+    clock.time += 60_000;
+    await lock.assertFresh();
+    const after = await cluster.get(leaseRef(stack));
+    expect(after?.metadata.resourceVersion).not.toBe(before?.metadata.resourceVersion);
+    expect(lock.lost.aborted).toBe(false);
+  });
+
+  it('is noticed as lost by a holder that slept, before its next write and without a timer', async () => {
+    const stack = stackName();
+    const clock = new HandClock();
+    const lock = await acquire(clock, stack, 'run-1');
+    await isGone(stack);
+    await acquire(new HandClock(), stack, 'run-2');
+    await lock.assertFresh();
+    clock.time += 60_000;
+    await expect(lock.assertFresh()).rejects.toMatchObject({ code: 'LEASE_LOST' });
+    expect(lock.lost.aborted).toBe(true);
+  });
+
+  it('says why it was taken over from a silent holder', async () => {
+    const stack = stackName();
+    await acquire(new HandClock(), stack, 'run-1');
+    await fromElsewhere(stack);
+    const clock = new HandClock();
+    const taking = acquire(clock, stack, 'run-2');
+    await clock.somebodyWaits();
+    clock.pass(9_000);
+    expect((await taking).takeover).toEqual({ from: holder('run-1'), reason: 'not renewed for 9 s' });
+  });
+
+  it('reads a Lease that somebody made by hand', async () => {
+    const stack = stackName();
+    await cluster.create({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: `backstay-${stack}`, namespace, annotations: { 'backstay.dev/holder': 'not json' } },
+      spec: { holderIdentity: 'somebody' },
+    });
+    expect(await lockOn(new HandClock()).look(stack)).toMatchObject({ holder: { run: 'somebody', journal: '' } });
   });
 
   it('survives a change of the Lease that leaves the holder as it is', async () => {
@@ -206,17 +267,7 @@ describe('knowing a dead holder', () => {
   it('takes the Lease of a dead process of this machine without waiting', async () => {
     const stack = stackName();
     const first = await acquire(new HandClock(), stack, 'run-1');
-    const lease = (await cluster.get(leaseRef(stack)))!;
-    const mark = JSON.stringify({ ...(await thisProcess()), pid: 2 ** 30, life: 'gone' });
-    await cluster.patch(leaseRef(stack), {
-      type: 'merge',
-      body: {
-        metadata: {
-          annotations: { 'backstay.dev/process': mark },
-          resourceVersion: lease.metadata.resourceVersion ?? '',
-        },
-      },
-    });
+    await isGone(stack);
     const again = await acquire(new HandClock(), stack, 'run-1');
     expect(again.token).toBe(2);
     // The same run, resumed: whoever held it before holds it no more.
