@@ -157,7 +157,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       });
     }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
-    cluster: once(async () => around('cluster', (await fence()).cluster(await cluster()))),
+    cluster: once(async () => (await fence()).cluster(around('cluster', await cluster()))),
     journal: once(async () => await closing(createJournal(environment))),
     lock: once(async () => {
       const { createLeaseLock } = await import('./adapters/kubernetes/lease.ts');
@@ -169,7 +169,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     engine: once(async () => {
       const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');
       // What the provider writes has points of its own: they lie inside those of the engine.
-      const own = around('cluster', (await fence()).cluster(await cluster()), 'provider');
+      const own = (await fence()).cluster(around('cluster', await cluster(), 'provider'));
       return around('engine', createPulumiEngine({ ...(await pulumi()), cluster: own }));
     }),
     credentials: once(async () => {

@@ -17,6 +17,7 @@ import {
 import { checkMoved, effectiveForeign, isRollingOut, makePlan, type Moved, type Refusal } from '../plan/index.ts';
 import type { ClusterIdentity } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
+import { holdsFor } from './plan-holds.ts';
 import { type CompareDeps, type Compared, compareWithLive } from './plan-compare.ts';
 import { resolveTarget } from './targets.ts';
 
@@ -31,6 +32,8 @@ export interface PlanRequest {
   readonly onInvalid?: 'halt' | 'return';
   /** The run that is taken back by going to `target`, which is the snapshot that it took before it acted. */
   readonly undoes?: string;
+  /** Data stores that the undone run exchanged. */
+  readonly exchanged?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -88,8 +91,12 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     objects: inventory.objects.length,
     flags: inventory.flags,
   };
-  const { undoes, onInvalid = stack.onInvalid } = request;
-  const warnings = [...aboutTarget(target, undoes), ...compared.warnings];
+  const { undoes, exchanged = [], onInvalid = stack.onInvalid } = request;
+  const holds = await holdsFor(
+    { changes: compared.changes, inventory, emergency: options.emergency },
+    { stack, cluster: deps.cluster },
+  );
+  const warnings = [...aboutTarget(target, undoes), ...compared.warnings, ...holds.warnings];
   if (compared.changes.length === 0 && undoes === undefined)
     return { kind: 'nothing-to-do', target, inventory: summary, warnings };
   const plan = makePlan({
@@ -105,8 +112,11 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     warnings,
     rollingOut: new Set([...inventory.live].filter(([, object]) => isRollingOut(object)).map(([key]) => key)),
     options,
+    autoscalers: holds.autoscalers,
+    deliveries: holds.deliveries,
+    leaving: holds.leaving,
     onInvalid,
-    ...(undoes === undefined ? {} : { undoes }),
+    ...(undoes === undefined ? {} : { undoes, exchanged }),
   });
   return { kind: 'planned', plan, target, inventory: summary };
 }
@@ -184,7 +194,7 @@ export function requireClusterOfStack(
 }
 
 /** Asked before anything is shown: a text that says `{{who}}` in the channel at 3 a.m. helps nobody. */
-function requireKnownPlaceholders({ hooks, file }: Stack): void {
+export function requireKnownPlaceholders({ hooks, file }: Stack): void {
   const problems = hooks.flatMap(validateTemplate);
   if (problems.length > 0) throw new BackstayError('STACK_INVALID', problems.join('; '), { at: { file } });
 }

@@ -59,7 +59,7 @@ export interface RunEnded {
 export async function rollback(options: RollbackOptions, deps: RollbackDeps): Promise<RollbackResult> {
   const { plan, signal, abort } = options;
   // An undo may have nothing to change and still something to let go of.
-  if (plan.steps.length === 0) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
+  if (!actsOn(plan)) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
   const { trigger = 'person' } = options;
   await requirePerson({ plan, trigger }, deps);
   const run = options.run ?? newRunId(deps.clock.now());
@@ -67,6 +67,11 @@ export async function rollback(options: RollbackOptions, deps: RollbackDeps): Pr
   const { abandon } = options;
   const result = await runPlan({ ...asked, plan, trigger, ...(abandon === undefined ? {} : { abandon }) });
   return await endOf(options.wait === true ? await afterWaiting(result, asked) : result, deps);
+}
+
+/** Objects, data, or what another run holds: a plan for none of them is a plan for nothing. */
+function actsOn({ changes, undoes, steps }: Plan): boolean {
+  return changes.length > 0 || undoes !== undefined || steps.some(({ action }) => action.kind === 'db-swap');
 }
 
 /** `20260101-120000-3f9a2c`: sorts by time, can be read out over the phone. */

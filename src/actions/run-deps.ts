@@ -7,6 +7,7 @@ import type {
   Archive,
   Clock,
   Cluster,
+  DataStore,
   Engine,
   Exec,
   HttpClient,
@@ -39,6 +40,7 @@ export interface RunActionDeps {
   readonly store: SnapshotStore;
   readonly hasher: SecretHasher;
   readonly clock: Clock;
+  readonly dataStores: () => Promise<readonly DataStore[]>;
   readonly reporter: Reporter;
   readonly http: HttpClient;
   readonly exec: Exec;

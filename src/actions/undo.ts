@@ -41,6 +41,7 @@ export async function planUndo(request: UndoRequest, deps: PlanDeps & JournalDep
       scope: state.plan.scope,
       options: { ...options, hold: false },
       undoes: run,
+      exchanged: exchangedBy(state),
       ...(onInvalid === undefined ? {} : { onInvalid }),
       ...(signal === undefined ? {} : { signal }),
     },
@@ -49,6 +50,15 @@ export async function planUndo(request: UndoRequest, deps: PlanDeps & JournalDep
   if (planned.kind !== 'planned')
     throw new BackstayError('INTERNAL', `a plan that undoes a run came back ${planned.kind}`);
   return { plan: planned.plan, inventory: planned.inventory, abandons };
+}
+
+/** Data stores whose live data is what the run put there. */
+function exchangedBy({ steps, reverses }: RunState): readonly string[] {
+  return [...steps.values()].flatMap(({ step, attempts }) =>
+    step.action.kind === 'db-swap' && attempts > 0 && reverses.get(step.id)?.status !== 'done'
+      ? [step.action.store]
+      : [],
+  );
 }
 
 /**

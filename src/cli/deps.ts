@@ -34,6 +34,7 @@ export async function runDepsOf(composition: Composition, reporter: Reporter): P
     keys,
     files,
     archive,
+    dataStores: async () => await composition.dataStores(),
     stateDir: environment.stateDir,
   };
 }

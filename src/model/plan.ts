@@ -63,6 +63,13 @@ export type StepAction =
   | { readonly kind: 'checks'; readonly when: 'before' | 'after'; readonly names: readonly string[] }
   | { readonly kind: 'confirm-context' }
   | { readonly kind: 'record-after' }
+  /** Restores a backup beside the live data, and proves it by counting. */
+  | { readonly kind: 'db-restore'; readonly store: string; readonly backup: string; readonly digest: Digest }
+  | { readonly kind: 'db-drop-beside'; readonly store: string }
+  /** Makes what was restored beside the live data. The former data stays until the run is finalized. */
+  | { readonly kind: 'db-swap'; readonly store: string }
+  /** Takes `db-swap` back: of this run, or of the one that is undone. */
+  | { readonly kind: 'db-unswap'; readonly store: string; readonly run?: string }
   /** Reverse of `apply` and `prune`: one more transition, back to the *before* snapshot of the same run. */
   | { readonly kind: 'return-before' }
   /** Collects what the failing version left, within these bounds; never fails the run. */

@@ -1,6 +1,7 @@
 /** Pure: what differs between live and target, in which scope, and what will be done about it. */
 export * from './compare.ts';
 export { describeObject, diffObjects, sameForm } from './diff.ts';
+export { autoscalersOf, undeclaredDeliveries } from './hold-steps.ts';
 export * from './images.ts';
 export { hashOfPlan, makePlan, type PlanInput } from './make-plan.ts';
 export { checkMoved, type Moved, type MovedInput } from './moved.ts';
@@ -11,3 +12,4 @@ export { SCOPE_TABLE, type ScopeRow, type ScopeView, unknownWorkloads, viewScope
 export { effectiveForeign, type Refusal, shapeFlags, shapeTarget } from './shape.ts';
 export { definedKinds, inServedVersion } from './versions.ts';
 export { isRollingOut } from './workloads.ts';
+export type { PlannedRestore } from './store-steps.ts';

@@ -16,6 +16,7 @@ import { keepsFromReturning } from './return.ts';
 import { policyOf } from './policy.ts';
 import { riskOfPlan } from './risk.ts';
 import { planSteps } from './steps.ts';
+import type { PlannedRestore } from './store-steps.ts';
 
 export interface PlanInput {
   readonly stack: Stack;
@@ -35,6 +36,10 @@ export interface PlanInput {
   readonly autoscalers?: readonly ObjectRef[];
   /** What brings Git's version back and is held, each as it is served. Absent: none. */
   readonly deliveries?: readonly ObjectRef[];
+  /** Data stores that are taken back as well. Absent: none. */
+  readonly restores?: readonly PlannedRestore[];
+  /** Data stores whose exchange by the run that is undone is taken back. Absent: none. */
+  readonly exchanged?: readonly string[];
   /** Objects to be created whose former life is still on its way out. Absent: none. */
   readonly leaving?: readonly ObjectKey[];
   readonly options: PlanOptions;
@@ -48,7 +53,7 @@ export interface PlanInput {
 export function makePlan(input: PlanInput): Plan {
   const { stack, changes, options } = input;
   const steps = planSteps(input);
-  const obstacles = input.onInvalid === 'return' ? keepsFromReturning({ stack, changes, hooks: steps }) : [];
+  const obstacles = input.onInvalid === 'return' ? keepsFromReturning({ stack, changes, steps }) : [];
   const plan: Omit<Plan, 'hash'> = {
     apiVersion: 'backstay.dev/v1',
     kind: 'Plan',

@@ -4,8 +4,8 @@ import { isProtected } from './scope.ts';
 interface Question {
   readonly stack: Stack;
   readonly changes: readonly Change[];
-  /** The stack's own steps of this plan. */
-  readonly hooks: readonly Pick<Step, 'phase' | 'title' | 'action' | 'reverse'>[];
+  /** Of this plan, the stack's hooks among them. */
+  readonly steps: readonly Pick<Step, 'phase' | 'title' | 'action' | 'reverse'>[];
 }
 
 /**
@@ -13,20 +13,21 @@ interface Question {
  * data step that nobody takes back, an act on somebody else's system without a reverse, and an object whose content goes
  * with it: bringing the objects back would leave the stack between two states.
  */
-export function keepsFromReturning({ stack, changes, hooks }: Question): readonly string[] {
-  const steps = hooks.filter(
+export function keepsFromReturning({ stack, changes, steps }: Question): readonly string[] {
+  const acts = steps.filter(
     ({ phase, action, reverse }) =>
-      action.kind === 'hook' &&
       reverse === undefined &&
       (phase === 'restored' ||
-        (phase === 'applied' && (action.hook.action.kind === 'http' || action.hook.action.kind === 'command'))),
+        (phase === 'applied' &&
+          action.kind === 'hook' &&
+          (action.hook.action.kind === 'http' || action.hook.action.kind === 'command'))),
   );
   const lost = changes.filter(
     ({ key, action, live }) =>
       (action === 'delete' || action === 'replace') && live !== undefined && isProtected(key, roleOf(live, stack)),
   );
   return [
-    ...steps.map(({ title }) => `"${title}" has no reverse`),
+    ...acts.map(({ title }) => `"${title}" has no reverse`),
     ...lost.map(({ key, action }) => `${displayName(key)} is ${action}d, and what it holds goes with it`),
   ];
 }

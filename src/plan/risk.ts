@@ -50,6 +50,8 @@ export const OPTION_RISKS: readonly {
   { when: (o) => o.deleteProtected, risk: 'high', because: 'volumes, namespaces and data stores may be deleted' },
   { when: (o) => o.skipValidation, risk: 'medium', because: 'nothing is asked afterwards' },
   { when: (o) => o.allowUnsigned, risk: 'medium', because: 'nobody vouches for the snapshot' },
+  { when: (o) => o.force?.pods === true, risk: 'high', because: 'pods that hang are deleted without grace' },
+  { when: (o) => o.force?.finalizers === true, risk: 'high', because: 'what finalizers would clean up stays behind' },
   { when: (o) => o.takeFrom.length > 0, risk: 'medium', because: 'a controller may set its fields back' },
 ];
 
@@ -71,7 +73,7 @@ export function riskOfPlan(
   steps: readonly Pick<Step, 'risk'>[],
   options: PlanOptions,
 ): Risk {
-  if (changes.length === 0) return 'none';
+  if (changes.length === 0 && steps.every(({ risk }) => risk !== 'high')) return 'none';
   const fromOptions = OPTION_RISKS.filter(({ when }) => when(options)).map(({ risk }) => risk);
   return highest([...steps.map(({ risk }) => risk), ...fromOptions]);
 }

@@ -42,7 +42,8 @@ export function effectiveForeign(
   return [...foreign, ...[...scaled.keys()].sort().flatMap((key) => scaled.get(key) ?? [])];
 }
 
-function scaleTargetOf(object: KubeObject): { readonly kind: string; readonly name: string } | undefined {
+/** The workload that an autoscaler scales; undefined for what is none. */
+export function scaleTargetOf(object: KubeObject): { readonly kind: string; readonly name: string } | undefined {
   const group = groupOf(object.apiVersion);
   const isAutoscaler =
     (object.kind === 'HorizontalPodAutoscaler' && group === 'autoscaling') ||

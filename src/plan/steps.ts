@@ -17,12 +17,15 @@ import { freezing, releasing } from './hold-steps.ts';
 import { keepsFromReturning } from './return.ts';
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
+import { exchanging, exchangingBack, restoringBeside } from './store-steps.ts';
 
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
-  if (input.changes.length === 0) return input.undoes === undefined ? [] : releaseOnly(input.undoes);
+  const { changes, restores = [], exchanged = [] } = input;
+  if (changes.length === 0 && restores.length === 0 && exchanged.length === 0)
+    return input.undoes === undefined ? [] : releaseOnly(input.undoes);
   const steps = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
-  return unique(keepsFromReturning({ ...input, hooks: steps }).length > 0 ? steps : steps.map(withReturn));
+  return unique(keepsFromReturning({ ...input, steps }).length > 0 ? steps : steps.map(withReturn));
 }
 
 /** `apply` and `prune` are taken back together, by one more transition within the run. */
@@ -42,7 +45,7 @@ function releaseStep(run: string): Step {
 }
 
 function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
-  const { changes, options } = input;
+  const { changes, options, restores = [], exchanged = [], undoes = '' } = input;
   const step = stepsOf(phase);
   const deletions = changes.filter(({ action }) => action === 'delete').map(({ key }) => key);
   switch (phase) {
@@ -72,9 +75,13 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
               }),
             ]
           : []),
+        ...restoringBeside(restores).map((part) => ({ phase, ...part })),
       ];
     }
+    case 'restored':
+      return [...exchanging(restores), ...exchangingBack(undoes, exchanged)].map((part) => ({ phase, ...part }));
     case 'applied': {
+      if (changes.length === 0) return [];
       const applied = changes.filter(({ action }) => action !== 'delete');
       const replaces = applied.some(({ action }) => action === 'replace');
       return [

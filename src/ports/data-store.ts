@@ -16,6 +16,8 @@ export interface DataStore {
   backup(signal?: AbortSignal): Promise<Backup>;
   /** Proves it at least so far, unless it was already. `restored` restores it beside the live data and drops that again. */
   prove(backup: Backup, wanted: 'read' | 'restored', signal?: AbortSignal): Promise<Backup>;
+  /** Everything that would keep a restore or an exchange from its end, in words; asked before anything is paused. */
+  obstacles(backup: Backup): Promise<readonly string[]>;
   /** Restores beside the live data, for `swap`; proves `restored` on the way. */
   restoreBeside(backup: Backup, run: string, signal?: AbortSignal): Promise<RestoredBeside>;
   /** Makes what stands beside the live data. Only after `restoreBeside` of the same run. */

@@ -106,14 +106,14 @@ function turnFor(state: RunState, failed: StepState): Command {
 }
 
 function stopFor(state: RunState, signal: string): Command {
-  const direction = hasChangedObjects(state) ? 'halt' : 'back';
+  const direction = isPastReturn(state) ? 'halt' : 'back';
   return { kind: 'turn', direction, reason: `stopped by ${signal}`, cause: 'cancelled', code: 'CANCELLED', signal };
 }
 
 /** The table's way, except that a step which changed nothing lets the run go back as long as no other changed anything. */
 function wayOf(state: RunState, failed: StepState): 'back' | 'on' | 'halt' {
   const way = PHASE_TABLE[failed.step.phase].onFailure;
-  return way === 'halt' && !hasChangedObjects(state) ? 'back' : way;
+  return way === 'halt' && !isPastReturn(state) ? 'back' : way;
 }
 
 /**
@@ -131,6 +131,12 @@ export function hasChangedObjects(state: RunState): boolean {
   return [...state.steps.values()].some(
     (s) => mayLeaveMixed(s.step.phase) && s.attempts > 0 && s.status !== 'skipped' && s.touched !== false,
   );
+}
+
+/** As `hasChangedObjects`, but for the exchange of a database: one transaction takes all of that back. */
+function isPastReturn(state: RunState): boolean {
+  const steps = new Map([...state.steps].filter(([, { step }]) => step.action.kind !== 'db-swap'));
+  return hasChangedObjects({ ...state, steps });
 }
 
 function arrive(state: RunState): Command {
@@ -206,7 +212,8 @@ function needsReverse(s: StepState): boolean {
 }
 
 function isReturnStep({ step }: StepState): boolean {
-  return reverseOf(step)?.kind === 'return-before';
+  const kind = reverseOf(step)?.kind;
+  return kind === 'return-before' || kind === 'db-unswap';
 }
 
 function isOpen(reverse: StepState | undefined): boolean {

@@ -71,7 +71,9 @@ export function judgeUndo(state: RunState, others: readonly RunState[]): UndoAns
 export function changedStack(state: RunState): boolean {
   const outcome = state.ended?.outcome;
   if (outcome === 'failed' || outcome === 'cancelled' || outcome === 'returned') return false;
-  return state.plan.changes.length > 0 && hasChangedObjects(state);
+  const { changes, steps } = state.plan;
+  const exchanges = steps.some(({ action }) => action.kind === 'db-swap' || action.kind === 'db-unswap');
+  return (changes.length > 0 || exchanges) && hasChangedObjects(state);
 }
 
 /** Newest first, by when they began. */

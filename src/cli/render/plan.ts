@@ -22,7 +22,9 @@ export function renderPlan(plan: Plan, style: Style, options: { readonly steps: 
     `${style.bold(plan.stack)} → ${style.bold(shortId(plan.target.id))}${labels}  scope ${scope}  risk ${risk(plan.risk, style)}`,
   );
   lines.push('', style.bold('What changes'));
-  if (plan.changes.length === 0) lines.push('  nothing');
+  const data = plan.steps.flatMap((step) => renderDataStep(step, style));
+  if (plan.changes.length === 0 && data.length === 0) lines.push('  nothing');
+  lines.push(...data);
   for (const change of plan.changes) lines.push(...renderChange(change, style));
   if (options.steps) {
     lines.push('', style.bold('What will be done'));
@@ -36,6 +38,15 @@ export function renderPlan(plan: Plan, style: Style, options: { readonly steps: 
   for (const warning of plan.warnings) lines.push('', `${style.warn('warning')}  ${warning}`);
   lines.push('', style.dim(`plan ${shortId(plan.hash)}`));
   return lines.join('\n');
+}
+
+/** A database that is exchanged is no object of the cluster, and the greatest change of all. */
+function renderDataStep({ action, dataLoss }: Plan['steps'][number], style: Style): string[] {
+  if (action.kind !== 'db-swap' && action.kind !== 'db-unswap') return [];
+  return [
+    `  ${style.bad(`± data    ${action.store}`)}`,
+    ...(dataLoss ?? '').split('; ').map((line) => `      ${style.warn(line)}`),
+  ];
 }
 
 function risk(level: Plan['risk'], style: Style): string {

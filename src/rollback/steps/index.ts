@@ -3,9 +3,11 @@ import { apply } from './apply.ts';
 import { checks } from './checks.ts';
 import { confirmContext } from './confirm-context.ts';
 import { evidence } from './evidence.ts';
+import { dbDropBeside, dbRestore, dbSwap, dbUnswap } from './databases.ts';
+import { forceFinalizers } from './force-finalizers.ts';
+import { forcePods } from './force-pods.ts';
 import { hook } from './hook.ts';
 import { lease } from './lease.ts';
-import { notYet } from './not-yet.ts';
 import { proveEqual } from './prove-equal.ts';
 import { prune } from './prune.ts';
 import { recordAfter } from './record-after.ts';
@@ -28,6 +30,10 @@ export const EXECUTORS: Executors = {
   'resume-rollouts': resumeRollouts,
   checks,
   'record-after': recordAfter,
+  'db-restore': dbRestore,
+  'db-drop-beside': dbDropBeside,
+  'db-swap': dbSwap,
+  'db-unswap': dbUnswap,
   'return-before': returnBefore,
   evidence,
   'suspend-autoscalers': suspendAutoscalers,
@@ -35,6 +41,6 @@ export const EXECUTORS: Executors = {
   'suspend-sync': suspendSync,
   'resume-sync': resumeSync,
   'release-hold': releaseHold,
-  'force-pods': notYet,
-  'force-finalizers': notYet,
+  'force-pods': forcePods,
+  'force-finalizers': forceFinalizers,
 };

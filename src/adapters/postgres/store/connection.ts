@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { BackstayError } from '../../../errors/index.ts';
+import { BackstayError, isBackstayError } from '../../../errors/index.ts';
 import type { PostgresConnection } from '../../../model/index.ts';
 
 /** Where sessions of ours are told from others: `backstay:RUN:EPOCH`. */
@@ -18,7 +18,7 @@ export interface Access {
 /**
  * A connection of its own, closed when the work ends. Limits are startup options, so that nothing that runs within,
  * a migration's own RESET least of all, can lift them.
- * @throws STORE_UNREACHABLE when it cannot be made; the server's own words otherwise.
+ * @throws STORE_UNREACHABLE when it cannot be made, STORE_FAILED with the server's own words for what it refuses.
  */
 export async function connected<T>(
   access: Access,
@@ -50,6 +50,12 @@ export async function connected<T>(
   }
   try {
     return await work(client);
+  } catch (error) {
+    if (isBackstayError(error) || !(error instanceof Error) || !('code' in error)) throw error;
+    throw new BackstayError('STORE_FAILED', `${describeConnection(connection)}: ${error.message}`, {
+      cause: error,
+      details: { server: describeConnection(connection), code: String(error.code) },
+    });
   } finally {
     await client.end().catch(() => undefined);
   }

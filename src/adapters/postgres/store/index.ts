@@ -7,6 +7,7 @@ import { findBackup, listBackups, recordProof } from './catalogue.ts';
 import { type Access, connected, describeConnection } from './connection.ts';
 import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
 import { countRows, serverFacts } from './inspect.ts';
+import { obstaclesTo } from './preflight.ts';
 import { restoreBeside } from './restore.ts';
 import { finalizeSwap, swap, swapState, undoSwap } from './swap.ts';
 import { type ClientTools, findClientTools } from './tools.ts';
@@ -87,6 +88,11 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
       return await recordProof({ manifest, folder, proofs: [] }, { proof: 'read', at: now(), durationMs: 0, message });
     },
     prove,
+    obstacles: async (backup) => {
+      const access = await accessed();
+      const { major } = await tools(access);
+      return await obstaclesTo(backup.manifest, access, major);
+    },
     restoreBeside: async (backup, run, signal) => {
       // Read again even if it was before: what lies on a disk for weeks may have changed since.
       const { access } = await fenced(run);

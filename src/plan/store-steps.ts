@@ -1,0 +1,69 @@
+import type { Digest, Step } from '../model/index.ts';
+
+/** A data store that the plan takes back: to which backup, and what has happened in it since. */
+export interface PlannedRestore {
+  readonly store: string;
+  readonly backup: string;
+  readonly digest: Digest;
+  /** ISO 8601. */
+  readonly takenAt: string;
+  /** Rows by table, when the backup was taken. */
+  readonly atBackup: Readonly<Record<string, number>>;
+  /** Rows by table, as they were when the plan was made. */
+  readonly now: Readonly<Record<string, number>>;
+}
+
+type PhaseStep = Omit<Step, 'phase'>;
+
+/** Beside the live data, which nobody sees: the proof that there is something to go to. */
+export function restoringBeside(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
+  return restores.map(({ store, backup, digest }) => ({
+    id: `db-restore:${store}`,
+    title: `Restore backup ${backup} of ${store} beside the live data, and count its rows`,
+    action: { kind: 'db-restore', store, backup, digest },
+    reverse: { kind: 'db-drop-beside', store },
+    risk: 'low',
+    destructive: false,
+  }));
+}
+
+/** The exchange itself. What was live stays beside, closed, until the run is finalized. */
+export function exchanging(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
+  return restores.map((restore) => {
+    const loss = lossOf(restore);
+    return {
+      id: `db-swap:${restore.store}`,
+      title: `Exchange ${restore.store} for what was restored; the former data stays beside it`,
+      action: { kind: 'db-swap', store: restore.store },
+      reverse: { kind: 'db-unswap', store: restore.store },
+      risk: 'high',
+      destructive: true,
+      ...(loss === undefined ? {} : { dataLoss: loss }),
+    };
+  });
+}
+
+/** Takes the exchanges of another run back. */
+export function exchangingBack(run: string, stores: readonly string[]): readonly PhaseStep[] {
+  return stores.map((store) => ({
+    id: `db-unswap:${store}`,
+    title: `Make the data of ${store} live again that run ${run} set aside; what is live now stays beside it`,
+    action: { kind: 'db-unswap', store, run },
+    risk: 'high',
+    destructive: true,
+    dataLoss: 'what was written since that run is only in the database set aside now, until the run is finalized',
+  }));
+}
+
+/** What is no longer seen after the exchange, table by table; undefined when the counts are the same. */
+export function lossOf({ atBackup, now, takenAt }: PlannedRestore): string | undefined {
+  const tables = [...new Set([...Object.keys(atBackup), ...Object.keys(now)])].sort();
+  const changed = tables.flatMap((table) => {
+    const [before, after] = [atBackup[table], now[table]];
+    if (before === after) return [];
+    if (before === undefined) return [`${table} (${after ?? 0} rows) is not in the backup`];
+    return [`${table}: ${after ?? 'no table'} now, ${before} then`];
+  });
+  const since = `what was written since ${takenAt} is only in the former database, until the run is finalized`;
+  return changed.length === 0 ? `as many rows as now; ${since}` : `${changed.join('; ')}; ${since}`;
+}

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
+import { type RunAnswer, type Shop, shop } from '../support/shop.ts';
+
+/** A bad release damaged rows; the data goes back, the objects stay. On a real server, in runs as any other. */
+describe('taking a database back', () => {
+  let server: TestPostgres;
+  let here: Shop;
+  let backup: string;
+
+  const rows = async (): Promise<number> =>
+    Number((await server.run('books', `SELECT count(*) AS n FROM pages WHERE text LIKE 'page%'`))[0]?.['n']);
+  const databases = async (): Promise<readonly string[]> =>
+    (await server.run('postgres', `SELECT datname FROM pg_database WHERE datname LIKE 'books%' ORDER BY 1`)).map(
+      ({ datname }) => String(datname),
+    );
+  const restore = (...more: readonly string[]): string[] => ['db', 'restore', here.name, backup, '--yes', ...more];
+
+  beforeAll(async () => {
+    server = await startTestPostgres(['-c', 'log_statement=ddl']);
+    await server.run('postgres', 'CREATE DATABASE books');
+    await server.run('books', 'CREATE TABLE pages (id int PRIMARY KEY, text text)');
+    here = await shop(
+      'data',
+      `  backstay:stores:
+    - name: main
+      kind: postgres
+      connection: { host: 127.0.0.1, port: ${server.port}, database: books, user: ada, password: { env: BOOKS_PASSWORD } }
+`,
+      { env: { BOOKS_PASSWORD: server.password } },
+    );
+  });
+  afterAll(async () => {
+    await here.remove();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    await server.run(
+      'books',
+      'TRUNCATE pages',
+      `INSERT INTO pages SELECT n, 'page ' || n FROM generate_series(1, 500) AS n`,
+    );
+    backup = (await here.machine.json<{ id: string }>(['db', 'backup', here.name])).id;
+    await server.run('books', `UPDATE pages SET text = 'damaged' WHERE id % 2 = 0`, 'DELETE FROM pages WHERE id > 400');
+  });
+
+  it('shows what would be lost, does it in one run, and undoes it by one command', async () => {
+    const shown = await here.machine.ok(['db', 'restore', here.name, backup, '--dry-run']);
+    expect(shown.stdout).toContain('public.pages: 400 now, 500 then');
+    expect(await rows()).toBe(200);
+
+    const done = await here.machine.json<RunAnswer>(restore());
+    expect(done.outcome).toBe('succeeded');
+    expect(await rows()).toBe(500);
+    expect(await databases()).toHaveLength(2);
+
+    const undone = await here.machine.json<RunAnswer>(['undo', done.run, '--yes']);
+    expect(undone.outcome).toBe('succeeded');
+    expect(await rows()).toBe(200);
+    const again = await here.machine.refused(['undo', done.run, '--yes']);
+    expect(again.code).toBe('ALREADY_UNDONE');
+  });
+
+  it.each(['data-store.restore-beside', 'data-store.swap'])(
+    'goes on after it was killed at %s, before or after it acted, without doing it twice',
+    async (point) => {
+      for (const when of ['before', 'after']) {
+        const before = await databases();
+        const damaged = await rows();
+        const killed = await here.machine.run(restore(), { env: { BACKSTAY_FAILPOINT: `${point}.${when}` } });
+        expect(killed.code).toBe(137);
+        expect([damaged, 500]).toContain(await rows());
+        const { items } = await here.machine.json<{ items: { run: string }[] }>(['history', here.name]);
+        const run = items[0]?.run ?? '';
+        const resumed = await here.machine.json<RunAnswer>(['resume', run, '--yes']);
+        expect(resumed.outcome).toBe('succeeded');
+        expect(await rows()).toBe(500);
+        // One more is kept, of this run, and nothing is left beside.
+        expect((await databases()).filter((name) => !before.includes(name))).toEqual([
+          `books__bs_${run.replaceAll('-', '')}_prev`,
+        ]);
+        const exchanged = (await server.log()).match(
+          new RegExp(`RENAME TO "books__bs_${run.replaceAll('-', '')}_prev`, 'g'),
+        );
+        expect(exchanged).toHaveLength(1);
+        await here.machine.ok(['undo', run, '--yes']);
+      }
+    },
+  );
+
+  it('refuses before anything is paused what would stop it in the middle', async () => {
+    await server.run('postgres', `ALTER ROLE ada CONNECTION LIMIT -1`, `CREATE ROLE clerk LOGIN PASSWORD 'clerk-word'`);
+    const settings = `config:
+  backstay:namespaces: [${here.namespace}]
+  backstay:requireReason: false
+  backstay:stores:
+    - name: main
+      kind: postgres
+      connection: { host: 127.0.0.1, port: ${server.port}, database: books, user: clerk, password: { env: CLERK } }
+`;
+    await here.machine.stack(here.name, settings);
+    const refused = await here.machine.refused(restore(), { env: { CLERK: 'clerk-word' } });
+    expect(refused).toMatchObject({ exit: 7, code: 'STORE_REFUSED' });
+    expect(refused.message).toContain('CREATEDB');
+    expect(refused.message).toContain('does not own books');
+  });
+});
