@@ -3,7 +3,10 @@ import { runChecks } from '../checks/index.ts';
 import { BackstayError } from '../errors/index.ts';
 import {
   type CheckResult,
+  contentId,
   type Digest,
+  type Hold,
+  holdOn,
   isKnownGood,
   type KubeObject,
   labelsInForce,
@@ -48,6 +51,8 @@ export type CaptureResult =
       readonly checks: readonly CheckResult[];
       /** What is in the namespaces and not part of the snapshot, with the reason. */
       readonly left: Inventory['left'];
+      /** The version that was seen went wrong in a run, and is no known good until a person releases it. */
+      readonly held?: { readonly run: string; readonly reason: string; readonly snapshot: Digest };
       /** Labels that led to another snapshot until now. */
       readonly moved: readonly { readonly label: string; readonly from: Digest }[];
     }
@@ -75,6 +80,10 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
   const { content, secrets } = contentOf(inventory, stack, deps.hasher);
   const checks = await measure(options, inventory, deps);
   const known = parted(await store.list(stack.name)).sightings;
+  const imageDigests = Object.fromEntries(
+    inventory.images.flatMap(({ image, digest }) => (digest === undefined ? [] : [[image, digest]])),
+  );
+  const hold = holdOn({ content, digests: imageDigests }, contentId(content), trusted(known));
   const sighting = await store.put(stack.name, {
     content,
     secrets,
@@ -85,9 +94,8 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
       checks,
       verdict: overall(checks),
       serverVersion: inventory.identity.version,
-      imageDigests: Object.fromEntries(
-        inventory.images.flatMap(({ image, digest }) => (digest === undefined ? [] : [[image, digest]])),
-      ),
+      imageDigests,
+      ...(hold === undefined ? {} : { held: heldBy(hold) }),
       ...(options.note === undefined ? {} : { note: options.note }),
     },
   });
@@ -100,6 +108,7 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
     content,
     isNew: !known.some(({ record }) => record.id === id),
     knownGood: isKnownGood(sighting.record),
+    ...(hold === undefined ? {} : { held: { run: hold.run, reason: hold.reason, snapshot: hold.id } }),
     checks,
     left: inventory.left,
     moved: labels.flatMap((label) => {
@@ -128,6 +137,15 @@ export function contentOf(
     images: inventory.images.map(({ workload, container, image }) => ({ workload, container, image })),
   };
   return { content, secrets };
+}
+
+/** As everywhere: an unsigned record decides nothing about what is signed. */
+function trusted(sightings: readonly Sighting[]): readonly Sighting[] {
+  return sightings.filter(({ signature }) => signature.state === 'trusted');
+}
+
+function heldBy({ id: _id, ...hold }: Hold & { readonly id: Digest }): Hold {
+  return hold;
 }
 
 function requireCluster({ identity }: Inventory, { cluster, name }: Stack): void {

@@ -1,5 +1,7 @@
+import { isBackstayError } from '../errors/index.ts';
 import { podsOf } from '../health/index.ts';
 import { type ImageRecord, type KubeObject, keyOf, type ObjectKey } from '../model/index.ts';
+import type { Cluster } from '../ports/index.ts';
 
 export type ByKey = ReadonlyMap<ObjectKey, KubeObject>;
 
@@ -72,3 +74,14 @@ function digestIn(pod: KubeObject, container: string, image: string): string | u
 
 const newestFirst = (a: KubeObject, b: KubeObject): number =>
   (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '');
+
+/** What nodes say is a help, not a need: undefined for whoever may not list them. */
+export async function nodesOf(cluster: Cluster): Promise<readonly KubeObject[] | undefined> {
+  try {
+    const kind = await cluster.kindOf('v1', 'Node');
+    return kind === undefined ? [] : (await cluster.list(kind)).items;
+  } catch (error) {
+    if (isBackstayError(error, 'CLUSTER_FORBIDDEN')) return undefined;
+    throw error;
+  }
+}

@@ -35,6 +35,7 @@ import {
 } from '../plan/index.ts';
 import type { Clock, Cluster, SecretHasher, SnapshotStore } from '../ports/index.ts';
 import { type Inventory } from './inventory.ts';
+import { nodesOf } from './inventory-pods.ts';
 import { type Defaulted, defaulted } from './plan-defaulting.ts';
 
 export interface CompareDeps {
@@ -228,18 +229,7 @@ async function probe(
 ): Promise<Awaited<ReturnType<ImageProbe>>> {
   if (images.length === 0) return new Map();
   if (deps.imageProbe !== undefined) return await deps.imageProbe(images);
-  return imageStates(images, await nodesOf(deps.cluster), [...inventory.pods.values()].flat());
-}
-
-/** What nodes hold is a help, not a need: whoever may not list them is told that images are unknown. */
-async function nodesOf(cluster: Cluster): Promise<readonly KubeObject[]> {
-  try {
-    const kind = await cluster.kindOf('v1', 'Node');
-    return kind === undefined ? [] : (await cluster.list(kind)).items;
-  } catch (error) {
-    if (error instanceof BackstayError && error.code === 'CLUSTER_FORBIDDEN') return [];
-    throw error;
-  }
+  return imageStates(images, (await nodesOf(deps.cluster)) ?? [], [...inventory.pods.values()].flat());
 }
 
 function requireWorkloads(sides: Parameters<typeof unknownWorkloads>[0]): void {

@@ -14,7 +14,7 @@ import {
   type Snapshot,
   type Stack,
 } from '../model/index.ts';
-import { checkMoved, effectiveForeign, isRollingOut, makePlan, type Moved, type Refusal } from '../plan/index.ts';
+import { checkMoved, effectiveForeign, forcesAlone, isRollingOut, makePlan, type Moved, type Refusal } from '../plan/index.ts';
 import type { ClusterIdentity } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
 import { holdsFor } from './plan-holds.ts';
@@ -93,11 +93,11 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
   };
   const { undoes, exchanged = [], onInvalid = stack.onInvalid } = request;
   const holds = await holdsFor(
-    { changes: compared.changes, inventory, emergency: options.emergency },
-    { stack, cluster: deps.cluster },
+    { changes: compared.changes, desired: compared.desired, inventory, options },
+    { stack, cluster: deps.cluster, clock },
   );
   const warnings = [...aboutTarget(target, undoes), ...compared.warnings, ...holds.warnings];
-  if (compared.changes.length === 0 && undoes === undefined)
+  if (compared.changes.length === 0 && undoes === undefined && !forcesAlone({ options, hanging: holds.hanging }))
     return { kind: 'nothing-to-do', target, inventory: summary, warnings };
   const plan = makePlan({
     stack,
@@ -115,6 +115,7 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     autoscalers: holds.autoscalers,
     deliveries: holds.deliveries,
     leaving: holds.leaving,
+    hanging: holds.hanging,
     onInvalid,
     ...(undoes === undefined ? {} : { undoes, exchanged }),
   });

@@ -70,8 +70,11 @@ export async function rollback(options: RollbackOptions, deps: RollbackDeps): Pr
 }
 
 /** Objects, data, or what another run holds: a plan for none of them is a plan for nothing. */
+/** Steps that act though no object differs: data goes back, pods that hang go. */
+const ACTS: ReadonlySet<string> = new Set(['db-swap', 'force-pods']);
+
 function actsOn({ changes, undoes, steps }: Plan): boolean {
-  return changes.length > 0 || undoes !== undefined || steps.some(({ action }) => action.kind === 'db-swap');
+  return changes.length > 0 || undoes !== undefined || steps.some(({ action }) => ACTS.has(action.kind));
 }
 
 /** `20260101-120000-3f9a2c`: sorts by time, can be read out over the phone. */

@@ -16,6 +16,7 @@ import {
 import { daemonSetHealth, deploymentHealth, rolloutHealth, statefulSetHealth } from './workloads.ts';
 
 export type { Health, Related } from './verdict.ts';
+export { type HangingPod, hangingPods, helpFor } from './hanging.ts';
 export { podHealth } from './pod.ts';
 export { podsOf } from './workloads.ts';
 

@@ -1,4 +1,4 @@
-import { canonicalJson, type Json } from './json.ts';
+import { canonicalJson, type Json, type JsonObject } from './json.ts';
 import { groupOf, type KubeObject } from './object.ts';
 
 /** Annotation on what a run keeps from acting by itself; its value says for which runs, and what was there before. */
@@ -152,6 +152,34 @@ export function suspendedLike(live: KubeObject, target: KubeObject): KubeObject 
     const answer = suspend(object, run);
     return answer.kind === 'write' ? answer.object : object;
   }, free);
+}
+
+/**
+ * RFC 7396, from one object to the other. It carries the resourceVersion that was read, so that a change by somebody in
+ * between is not written over.
+ */
+export function mergePatch(from: KubeObject, to: KubeObject): JsonObject {
+  const body = difference(from as Values, to as Values);
+  const { resourceVersion } = from.metadata;
+  return resourceVersion === undefined
+    ? body
+    : { ...body, metadata: { ...(body['metadata'] as JsonObject | undefined), resourceVersion } };
+}
+
+function difference(from: Values, to: Values): JsonObject {
+  const names = new Set([...Object.keys(from), ...Object.keys(to)]);
+  const body: Record<string, Json> = {};
+  for (const name of names) {
+    const [was, is] = [from[name], to[name]];
+    if (same(was, is) && (was === undefined) === (is === undefined)) continue;
+    if (is === undefined) body[name] = null;
+    else body[name] = isMap(was) && isMap(is) ? difference(was, is) : (is as Json);
+  }
+  return body;
+}
+
+function isMap(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The runs that keep the object from acting, in the order in which they came. */

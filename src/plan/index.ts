@@ -1,6 +1,7 @@
 /** Pure: what differs between live and target, in which scope, and what will be done about it. */
 export * from './compare.ts';
 export { describeObject, diffObjects, sameForm } from './diff.ts';
+export { forcesAlone } from './force-steps.ts';
 export { autoscalersOf, undeclaredDeliveries } from './hold-steps.ts';
 export * from './images.ts';
 export { hashOfPlan, makePlan, type PlanInput } from './make-plan.ts';

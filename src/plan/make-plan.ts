@@ -42,6 +42,8 @@ export interface PlanInput {
   readonly exchanged?: readonly string[];
   /** Objects to be created whose former life is still on its way out. Absent: none. */
   readonly leaving?: readonly ObjectKey[];
+  /** Workloads with pods that hang. Absent: none. */
+  readonly hanging?: readonly ObjectKey[];
   readonly options: PlanOptions;
   /** What the user or the stack's policy wants; the plan halts all the same where a step cannot be taken back. */
   readonly onInvalid?: 'halt' | 'return';

@@ -12,7 +12,7 @@ import {
   type StepAction,
 } from '../model/index.ts';
 import type { PlanInput } from './make-plan.ts';
-import { forcedAfter, forcedBefore } from './force-steps.ts';
+import { forcedAfter, forcedBefore, forcesAlone } from './force-steps.ts';
 import { freezing, releasing } from './hold-steps.ts';
 import { keepsFromReturning } from './return.ts';
 import { riskOfChanges } from './risk.ts';
@@ -22,7 +22,7 @@ import { exchanging, exchangingBack, restoringBeside } from './store-steps.ts';
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
   const { changes, restores = [], exchanged = [] } = input;
-  if (changes.length === 0 && restores.length === 0 && exchanged.length === 0)
+  if (changes.length === 0 && restores.length === 0 && exchanged.length === 0 && !forcesAlone(input))
     return input.undoes === undefined ? [] : releaseOnly(input.undoes);
   const steps = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
   return unique(keepsFromReturning({ ...input, steps }).length > 0 ? steps : steps.map(withReturn));
@@ -81,7 +81,7 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
     case 'restored':
       return [...exchanging(restores), ...exchangingBack(undoes, exchanged)].map((part) => ({ phase, ...part }));
     case 'applied': {
-      if (changes.length === 0) return [];
+      if (changes.length === 0 && !forcesAlone(input)) return [];
       const applied = changes.filter(({ action }) => action !== 'delete');
       const replaces = applied.some(({ action }) => action === 'replace');
       return [

@@ -1,4 +1,5 @@
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
+import { helpFor } from '../../health/index.ts';
 import { type KubeObject, keyOf, refOf } from '../../model/index.ts';
 import { assertUnmoved } from './moved.ts';
 import { said } from './object.ts';
@@ -86,7 +87,7 @@ export async function untilGone(session: Session, object: KubeObject, urn: strin
   }
   signal.throwIfAborted();
   const finalizers = seen?.metadata.finalizers ?? [];
-  const held = finalizers.length === 0 ? '' : `, held by its finalizers ${finalizers.join(', ')}`;
+  const held = finalizers.length === 0 ? '' : `, held by its finalizers ${finalizers.join(', ')}${helpFor(finalizers)}`;
   throw new BackstayError('TIMEOUT', `${said(object)} was not gone after ${Math.round(limitMs / 1000)} s${held}.`, {
     details: { object: keyOf(object), finalizers },
   });

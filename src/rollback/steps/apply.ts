@@ -12,7 +12,9 @@ import { sameForm } from '../../plan/index.ts';
 import type { EngineResult, Permit } from '../../ports/index.ts';
 import type { Moved, Observation } from '../deps.ts';
 import type { Executor, StepContext, StepResult } from '../executor.ts';
+import { helpForPods } from './force-pods.ts';
 import { staleResult } from './moved.ts';
+import { isForced } from './prune.ts';
 import { releaseRollouts } from './rollouts.ts';
 
 /**
@@ -28,7 +30,9 @@ export const apply: Executor = async (_action, context) => {
   const strange = seen.moved.filter((moved) => !isOurs(moved, seen, context));
   if (strange.length > 0) return staleResult(state.stack, strange);
   const objects = await realObjects(context);
-  const updated = await engineUp(objects, permitFor(plan.changes, seen, plan.options.takeFrom), context);
+  // What a later step forces is not waited for here.
+  const changes = plan.changes.filter(({ key, action }) => action !== 'delete' || !isForced(key, plan));
+  const updated = await engineUp(objects, permitFor(changes, seen, plan.options.takeFrom), context);
   if ('outcome' in updated) return updated;
   return {
     outcome: 'done',
@@ -98,7 +102,7 @@ async function engineUp(
   permit: Permit,
   context: StepContext,
 ): Promise<EngineResult | StepResult> {
-  const { deps, signal, effect, report } = context;
+  const { deps, state, signal, effect, report } = context;
   const told = new Map<ObjectKey, string>();
   const result = await effect(
     async () =>
@@ -119,7 +123,13 @@ async function engineUp(
     if (result.failed.length === 0) return result;
     const said = result.failed.map(({ key, message }) => `${displayName(key)}: ${message}`).join('; ');
     const changed = result.created.length + result.updated.length + result.deleted.length > 0;
-    return { outcome: 'failed', code: 'ENGINE_FAILED', message: said, ...(await touched(context, changed)) };
+    const help = await helpForPods(state.plan, deps);
+    return {
+      outcome: 'failed',
+      code: 'ENGINE_FAILED',
+      message: `${said}${help}`,
+      ...(await touched(context, changed)),
+    };
   }
   if (isBackstayError(result, 'LEASE_LOST')) throw result;
   const code = isBackstayError(result) ? result.code : signal.aborted ? 'CANCELLED' : 'ENGINE_FAILED';

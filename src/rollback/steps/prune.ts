@@ -1,10 +1,11 @@
-import { BackstayError } from '../../errors/index.ts';
+import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import {
   capturedForm,
   type Change,
   displayName,
   type KubeObject,
   type ObjectKey,
+  type Plan,
   type StepAction,
 } from '../../model/index.ts';
 import type { Executor, StepContext } from '../executor.ts';
@@ -31,10 +32,15 @@ export const prune: Executor<Prune> = async ({ objects }, context) => {
     const message = `not deleted, because it moved: ${describeMoved(moved)}`;
     return { outcome: 'failed', code: 'OBJECT_MOVED', message };
   }
-  for (const { change, live } of left) await remove(change, live, context);
-  const deleted = left.map(({ change }) => change.key);
-  const message = left.length === 0 ? 'nothing was left to delete' : `deleted: ${deleted.map(displayName).join(', ')}`;
-  return { outcome: 'done', message, touched: left.length > 0, result: { deleted } };
+  const hanging: ObjectKey[] = [];
+  for (const { change, live } of left) if (!(await removed(change, live, context))) hanging.push(change.key);
+  const deleted = left.map(({ change }) => change.key).filter((key) => !hanging.includes(key));
+  const said = [
+    ...(deleted.length === 0 ? [] : [`deleted: ${deleted.map(displayName).join(', ')}`]),
+    ...(hanging.length === 0 ? [] : [`asked to go, and hanging: ${hanging.map(displayName).join(', ')}`]),
+  ];
+  const message = left.length === 0 ? 'nothing was left to delete' : said.join('; ');
+  return { outcome: 'done', message, touched: left.length > 0, result: { deleted, hanging } };
 };
 
 /** One that is on its way out has a finalizer more than the plan saw: a former attempt asked for it. */
@@ -59,6 +65,22 @@ function changeOf(key: ObjectKey, { state }: StepContext): Change {
     throw new BackstayError('PLAN_REFUSED', `${displayName(key)} is to be pruned, but the plan does not delete it`);
   }
   return change;
+}
+
+/** False: it hangs, and a later step of this plan forces it. */
+async function removed(change: Change, live: KubeObject, context: StepContext): Promise<boolean> {
+  try {
+    await remove(change, live, context);
+    return true;
+  } catch (error) {
+    if (isBackstayError(error, 'TIMEOUT') && isForced(change.key, context.state.plan)) return false;
+    throw error;
+  }
+}
+
+/** Whether a later step takes the finalizers off what this plan deletes. */
+export function isForced(key: ObjectKey, { steps }: Pick<Plan, 'steps'>): boolean {
+  return steps.some(({ action }) => action.kind === 'force-finalizers' && action.objects.includes(key));
 }
 
 async function remove(change: Change, live: KubeObject, context: StepContext): Promise<void> {

@@ -1,7 +1,8 @@
-import { type Digest, shortId, type StepAction } from '../../model/index.ts';
+import { displayName, keyOf, shortId, type StepAction } from '../../model/index.ts';
 import { addFact, stateOfRun } from '../after-end.ts';
-import type { Executor, StepContext } from '../executor.ts';
-import { heldId } from './record-after.ts';
+import type { Executor } from '../executor.ts';
+import { isOver } from '../unfinished.ts';
+import { letDeliveriesGo, letVersionGo } from '../let-go.ts';
 
 type Release = Extract<StepAction, { kind: 'release-hold' }>;
 
@@ -12,32 +13,31 @@ type Release = Extract<StepAction, { kind: 'release-hold' }>;
 export const releaseHold: Executor<Release> = async ({ run: undone }, context) => {
   const { run, deps, effect } = context;
   const state = await stateOfRun(undone, deps);
-  const released = await releaseVersion(undone, heldId(state), context);
-  await effect(
-    async () =>
-      await addFact(
-        undone,
-        (now) => (now.undone?.byRun === run ? undefined : { kind: 'undone', byRun: run, by: deps.by }),
-        deps,
-      ),
-  );
+  const its = { ...context, run: undone };
+  const { released } = await letVersionGo(`run ${undone} was undone by ${run}`, its);
+  const { given, left } = await letDeliveriesGo(state.plan, its);
+  await effect(async () => {
+    // One that ended mixed and left no mark in the lease: no resume may go on with it from here.
+    const reason = `undone by run ${run}`;
+    await addFact(
+      undone,
+      (now) => (isOver(now) ? undefined : { kind: 'abandoned', by: deps.by, reason, inFavourOf: run }),
+      deps,
+    );
+    await addFact(
+      undone,
+      (now) => (now.undone?.byRun === run ? undefined : { kind: 'undone', byRun: run, by: deps.by }),
+      deps,
+    );
+  });
+  const said = [
+    ...released.map((id) => `${shortId(id)} is held no more`),
+    ...given.map((ref) => `${displayName(keyOf(ref))} syncs again`),
+    ...left.map(({ ref, why }) => `${displayName(keyOf(ref))}: ${why}`),
+  ];
   return {
-    outcome: 'done',
-    message: `run ${undone} is undone${released === undefined ? '' : `; ${shortId(released)} is held no more`}`,
-    result: { run: undone, ...(released === undefined ? {} : { released }) },
+    outcome: left.length === 0 ? 'done' : 'warned',
+    message: [`run ${undone} is undone`, ...said].join('; '),
+    result: { run: undone, released, given: given.map(keyOf) },
   };
 };
-
-async function releaseVersion(
-  undone: string,
-  held: Digest | undefined,
-  { run, state: { stack }, deps: { store }, effect }: StepContext,
-): Promise<Digest | undefined> {
-  if (held === undefined) return undefined;
-  const { sighting } = await store.get(stack, held);
-  if (sighting.record.held?.run !== undone) return undefined;
-  await effect(
-    async () => await store.annotate(stack, held, { held: null, note: `run ${undone} was undone by ${run}` }),
-  );
-  return held;
-}

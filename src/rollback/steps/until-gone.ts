@@ -1,4 +1,5 @@
 import { BackstayError } from '../../errors/index.ts';
+import { helpFor } from '../../health/index.ts';
 import type { KubeObject, ObjectRef } from '../../model/index.ts';
 import type { Cluster } from '../../ports/index.ts';
 
@@ -36,6 +37,6 @@ export async function untilGone(
   const reason: unknown = signal.reason;
   if (!(reason instanceof DOMException) || reason.name !== 'TimeoutError') throw reason;
   const held = last?.metadata.finalizers ?? [];
-  const why = held.length === 0 ? 'it has no finalizers' : `held by the finalizers ${held.join(', ')}`;
+  const why = held.length === 0 ? 'it has no finalizers' : `held by the finalizers ${held.join(', ')}${helpFor(held)}`;
   throw new BackstayError('TIMEOUT', `${ref.kind.toLowerCase()}/${ref.name} is still there: ${why}`);
 }

@@ -105,6 +105,8 @@ describe('a hook of a run', () => {
   });
 });
 
+const GATEWAY_IMAGE = { workload: 'apps/Deployment/production/gateway', container: 'main' };
+
 describe('recording the arrival', () => {
   const before = digestOf('before');
   const after = digestOf('after');
@@ -112,13 +114,20 @@ describe('recording the arrival', () => {
   const requests: CaptureRequest[] = [];
   const deps: Partial<RunDeps> = {
     capture: async (request) => (requests.push(request), { id: after, verdict: 'pass' as const }),
-    store: { annotate: async (...args: unknown[]) => void annotated.push(args) } as unknown as RunDeps['store'],
+    store: {
+      annotate: async (...args: unknown[]) => void annotated.push(args),
+      get: async (_stack: string, id: string) => ({
+        content: { images: [{ ...GATEWAY_IMAGE, image: `gateway:${id === before ? 2 : 1}` }], flags: [], objects: [] },
+        sighting: { record: {} },
+      }),
+    } as unknown as RunDeps['store'],
   };
 
-  test('holds the version that was rolled back from, with the reason', async () => {
+  test('holds the version that was rolled back from, with the reason and what it is known by', async () => {
     const { result } = await perform({ kind: 'record-after' }, { deps, before: { 'snapshot-before': { id: before } } });
+    const version = { images: { 'apps/Deployment/production/gateway main': 'gateway:2' }, flags: {}, digests: {} };
     expect(result).toMatchObject({ outcome: 'done', result: { id: after, held: before } });
-    expect(annotated).toEqual([['medical-kg', before, { held: { run: 'r1', reason: 'docling is slow' } }]]);
+    expect(annotated).toEqual([['medical-kg', before, { held: { run: 'r1', reason: 'docling is slow', version } }]]);
     expect(requests).toMatchObject([{ reason: 'after-run', run: 'r1' }]);
   });
 
