@@ -1,17 +1,20 @@
 import { BackstayError } from '../errors/index.ts';
 import type { RunState } from '../journal/index.ts';
-import type { Digest, Removal, Stack } from '../model/index.ts';
-import type { Clock, JournalStore, SnapshotStore } from '../ports/index.ts';
+import type { Digest, ObjectRef, Removal, Stack } from '../model/index.ts';
+import type { Clock, Cluster, DataStore, JournalStore, SnapshotStore } from '../ports/index.ts';
 import {
   addFact,
   expiredRuns,
+  heldDeliveries,
   type Kept,
   type Keeping,
   keptSnapshots,
   leftBy,
+  letDeliveriesGo,
   runsOf,
   stateOfRun,
 } from '../rollback/index.ts';
+import { chooseStore } from './db.ts';
 import { parted } from './snapshots.ts';
 
 export interface FinalizeDeps {
@@ -20,6 +23,10 @@ export interface FinalizeDeps {
   readonly journal: JournalStore;
   readonly store: SnapshotStore;
   readonly clock: Clock;
+  /** Asked only where a run keeps Argo CD or Flux from syncing. */
+  readonly cluster: () => Promise<Cluster>;
+  /** Asked only where a run exchanged a database. */
+  readonly dataStores: () => Promise<readonly DataStore[]>;
 }
 
 /** A content of the store, with what keeps it. */
@@ -36,6 +43,15 @@ export interface RunToFinalize {
   readonly removes: readonly KeptRow[];
   /** Not removed, since something else keeps it. */
   readonly stays: readonly KeptRow[];
+  /** What the run keeps from bringing Git's version back, and that goes on with it then. */
+  readonly letsGo: readonly ObjectRef[];
+  /** Data stores whose former data is dropped, each with the run that exchanged it. */
+  readonly exchanges: readonly Exchange[];
+}
+
+export interface Exchange {
+  readonly store: string;
+  readonly run: string;
 }
 
 export type FinalizePlan =
@@ -52,6 +68,11 @@ export interface Finalized {
   readonly run: string;
   readonly removed: readonly Digest[];
   readonly bytes: number;
+  /** Databases that were kept for undoing and are dropped now. */
+  readonly databases: readonly string[];
+  /** What syncs again, and what stays as it is with the reason. */
+  readonly given: readonly ObjectRef[];
+  readonly left: readonly { readonly ref: ObjectRef; readonly why: string }[];
 }
 
 /**
@@ -86,7 +107,9 @@ export async function finalize(
 ): Promise<Finalized> {
   const { stack, store } = deps;
   const plan = await planFinalize(run, deps);
+  const { given, left } = plan.kind === 'open' ? await letGo(plan, deps) : { given: [], left: [] };
   const gone = plan.kind === 'open' ? plan.removes : [];
+  const databases = plan.kind === 'open' ? await dropFormer(plan.exchanges, deps) : [];
   let bytes = 0;
   for (const { id } of gone) bytes += (await store.prune(stack.name, id, { because, run })).bytes;
   // A former attempt may have removed what this one did not find any more.
@@ -105,12 +128,12 @@ export async function finalize(
             kind: 'finalized',
             by: deps.by,
             because: because === 'retention' ? 'retention' : 'person',
-            removed: removed.map((id) => `snapshot ${id}`),
+            removed: [...removed.map((id) => `snapshot ${id}`), ...databases.map((name) => `database ${name}`)],
           }
         : undefined,
     deps,
   );
-  return { run, removed, bytes };
+  return { run, removed, bytes, databases, given, left };
 }
 
 /** What is past its retention. Changes nothing. */
@@ -142,6 +165,40 @@ export async function finalizeExpired(
     snapshots.push(id);
   }
   return { runs, snapshots, bytes };
+}
+
+async function letGo(
+  { run, letsGo }: RunToFinalize,
+  { cluster, journal }: FinalizeDeps,
+): Promise<Pick<Finalized, 'given' | 'left'>> {
+  if (letsGo.length === 0) return { given: [], left: [] };
+  const { plan } = await stateOfRun(run, { journal });
+  // No lease: each write depends on the version it was read at, and lets nothing go that another run holds too.
+  const effect = async <T>(act: () => Promise<T>): Promise<T> => await act();
+  return await letDeliveriesGo(plan, {
+    run,
+    deps: { cluster: await cluster() },
+    signal: new AbortController().signal,
+    effect,
+  });
+}
+
+/** Of the run itself, or of the one that it undid. */
+function exchangesOf({ run, plan: { steps } }: RunState): readonly Exchange[] {
+  return steps.flatMap(({ action }) => {
+    if (action.kind === 'db-swap') return [{ store: action.store, run }];
+    return action.kind === 'db-unswap' ? [{ store: action.store, run: action.run ?? run }] : [];
+  });
+}
+
+async function dropFormer(
+  exchanges: readonly Exchange[],
+  { dataStores, stack }: FinalizeDeps,
+): Promise<readonly string[]> {
+  const dropped: string[] = [];
+  for (const { store, run } of exchanges)
+    dropped.push(...(await chooseStore(await dataStores(), store, stack.name).finalize(run)));
+  return dropped;
 }
 
 /** Only where it is still meant to be gone: the same content may have been captured again since. */
@@ -186,6 +243,8 @@ function toFinalize(state: RunState, keeping: Keeping, sizes: ReadonlyMap<Digest
     run: state.run,
     removes: rows.filter(({ reasons }) => reasons.length === 0),
     stays: rows.filter(({ reasons }) => reasons.length > 0),
+    letsGo: heldDeliveries(state.plan),
+    exchanges: exchangesOf(state),
   };
 }
 

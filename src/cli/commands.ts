@@ -275,6 +275,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/db-restore.ts')).restore,
   },
   {
+    name: 'db undo',
+    summary: 'make the former data live again: the same as `undo`',
+    args: [['<run>', 'id of the run']],
+    options: UNDO,
+    load: async () => (await import('./commands/undo.ts')).undo,
+  },
+  {
+    name: 'db finalize',
+    summary: 'drop the data that was set aside: the same as `finalize`',
+    args: [['<run>', 'id of the run']],
+    options: [
+      ['--dry-run', 'show what would be removed'],
+      ['-y, --yes', 'do not ask'],
+    ],
+    load: async () => (await import('./commands/finalize.ts')).finalize,
+  },
+  {
     name: 'keys init',
     summary: 'make the keys of a stack (never overwrites)',
     args: [STACK],

@@ -59,6 +59,9 @@ describe('taking a database back', () => {
     expect(await rows()).toBe(200);
     const again = await here.machine.refused(['undo', done.run, '--yes']);
     expect(again.code).toBe('ALREADY_UNDONE');
+    expect(await databases()).toHaveLength(2);
+    expect((await here.machine.ok(['finalize', undone.run, '--yes'])).stdout).toContain('is dropped');
+    expect(await databases()).toEqual(['books']);
   });
 
   it.each(['data-store.restore-beside', 'data-store.swap'])(

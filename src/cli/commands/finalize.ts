@@ -1,6 +1,6 @@
 import type { Expired, FinalizeDeps, KeptRow, RunToFinalize } from '../../actions/finalize.ts';
 import type { Composition } from '../../compose.ts';
-import { shortId } from '../../model/index.ts';
+import { displayName, keyOf, shortId } from '../../model/index.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import type { Terminal } from '../output.ts';
@@ -34,7 +34,14 @@ async function one(invocation: Invocation): Promise<number> {
       await confirmByName(terminal, name, `Close the way back of run ${run}? It cannot be undone afterwards.`);
     }
     const done = await carryOut(run, deps);
-    terminal.result('Finalized', done, () => `run ${run} is finalized; ${freed(done.removed.length, done.bytes)}`);
+    terminal.result('Finalized', done, () =>
+      [
+        `run ${run} is finalized; ${freed(done.removed.length, done.bytes)}`,
+        ...done.databases.map((name) => `  database ${name} is dropped`),
+        ...done.given.map((ref) => `  ${displayName(keyOf(ref))} syncs again`),
+        ...done.left.map(({ ref, why }) => `  ${terminal.out.warn(displayName(keyOf(ref)))}: ${why}`),
+      ].join('\n'),
+    );
     return 0;
   });
 }
@@ -86,7 +93,15 @@ export const kept: CommandRun = async (invocation) => {
 
 async function depsOf(composition: Composition): Promise<FinalizeDeps> {
   const { stack, by, store, clock } = composition;
-  return { stack, by, store, clock, journal: await composition.journal() };
+  return {
+    stack,
+    by,
+    store,
+    clock,
+    journal: await composition.journal(),
+    cluster: composition.cluster,
+    dataStores: async () => await composition.dataStores(),
+  };
 }
 
 function tableOf(rows: readonly KeptRow[], style: Terminal['out']): string {
@@ -101,13 +116,15 @@ function tableOf(rows: readonly KeptRow[], style: Terminal['out']): string {
 }
 
 function render(runs: readonly RunToFinalize[], snapshots: readonly KeptRow[], style: Terminal['out']): string {
-  const lines = runs.flatMap(({ run, removes, stays }) => [
+  const lines = runs.flatMap(({ run, removes, stays, letsGo, exchanges }) => [
     `${style.bold('run')} ${run}`,
     ...removes.map((row) => `  ${style.bad('- remove')} ${shortId(row.id)}  ${size(row.bytes)}, what was before it`),
     ...stays.map(
       (row) => `  ${style.dim('  keep')}   ${shortId(row.id)}  ${row.reasons.map(({ why }) => why).join('; ')}`,
     ),
-    ...(removes.length + stays.length === 0 ? [style.dim('  nothing is kept for it any more')] : []),
+    ...exchanges.map(({ store }) => `  ${style.bad('- drop')}   the data of ${store} that was set aside`),
+    ...letsGo.map((ref) => `  ${style.warn('! sync')}   ${displayName(keyOf(ref))} brings Git's version again`),
+    ...(removes.length + stays.length + exchanges.length === 0 ? [style.dim('  nothing is kept for it any more')] : []),
   ]);
   const others = snapshots.map((row) => `  ${style.bad('- remove')} ${shortId(row.id)}  ${size(row.bytes)}`);
   return [...lines, ...(others.length === 0 ? [] : [style.bold('snapshots'), ...others])].join('\n');
