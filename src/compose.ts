@@ -164,7 +164,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       const own = around('cluster', await cluster(), 'lease');
       const { leaseNamespace: namespace, leaseDurationMs: durationMs } = stack.cluster;
       const lock = createLeaseLock(own, { namespace, durationMs, clock, host: by.host });
-      return around('lock', (await fence()).lock(lock), 'lease');
+      return around('lock', (await fence()).lock(system.withoutOrphans(lock, clock)), 'lease');
     }),
     engine: once(async () => {
       const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');

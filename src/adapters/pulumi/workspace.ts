@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
@@ -21,12 +21,30 @@ export async function makeWorkspace(stack: Stack, projectName: string, stateDir:
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const { backend } = stack.engine;
   if (backend.startsWith('file://')) await mkdir(folderOf(backend), { recursive: true, mode: 0o700 });
-  const dir = await mkdtemp(join(stateDir, 'run-'));
+  await sweep(stateDir);
+  const dir = await mkdtemp(join(stateDir, `run-${process.pid}-`));
   await Promise.all([
     writeFile(join(dir, 'Pulumi.yaml'), stringify({ name: projectName, runtime: 'nodejs', backend: { url: backend } })),
     writeFile(join(dir, `Pulumi.${stack.name}.yaml`), stringify(await encryptionOf(stack))),
   ]);
   return { dir, remove: () => rm(dir, { recursive: true, force: true }) };
+}
+
+/** Removes what killed processes left. One whose number is in use again goes with a later sweep. */
+async function sweep(stateDir: string): Promise<void> {
+  const left = (await readdir(stateDir)).filter((name) => !isRunning(Number(/^run-(\d+)-/.exec(name)?.[1])));
+  await Promise.all(left.map(async (name) => await rm(join(stateDir, name), { recursive: true, force: true })));
+}
+
+function isRunning(pid: number): boolean {
+  // What is not named as ours are named is left alone.
+  if (Number.isNaN(pid)) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 function folderOf(backend: string): string {

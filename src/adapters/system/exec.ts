@@ -11,6 +11,8 @@ export interface ExecOptions {
   /** What commands inherit: PATH and the like. Nothing else of ours reaches them. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly graceMs?: number;
+  /** Added to each command's environment, made anew for each. @default nothing */
+  readonly mark?: () => Promise<Readonly<Record<string, string>>>;
 }
 
 /**
@@ -18,14 +20,14 @@ export interface ExecOptions {
  * stops between steps, and a command's children end with it.
  * @throws HOOK_FAILED when the program cannot be started, TIMEOUT when its time is over, and the signal's reason.
  */
-export function createExec({ env, graceMs = GRACE_MS }: ExecOptions): Exec {
+export function createExec({ env, graceMs = GRACE_MS, mark = async () => ({}) }: ExecOptions): Exec {
   return {
     run: async ([file, ...args], options) => {
       if (file === undefined) throw new BackstayError('HOOK_FAILED', 'a command hook has an empty command');
       options.signal?.throwIfAborted();
       const { execa } = await import('execa');
       const child = execa(file, args, {
-        env: { ...env, ...options.env },
+        env: { ...env, ...options.env, ...(await mark()) },
         extendEnv: false,
         reject: false,
         buffer: false,
