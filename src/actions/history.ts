@@ -1,5 +1,5 @@
 import { BackstayError, isBackstayError } from '../errors/index.ts';
-import { fold } from '../journal/index.ts';
+import { fold, type RunState } from '../journal/index.ts';
 import type { Outcome, Phase } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
 
@@ -19,6 +19,11 @@ export type PastRun =
       readonly reason?: string;
       /** Whether `backstay resume` would go on with it. */
       readonly resumable: boolean;
+      /** The run that it took back. */
+      readonly undoes?: string;
+      readonly undone?: NonNullable<RunState['undone']>;
+      /** Its way back was closed. */
+      readonly finalized?: Pick<NonNullable<RunState['finalized']>, 'at' | 'because'>;
     }
   | {
       readonly kind: 'damaged';
@@ -50,7 +55,7 @@ async function describe(
 ): Promise<PastRun> {
   try {
     const state = fold(await journal.read(known.run));
-    const { plan, ended, by, phase } = state;
+    const { plan, ended, by, phase, undoes, undone, finalized } = state;
     return {
       kind: 'run',
       ...known,
@@ -61,6 +66,9 @@ async function describe(
       by: `${by.user}@${by.host}`,
       ...(plan.options.reason === undefined ? {} : { reason: plan.options.reason }),
       resumable: ended === undefined || ended.outcome === 'mixed',
+      ...(undoes === undefined ? {} : { undoes }),
+      ...(undone === undefined ? {} : { undone }),
+      ...(finalized === undefined ? {} : { finalized: { at: finalized.at, because: finalized.because } }),
     };
   } catch (error) {
     if (!isBackstayError(error, 'JOURNAL_BROKEN')) throw error;

@@ -2,9 +2,9 @@ import { BackstayError } from '../errors/index.ts';
 import type { RunState } from '../journal/index.ts';
 import type { Plan, PlanOptions } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
-import { addFact, judgeUndo, runsOf, stateOfRun } from '../rollback/index.ts';
+import { judgeUndo, runsOf, stateOfRun } from '../rollback/index.ts';
 import { type PlanDeps, planRollback, type PlanResult } from './plan.ts';
-import { newRunId, rollback, type RollbackDeps, type RollbackOptions, type RunEnded } from './rollback.ts';
+import { rollback, type RollbackDeps, type RollbackOptions, type RunEnded } from './rollback.ts';
 
 export interface UndoRequest {
   readonly run: string;
@@ -70,17 +70,9 @@ export async function undo(options: RollbackOptions, deps: RollbackDeps): Promis
   const { undoes } = plan;
   if (undoes === undefined) throw new BackstayError('INTERNAL', 'this plan undoes no run');
   const { abandons } = await undoable(await stateOfRun(undoes, deps), deps);
-  const run = options.run ?? newRunId(deps.clock.now());
-  if (abandons) {
-    const reason = plan.options.reason ?? 'undone';
-    await addFact(
-      undoes,
-      ({ ended }) =>
-        ended?.outcome === 'mixed' ? { kind: 'abandoned', by: deps.by, reason, inFavourOf: run } : undefined,
-      deps,
-    );
-  }
-  const ended = await rollback({ ...options, run }, deps);
+  // It learns so when this run has the lease, before anything else is written.
+  const abandon = abandons ? { abandon: { run: undoes, reason: plan.options.reason ?? 'undone' } } : {};
+  const ended = await rollback({ ...options, ...abandon }, deps);
   if (ended.kind !== 'ended') throw new BackstayError('INTERNAL', `an undo came back ${ended.kind}`);
   return ended;
 }

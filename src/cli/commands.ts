@@ -37,6 +37,7 @@ const PERMISSIONS = [
   ['--allow-unknown-images', 'go on with images that no node is known to have (--emergency implies it)'],
   ['--exact-replicas', 'lower replicas below live when the target has fewer'],
   ['--take <managers>', 'take over the fields of these controllers (commas)'],
+  ['--force-replace <objects>', 'delete and create again instead of changing in place: KIND/NAME (commas)'],
   ['--delete-protected', 'also delete PVCs, namespaces, CRDs and data-store workloads that the target lacks'],
 ] as const;
 
@@ -62,6 +63,8 @@ const TRANSITION = [
     'when the checks fail at the target: halt, or return to what was before (default: the stack file)',
   ],
   ['--timeout <duration>', 'limit for a workload to become ready, such as 5m'],
+  ['--force-pods', 'delete pods that hang (beyond their grace, or on a node that is gone) without grace'],
+  ['--force-finalizers', 'take the finalizers off what the plan deletes, where it hangs on them'],
   ['-y, --yes', 'do not ask'],
   ...PERMISSIONS,
 ] as const;
@@ -123,6 +126,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/snapshots.ts')).show,
   },
   {
+    name: 'release',
+    summary: 'let a version go that is held because it failed, with every snapshot of it',
+    args: [STACK, ['<snapshot>', 'snapshot id or label']],
+    options: [
+      ['--reason <text>', 'why it may be used again: signed into the records'],
+      ['-y, --yes', 'do not ask'],
+    ],
+    examples: ['backstay release medical-kg v1.3.0 --reason "it was the network"'],
+    load: async () => (await import('./commands/release.ts')).release,
+  },
+  {
     name: 'verify',
     summary: 'read every stored snapshot again: digests, signatures, completeness',
     args: [STACK, ['[target]', 'only this one']],
@@ -169,7 +183,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary:
       'take the stack to a target as a rollback does, with nothing held afterwards: a release, a first deployment',
     args: [STACK],
-    options: TRANSITION,
+    options: [...TRANSITION, ['--allow-held', 'go to a version that is held because it failed']],
     examples: ['backstay apply medical-kg --to v1.3.0 --reason "release v1.3.0"'],
     load: async () => (await import('./commands/rollback.ts')).apply,
   },
@@ -217,6 +231,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'print the report of a run',
     args: [['<run>', 'id of the run']],
     load: async () => (await import('./commands/history.ts')).report,
+  },
+  {
+    name: 'doctor',
+    summary: 'say what looks wrong with a stack: pods, rollouts, routes, data stores, leases, runs, snapshots, drift',
+    args: [STACK],
+    load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
     name: 'evidence',

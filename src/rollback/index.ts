@@ -16,7 +16,8 @@ export type { Executor, Executors, StepContext, StepResult } from './executor.ts
 export { addFact, runsOf, stateOfRun } from './after-end.ts';
 export { needsPerson } from './automatic.ts';
 export { exitCodeOf } from './exit-code.ts';
-export { heldDeliveries, letDeliveriesGo } from './let-go.ts';
+export { heldDeliveries, letDeliveriesGo, releaseSnapshots } from './let-go.ts';
+export { unmarkHeld } from './steps/held-mark.ts';
 export { PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
 export { type ReportedStep, type RunReport, reportOf } from './report/index.ts';
 export { Recorder } from './recorder.ts';

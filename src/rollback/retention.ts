@@ -1,5 +1,6 @@
 import type { RunState } from '../journal/index.ts';
 import { type Digest, holdOf, isKnownGood, labelsOf, removalOf, type Sighting, type Stack } from '../model/index.ts';
+import { heldDeliveries } from './let-go.ts';
 import { beforeId } from './steps/record-after.ts';
 import { changedStack } from './undo.ts';
 
@@ -61,9 +62,18 @@ export function leftBy(state: RunState, keeping: Keeping): readonly Kept[] {
     .map(({ id, reasons }) => ({ id, reasons: reasons.filter(({ because }) => because !== 'newest') }));
 }
 
-/** Runs whose way back is open, and past its time. One that a person has to bring to an end first is none of them. */
+/**
+ * Runs whose way back is open, and past its time. One that a person has to bring to an end first is none of them, and
+ * neither is one that keeps Argo CD or Flux from bringing the failing version back: time alone must not let that go.
+ */
 export function expiredRuns({ runs, retention, now }: Keeping): readonly RunState[] {
-  return runs.filter((state) => isOpen(state) && isOver(state) && Date.parse(endOf(state, retention.undoMs)) <= now);
+  return runs.filter(
+    (state) =>
+      isOpen(state) &&
+      isOver(state) &&
+      heldDeliveries(state.plan).length === 0 &&
+      Date.parse(endOf(state, retention.undoMs)) <= now,
+  );
 }
 
 function byItself(id: Digest, { sightings }: Keeping): readonly KeptReason[] {

@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { finalize, finalizeExpired, kept, planExpired, planFinalize } from '../../src/actions/finalize.ts';
+import {
+  type FinalizeDeps,
+  finalize,
+  finalizeExpired,
+  kept,
+  planExpired,
+  planFinalize,
+} from '../../src/actions/finalize.ts';
 import { NO_OPTIONS } from '../../src/actions/plan.ts';
 import { resume } from '../../src/actions/resume.ts';
 import type { RollbackDeps, RunEnded } from '../../src/actions/rollback.ts';
@@ -40,9 +47,10 @@ const taken = async (run: string, part: Partial<RollbackDeps> = {}): Promise<Run
 const sightings = async (): Promise<readonly Sighting[]> =>
   (await here.place.store.list('demo')).filter((entry) => 'record' in entry);
 const heldNow = async (): Promise<unknown> => holdOf(bad, await sightings());
+const closing = (): FinalizeDeps => ({ ...here.deps, cluster: async () => here.cluster });
 /** As time passes for retentions. */
-const later = (ms: number): RollbackDeps => ({
-  ...here.deps,
+const later = (ms: number): FinalizeDeps => ({
+  ...closing(),
   clock: { ...here.deps.clock, now: () => Date.now() + ms },
 });
 
@@ -160,28 +168,28 @@ describe('finalizing a run', () => {
 
   test('removes what was kept for undoing alone, and undo then says so', async () => {
     const { run, before } = await released();
-    const row = (await kept(here.deps)).find(({ id }) => id === before);
+    const row = (await kept(closing())).find(({ id }) => id === before);
     expect(row?.reasons.map(({ because }) => because)).toEqual(['undo', 'seen', 'newest']);
-    expect(await planFinalize(run, here.deps)).toMatchObject({ kind: 'open', removes: [{ id: before }], stays: [] });
-    const done = await finalize(run, here.deps);
-    expect(done).toEqual({ run, removed: [before], bytes: row?.bytes });
+    expect(await planFinalize(run, closing())).toMatchObject({ kind: 'open', removes: [{ id: before }], stays: [] });
+    const done = await finalize(run, closing());
+    expect(done).toMatchObject({ run, removed: [before], bytes: row?.bytes, given: [], left: [] });
     await expect(here.place.store.get('demo', before)).rejects.toMatchObject({ code: 'SNAPSHOT_REMOVED' });
     expect((await here.place.store.verify('demo')).every(({ ok }) => ok)).toBe(true);
     expect(await here.stateOf(run)).toMatchObject({
       finalized: { because: 'person', by: { user: 'ada' }, removed: [`snapshot ${before}`] },
     });
     await expect(taken(run)).rejects.toMatchObject({ code: 'RUN_FINALIZED' });
-    expect(await planFinalize(run, here.deps)).toMatchObject({ kind: 'finalized' });
+    expect(await planFinalize(run, closing())).toMatchObject({ kind: 'finalized' });
     expect((await here.deps.journal.read(run)).filter(({ kind }) => kind === 'finalized')).toHaveLength(1);
   });
 
   test('keeps what something else needs, and says what', async () => {
     const first = await rolledBack();
-    expect(await planFinalize(first.run, here.deps)).toMatchObject({
+    expect(await planFinalize(first.run, closing())).toMatchObject({
       removes: [],
       stays: [{ id: bad, reasons: [{ because: 'held' }, { because: 'seen' }] }],
     });
-    expect(await finalize(first.run, here.deps)).toMatchObject({ removed: [] });
+    expect(await finalize(first.run, closing())).toMatchObject({ removed: [] });
     await expect(here.place.store.get('demo', bad)).resolves.toMatchObject({ id: bad });
   });
 
@@ -191,20 +199,20 @@ describe('finalizing a run', () => {
       ...here.deps.journal,
       append: async () => await Promise.reject(new Error('killed')),
     };
-    await expect(finalize(run, { ...here.deps, journal: dying })).rejects.toThrow('killed');
+    await expect(finalize(run, { ...closing(), journal: dying })).rejects.toThrow('killed');
     await expect(taken(run)).rejects.toMatchObject({ code: 'SNAPSHOT_REMOVED' });
-    expect(await finalize(run, here.deps)).toMatchObject({ removed: [before] });
+    expect(await finalize(run, closing())).toMatchObject({ removed: [before] });
     expect(await here.stateOf(run)).toMatchObject({ finalized: { removed: [`snapshot ${before}`] } });
   });
 
   test('is refused while the run may still need its way back', async () => {
     here.health = 503;
     const { run } = await rolledBack();
-    await expect(planFinalize(run, here.deps)).rejects.toMatchObject({
+    await expect(planFinalize(run, closing())).rejects.toMatchObject({
       code: 'RUN_UNFINISHED',
       next: expect.stringContaining(`backstay undo ${run}`),
     });
-    await expect(finalize('nobody', here.deps)).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
+    await expect(finalize('nobody', closing())).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
   });
 
   test('by retention closes what is past its time, and removes what nothing keeps any more', async () => {

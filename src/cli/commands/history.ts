@@ -1,3 +1,4 @@
+import type { PastRun } from '../../actions/history.ts';
 import type { CommandRun } from '../commands.ts';
 import { openJournal } from '../../compose.ts';
 import { age, duration } from '../render/time.ts';
@@ -21,7 +22,7 @@ export const history: CommandRun = async ({ args, terminal }) => {
                     run.run,
                     run.stack,
                     age(run.startedAt, Date.now()),
-                    run.outcome === 'succeeded' ? terminal.out.good(run.outcome) : terminal.out.warn(run.outcome),
+                    `${run.outcome === 'succeeded' ? terminal.out.good(run.outcome) : terminal.out.warn(run.outcome)}${sinceThen(run)}`,
                     duration(run.durationMs),
                     run.target,
                     run.by,
@@ -35,6 +36,12 @@ export const history: CommandRun = async ({ args, terminal }) => {
     await opened.close();
   }
 };
+
+/** What happened to a run after its end. */
+function sinceThen({ undone, finalized }: Extract<PastRun, { kind: 'run' }>): string {
+  if (undone !== undefined) return ', undone';
+  return finalized === undefined ? '' : ', final';
+}
 
 export const report: CommandRun = async ({ args, terminal }) => {
   const { writeReport } = await import('../../actions/report.ts');

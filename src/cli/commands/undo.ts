@@ -16,7 +16,10 @@ export const undo: CommandRun = async (invocation) => {
   const readyTimeoutMs = durationMsOf(textOf(options['timeout']), '--timeout');
   const dryRun = options['dryRun'] === true;
   const name = await stackOf(undone, invocation);
-  const { planUndo, undo: carryOut } = await import('../../actions/undo.ts');
+  const [{ planUndo, undo: carryOut }, { requireFinished }] = await Promise.all([
+    import('../../actions/undo.ts'),
+    import('../../actions/unfinished.ts'),
+  ]);
   return await withStack(
     invocation,
     name,
@@ -33,6 +36,10 @@ export const undo: CommandRun = async (invocation) => {
       }
       const deps = { ...(await planDepsOf(composition)), journal: await composition.journal() };
       const { plan, inventory, abandons } = await planUndo({ run: undone, options: planOptions, ...onInvalid }, deps);
+      if (!dryRun && !abandons) {
+        const { journal, clock } = deps;
+        await requireFinished({ stack: name }, { lock: await composition.lock(), journal, clock });
+      }
       if (dryRun) {
         terminal.result(
           'Plan',
