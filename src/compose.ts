@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
-import type { Stack } from './model/index.ts';
+import { BackstayError } from './errors/index.ts';
+import type { PasswordSource, Stack } from './model/index.ts';
 import type {
   Archive,
   Clock,
@@ -9,6 +10,7 @@ import type {
   DataStore,
   Engine,
   Exec,
+  Forward,
   InitKeys,
   JournalStore,
   KeyReader,
@@ -17,11 +19,15 @@ import type {
   ReadManifests,
   SecretHasher,
   SnapshotStore,
+  StateLock,
 } from './ports/index.ts';
 import type { Failpoints } from './adapters/failpoints/index.ts';
 import type { ClosableHttpClient } from './adapters/system/index.ts';
 import type { ToolProgress } from './toolchain/index.ts';
 import { VERSION } from './version.ts';
+
+/** As Pulumi knows it: part of every URN. */
+const PROJECT_NAME = 'backstay';
 
 /**
  * The only place where adapters meet actions. Everything is made when it is first asked for, so that `backstay list`
@@ -35,7 +41,10 @@ export interface Composition {
   readonly exec: Exec;
   readonly keys: KeyReader;
   readonly files: PrivateFiles;
+  /** Where the journal lies, for people and leases: a file, or host, port and database. */
   readonly journalName: string;
+  /** Absent: it is a file of this machine. */
+  readonly journalAddress?: { readonly host: string; readonly port: number; readonly database: string };
   readonly store: SnapshotStore;
   readonly readManifests: ReadManifests;
   http(): Promise<ClosableHttpClient>;
@@ -48,6 +57,8 @@ export interface Composition {
   lock(): Promise<Lock>;
   /** Finds the Pulumi CLI (and builds or fetches it when it is nowhere, with progress). */
   engine(): Promise<Engine>;
+  /** Who holds the stack in Pulumi's own backend; asked without the CLI. */
+  stateLocks(): Promise<readonly StateLock[]>;
   /** As `engine`, but without the cluster. */
   credentials(): Promise<Credentials>;
   close(): Promise<void>;
@@ -62,6 +73,8 @@ export interface ComposeOptions {
   readonly context?: string;
   /** Overrides the stack file's `readyTimeout`. */
   readonly readyTimeoutMs?: number;
+  /** Told what a person should know and what stops nothing. */
+  readonly onWarning?: (message: string) => void;
   readonly onToolProgress?: (progress: ToolProgress) => void;
 }
 
@@ -121,7 +134,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       stack,
       pulumiPath: path,
       pulumiVersion: version,
-      projectName: 'backstay',
+      projectName: PROJECT_NAME,
       stateDir: join(environment.stateDir, 'pulumi'),
       passphrase: async () => await keys.read(stack.engine.passphrase),
       env: { ...env, ...(await system.childMark('engine', stack.name)) },
@@ -137,7 +150,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     readManifests: fs.readManifests,
     exec: around('exec', system.createExec({ env, mark: async () => await system.childMark('command', stack.name) })),
     files: around('files', system.createPrivateFiles()),
-    journalName: journalFile(environment),
+    ...(await journalPlace(environment)),
     http: once(async () => {
       const http = await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` })));
       return around('http', http);
@@ -146,19 +159,24 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     dataStores: once(async () => {
       const { createPostgresStore } = await import('./adapters/postgres/store/index.ts');
       const root = join(environment.stateDir, 'backups');
+      const home = stack.namespaces[0] ?? 'default';
       return stack.stores.map((setting) => {
-        const { password } = setting.connection;
-        const read = async () => (password === undefined ? undefined : await keys.read(password));
-        return around(
-          'dataStore',
-          createPostgresStore({ stack: stack.name, setting, password: read, root, clock, env }),
-          'data-store',
+        const { via, password } = setting.connection;
+        const forward = once(
+          async () =>
+            await closing((await cluster()).forward({ namespace: home, ...(via ?? { service: '', port: 0 }) })),
         );
+        const access = async () => ({
+          connection: via === undefined ? setting.connection : { ...setting.connection, ...placeOf(await forward()) },
+          password: password === undefined ? undefined : await passwordOf(password, home, keys, cluster),
+        });
+        const made = createPostgresStore({ stack: stack.name, setting, access, root, clock, env });
+        return around('dataStore', made, 'data-store');
       });
     }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
     cluster: once(async () => (await fence()).cluster(around('cluster', await cluster()))),
-    journal: once(async () => await closing(createJournal(environment))),
+    journal: once(async () => await closing(createJournal(environment, options.onWarning))),
     lock: once(async () => {
       const { createLeaseLock } = await import('./adapters/kubernetes/lease.ts');
       const own = around('cluster', await cluster(), 'lease');
@@ -172,6 +190,10 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       const own = (await fence()).cluster(around('cluster', await cluster(), 'provider'));
       return around('engine', createPulumiEngine({ ...(await pulumi()), cluster: own }));
     }),
+    stateLocks: async () => {
+      const { stateLocks } = await import('./adapters/pulumi/state-locks.ts');
+      return await stateLocks(stack, PROJECT_NAME);
+    },
     credentials: once(async () => {
       const { createPulumiCredentials } = await import('./adapters/pulumi/index.ts');
       return createPulumiCredentials(await pulumi());
@@ -186,6 +208,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
 export async function openJournal(
   env: Variables,
   cwd: string,
+  onWarning?: (message: string) => void,
 ): Promise<{
   readonly journal: JournalStore;
   readonly reportDeps: { readonly journal: JournalStore; readonly files: PrivateFiles; readonly stateDir: string };
@@ -195,7 +218,7 @@ export async function openJournal(
 }> {
   const environment = readEnvironment(env, cwd);
   const system = await import('./adapters/system/index.ts');
-  const [journal, { around }] = await Promise.all([createJournal(environment), failpointsOf(environment)]);
+  const [journal, { around }] = await Promise.all([createJournal(environment, onWarning), failpointsOf(environment)]);
   return {
     journal,
     reportDeps: { journal, files: around('files', system.createPrivateFiles()), stateDir: environment.stateDir },
@@ -211,10 +234,25 @@ async function openArchive(): Promise<Archive> {
 
 const journalFile = (environment: Environment): string => join(environment.stateDir, 'journal.sqlite');
 
-async function createJournal(environment: Environment): Promise<JournalStore> {
-  const { createSqliteJournal } = await import('./adapters/sqlite/index.ts');
+async function journalPlace(environment: Environment): Promise<Pick<Composition, 'journalName' | 'journalAddress'>> {
+  const { databaseUrl } = environment;
+  if (databaseUrl === undefined) return { journalName: journalFile(environment) };
+  const { addressOf, nameOf } = await import('./adapters/postgres/journal/address.ts');
+  const journalAddress = addressOf(databaseUrl);
+  return { journalName: nameOf(journalAddress), journalAddress };
+}
+
+async function createJournal(environment: Environment, warn?: (message: string) => void): Promise<JournalStore> {
+  const { databaseUrl: url } = environment;
   const { around } = await failpointsOf(environment);
-  return around('journal', await createSqliteJournal({ file: journalFile(environment) }));
+  const told = warn === undefined ? {} : { warn };
+  if (url === undefined) {
+    const { createSqliteJournal } = await import('./adapters/sqlite/index.ts');
+    return around('journal', await createSqliteJournal({ file: journalFile(environment), ...told }));
+  }
+  const { createPostgresJournal } = await import('./adapters/postgres/journal/index.ts');
+  const { createSystemClock } = await import('./adapters/system/index.ts');
+  return around('journal', await createPostgresJournal({ url, clock: createSystemClock(), ...told }));
 }
 
 /** Counts reaches for the whole process, whichever adapter they belong to. */
@@ -224,6 +262,24 @@ async function failpointsOf({ failpoints: settings }: Environment): Promise<Fail
   if (settings === undefined) return { around: (_port, adapter) => adapter, write: (_name, act) => act };
   failpoints ??= import('./adapters/failpoints/index.ts').then(({ createFailpoints }) => createFailpoints(settings));
   return await failpoints;
+}
+
+const placeOf = ({ host, port }: Forward): Pick<Forward, 'host' | 'port'> => ({ host, port });
+
+async function passwordOf(
+  source: PasswordSource,
+  home: string,
+  keys: KeyReader,
+  cluster: () => Promise<Cluster>,
+): Promise<string> {
+  if (!('secret' in source)) return await keys.read(source);
+  const { secret: name, key, namespace = home } = source;
+  const found = await (await cluster()).get({ apiVersion: 'v1', kind: 'Secret', namespace, name });
+  const value = (found?.['data'] as Readonly<Record<string, string>> | undefined)?.[key];
+  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8');
+  throw new BackstayError('KEY_MISSING', `There is no key ${key} in secret/${name} of ${namespace}.`, {
+    next: 'Look at the password of the data store in the stack file.',
+  });
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
