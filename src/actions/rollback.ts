@@ -4,6 +4,7 @@ import type { Outcome, Plan } from '../model/index.ts';
 import type { PrivateFiles } from '../ports/index.ts';
 import { type Abandon, beforeId, changedStack, exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
 import { afterWaiting } from './wait-for-approval.ts';
+import { requireJournalOutside } from './journal-outside.ts';
 import { requirePerson } from './require-person.ts';
 import { type WrittenReport, writeReport } from './report.ts';
 import { type RunActionDeps, runDepsOf } from './run-deps.ts';
@@ -54,7 +55,7 @@ export interface RunEnded {
 
 /**
  * Carries a plan out. A plan without changes starts no run and touches nothing.
- * @throws PLAN_REFUSED for a plan that was altered, PERSON_NEEDED, JOURNAL_BROKEN; what a run meets is in its outcome.
+ * @throws PLAN_REFUSED for a plan that was altered, PERSON_NEEDED, JOURNAL_INSIDE, JOURNAL_BROKEN; what a run meets is in its outcome.
  */
 export async function rollback(options: RollbackOptions, deps: RollbackDeps): Promise<RollbackResult> {
   const { plan, signal, abort } = options;
@@ -62,6 +63,7 @@ export async function rollback(options: RollbackOptions, deps: RollbackDeps): Pr
   if (!actsOn(plan)) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
   const { trigger = 'person' } = options;
   await requirePerson({ plan, trigger }, deps);
+  await requireJournalOutside(plan, deps);
   const run = options.run ?? newRunId(deps.clock.now());
   const asked = { run, deps: runDepsOf(deps), ...given(signal, abort) };
   const { abandon } = options;

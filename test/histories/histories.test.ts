@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { fold, type JournalEntry } from '../../src/journal/index.ts';
-import { renderMarkdown } from '../../src/actions/report.ts';
+import { renderMarkdown } from '../../src/actions/report/markdown.ts';
 import { decide, reportOf } from '../../src/rollback/index.ts';
 
 const FOLDER = new URL('.', import.meta.url);

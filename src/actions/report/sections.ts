@@ -1,0 +1,133 @@
+import { type CheckResult, displayName, shortId } from '../../model/index.ts';
+import type { RunReport } from '../../rollback/index.ts';
+import { dataLossInShort, downtimeInShort, moment, scopeInShort, spell, triggerInShort } from './words.ts';
+
+/*
+ * What both pages say, without any form: Markdown and HTML differ in how they are written, never in what they tell.
+ */
+
+/** In the order in which a reviewer asks. */
+export function factsOf(report: RunReport): readonly (readonly [name: string, value: string])[] {
+  const { outcome, because, findings, from, target, takeovers, resumes } = report;
+  const images = from.images.map(
+    ({ object, from: was, to }) => `${displayName(object)}: ${was ?? 'none'} to ${to ?? 'none'}`,
+  );
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['Outcome', because === undefined ? outcome : `${outcome}: ${because}`],
+    ['Run', report.run],
+    ['Asked for by', triggerInShort(report)],
+    ['Severity', report.severity],
+    ['Started', moment(report.startedAt)],
+    ['Ended', report.endedAt === undefined ? undefined : moment(report.endedAt)],
+    ['Duration', spell(report.time.totalMs)],
+    ['Downtime', downtimeInShort(report) ?? 'not measured: the stack file has no probes'],
+    ['Impact', findings.impact?.text],
+    ['Data loss', dataLossInShort(report)],
+    ['Root cause', findings.rootCause?.text],
+    ['From', from.snapshot === undefined ? undefined : shortId(from.snapshot)],
+    ['Target', `${target.said} (${target.id})`],
+    ['Images', images.length === 0 ? undefined : images.join('; ')],
+    ['Scope', scopeInShort(report)],
+    ['Reason', report.reason],
+    ['Incident', report.incident],
+    ['Takes back', report.undoes],
+    ['Guards taken away', report.overrides.length === 0 ? undefined : report.overrides.join(', ')],
+    [
+      'Resumed',
+      resumes.length === 0 ? undefined : resumes.map(({ by, at }) => `${moment(at)} by ${by.user}`).join(', '),
+    ],
+    [
+      'Lease taken from',
+      takeovers.length === 0 ? undefined : takeovers.map(({ from: whose }) => whose?.run ?? '').join(', '),
+    ],
+    ['Post-mortem due', report.postMortemDue === undefined ? undefined : moment(report.postMortemDue)],
+    ['Plan', report.plan],
+    ['Cluster', report.clusterUid],
+  ];
+  return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+export interface Decision {
+  readonly at: string;
+  readonly who: string;
+  readonly what: string;
+}
+
+/** Everything that a person said or did beside the run itself, by time. */
+export function peopleOf({
+  approvals,
+  resumes,
+  takeovers,
+  undone,
+  finalized,
+  findings,
+}: RunReport): readonly Decision[] {
+  const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
+  const { rootCause, impact, dataLoss, followUps } = findings;
+  const notes = [rootCause, impact, dataLoss, ...followUps].flatMap((note) => (note === undefined ? [] : [note]));
+  const decisions: Decision[] = [
+    ...approvals.map(({ at, by, role, decision, reason }) => ({
+      at,
+      who: `${by.user} (${role})`,
+      what: `${decision} it${because(reason)}`,
+    })),
+    ...takeovers.map(({ at, from, reason }) => ({
+      at,
+      who: from?.user ?? '',
+      what: `lost the lease of run ${from?.run ?? ''}${because(reason)}`,
+    })),
+    ...resumes.map(({ at, by }) => ({ at, who: by.user, what: 'resumed it' })),
+    ...(undone === undefined ? [] : [{ at: undone.at, who: undone.by.user, what: `undid it by run ${undone.byRun}` }]),
+    ...(finalized === undefined
+      ? []
+      : [
+          {
+            at: finalized.at,
+            who: finalized.by.user,
+            what: `closed the way back (${finalized.because}); removed ${finalized.removed.join(', ') || 'nothing'}`,
+          },
+        ]),
+    ...notes.map(({ at, by, topic, text }) => ({
+      at,
+      who: by.user,
+      what: `noted the ${topic.replace('-', ' ')}: ${text}`,
+    })),
+  ];
+  return decisions.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+export function spentTimes({ time }: RunReport): readonly (readonly [string, number])[] {
+  return [
+    ['the engine', time.engineMs],
+    ['of it waiting for pods', time.waitingMs],
+    ['hooks', time.hooksMs],
+    ['checks', time.checksMs],
+    ['Backstay itself', time.ownMs],
+    ['all together', time.totalMs],
+  ];
+}
+
+export interface ComparedCheck {
+  readonly name: string;
+  readonly before?: CheckResult;
+  readonly after?: CheckResult;
+}
+
+export function comparedChecks({ checks: { before, after } }: RunReport): readonly ComparedCheck[] {
+  const names = [...new Set([...before, ...after].map(({ name }) => name))];
+  return names.map((name) => {
+    const [was, is] = [before, after].map((results) => results.find((one) => one.name === name));
+    return { name, ...(was === undefined ? {} : { before: was }), ...(is === undefined ? {} : { after: is }) };
+  });
+}
+
+export function snapshotsOf({ stack, snapshots: { before, after, held }, evidence }: RunReport): readonly string[] {
+  return [
+    ...(before === undefined
+      ? []
+      : [`Before: ${before}. Back to it: \`backstay rollback ${stack} --to ${shortId(before)}\``]),
+    ...(after === undefined ? [] : [`After: ${after}`]),
+    ...(held === undefined ? [] : [`Held, never known good again without a person: ${held}`]),
+    ...evidence.map(({ name, digest }) => `Evidence: ${name}${digest === undefined ? '' : ` (${digest})`}`),
+  ];
+}
