@@ -1,4 +1,13 @@
-import { type Change, keyOf, type PlanOptions, refOf, roleOf, type Scope, type Snapshot } from '../model/index.ts';
+import {
+  type Change,
+  keyOf,
+  type PlanOptions,
+  refOf,
+  roleOf,
+  type Scope,
+  type Snapshot,
+  type SnapshotContent,
+} from '../model/index.ts';
 import { describeObject, diffObjects, type Refusal, viewScope } from '../plan/index.ts';
 import { takeInventory } from './inventory.ts';
 import { type CompareDeps, compareWithLive } from './plan-compare.ts';
@@ -61,7 +70,7 @@ async function diffSnapshots(
   return {
     from: { kind: 'snapshot', snapshot: before },
     to: after,
-    changes: diffContents(before, after, scope, stack),
+    changes: diffContents(before.content, after.content, scope, stack),
     warnings: [],
     refusals: [],
   };
@@ -69,14 +78,12 @@ async function diffSnapshots(
 
 /** Change by change, in the order of the keys. Pure. */
 export function diffContents(
-  before: Snapshot,
-  after: Snapshot,
+  before: Pick<SnapshotContent, 'objects'>,
+  after: Pick<SnapshotContent, 'objects'>,
   scope: Scope,
   stack: Parameters<typeof roleOf>[1],
 ): readonly Change[] {
-  const [from, to] = [before, after].map(
-    ({ content }) => new Map(content.objects.map((object) => [keyOf(object), object])),
-  );
+  const [from, to] = [before, after].map(({ objects }) => new Map(objects.map((object) => [keyOf(object), object])));
   if (from === undefined || to === undefined) return [];
   const role = (object: Parameters<typeof roleOf>[0]) => roleOf(object, stack);
   const view = viewScope({ scope, role, live: [...from.values()], target: [...to.values()] });

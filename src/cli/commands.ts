@@ -221,6 +221,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./commands/finalize.ts')).kept,
   },
   {
+    name: 'watch',
+    summary: 'show a run that another process or machine carries, live; Ctrl-C stops the watching, not the run',
+    args: [['<run>', 'id of the run']],
+    examples: ['backstay watch 20260101-120000-3f9a2c'],
+    load: async () => (await import('./commands/watch.ts')).watch,
+  },
+  {
     name: 'history',
     summary: 'list the runs',
     args: [['[stack]', 'only of this stack']],

@@ -9,6 +9,13 @@ export interface Engine {
   up(update: EngineUpdate): Promise<EngineResult>;
 }
 
+/** Somebody who holds the stack in the engine's own backend. */
+export interface StateLock {
+  /** `anna@laptop (process 123)`. */
+  readonly who: string;
+  readonly since?: string;
+}
+
 export interface EngineUpdate {
   /** The objects to register, with real Secret values. Registered in dependency order. */
   readonly objects: readonly KubeObject[];

@@ -66,7 +66,7 @@ const times: number[] = [];
 let fields = 0;
 for (let run = 0; run < RUNS; run++) {
   const start = process.cpuUsage();
-  const changes = diffContents(from, to, { kind: 'full' }, stack);
+  const changes = diffContents(from.content, to.content, { kind: 'full' }, stack);
   const { user, system } = process.cpuUsage(start);
   times.push((user + system) / 1000);
   fields = changes.reduce((sum, change) => sum + change.fields.length, 0);
