@@ -18,7 +18,7 @@ export { needsPerson } from './automatic.ts';
 export { exitCodeOf } from './exit-code.ts';
 export { heldDeliveries, letDeliveriesGo, releaseSnapshots } from './let-go.ts';
 export { unmarkHeld } from './steps/held-mark.ts';
-export { type Exit, PHASE_TABLE, type PhaseRow, type PhaseRow, type SafeWay } from './phases.ts';
+export { type Exit, PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
 export { type ReportedStep, type RunReport, reportOf } from './report/index.ts';
 export { Recorder } from './recorder.ts';
 export { endUnapproved, type RunOptions, type RunResult, resumeRun, runPlan } from './run.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BackstayError, isBackstayError } from '../errors/index.ts';
 import { type Direction, fold, type RunState, type Trigger, type TurnCause } from '../journal/index.ts';
-import { digestOf, type Outcome, type Plan } from '../model/index.ts';
+import { digestOf, type Outcome, type Plan, type Step } from '../model/index.ts';
 import type { LockHolder } from '../ports/index.ts';
 import { hasBegun } from './approval.ts';
 import { type Command, decide, type Outside, reverseOf } from './decide.ts';
@@ -204,6 +204,10 @@ async function carryOut(command: Command, recorder: Recorder, options: RunOption
   }
 }
 
+function titleOfReverse(step: Step): string {
+  return reverseOf(step)?.kind === 'return-before' ? 'Return to what was before' : `take back: ${step.title}`;
+}
+
 function turnWords(direction: Direction, cause: TurnCause | undefined): string {
   if (direction === 'halt') return 'halted';
   return cause === 'invalid' ? 'returning to before' : 'going back';
@@ -236,7 +240,7 @@ async function carryOutStep(
   const { clock } = options.deps;
   const operation = randomUUID();
   const direction = reverse ? ({ reverse: true } as const) : {};
-  const title = reverse ? `take back: ${step.title}` : step.title;
+  const title = reverse ? titleOfReverse(step) : step.title;
   const phase = recorder.state.phase;
   await recorder.append({ kind: 'step-begin', operation, step: step.id, attempt, ...direction });
   recorder.emit({ type: 'step.started', step: step.id, title, phase });

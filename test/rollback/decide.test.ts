@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fold, type JournalFact, type RunState } from '../../src/journal/index.ts';
+import { fold, type JournalFact, type RunState, type StepState } from '../../src/journal/index.ts';
 import { PHASES, type Phase, type Step } from '../../src/model/index.ts';
 import { decide, PHASE_TABLE } from '../../src/rollback/index.ts';
 import { aHook, aPlan, aStep, OPTIONS } from './builders.ts';
@@ -136,5 +136,75 @@ describe('what a run does next', () => {
       kind: 'end',
       outcome: 'succeeded',
     });
+  });
+
+  describe('when the target does not pass and the plan says that the run returns', () => {
+    const steps = [
+      aStep('apply', 'applied', { action: { kind: 'apply' }, reverse: { kind: 'return-before' } }),
+      aStep('open', 'resumed', { reverse: { kind: 'hook', hook: aHook('close', 'resumed') } }),
+      aStep('check', 'validated', { action: { kind: 'checks', when: 'after', names: [] } }),
+    ];
+    const returning = (words: readonly StepWord[], part: Partial<RunState> = {}): RunState => {
+      const state = stateOf(steps, words, 'validated');
+      return { ...state, plan: { ...state.plan, onInvalid: 'return' }, ...part };
+    };
+    const turn = { direction: 'back', reason: 'check: no luck', cause: 'invalid', code: 'HOOK_FAILED' } as const;
+    const taken = (id: number, status: 'done' | 'failed'): readonly [string, StepState] => {
+      const step = steps[id] as Step;
+      return [step.id, { step, status, attempts: 1, message: 'it moved' }];
+    };
+
+    test('goes back, saying that it was the validation', () => {
+      const command = decide(returning(['done', 'done', 'failed']));
+      expect(command).toMatchObject({ kind: 'turn', direction: 'back', cause: 'invalid', reason: 'do check: no luck' });
+    });
+
+    test.each<[string, RunState]>([
+      ['the plan does not say so', stateOf(steps, ['done', 'done', 'failed'], 'validated')],
+      ['nothing is there to return from', { ...returning(['done', 'done', 'failed']), steps: withoutReverse() }],
+      ['a person broke the checks off', { ...returning(['done', 'done', 'failed']), steps: brokenOff() }],
+      ['another phase failed', returning(['failed'])],
+    ])('halts where %s', (_why, state) => {
+      expect(decide(state)).toMatchObject({ kind: 'turn', direction: 'halt', cause: 'failed' });
+    });
+
+    test('closes first what was opened, then returns, and ends returned', () => {
+      const back = { direction: 'back', turn, wentBack: turn } as const;
+      const state = returning(['done', 'done', 'failed'], back);
+      expect(decide(state)).toMatchObject({ kind: 'step', step: { id: 'open' }, reverse: true });
+      const closed = { ...state, reverses: new Map([taken(1, 'done')]) };
+      expect(decide(closed)).toMatchObject({ kind: 'step', step: { id: 'apply' }, reverse: true });
+      const returned = { ...state, reverses: new Map([taken(1, 'done'), taken(0, 'done')]) };
+      expect(decide(returned)).toEqual({ kind: 'end', outcome: 'returned', reason: turn.reason, code: 'HOOK_FAILED' });
+    });
+
+    test('takes nothing more back where the return failed: half way, the stack stays closed', () => {
+      const paused = aStep('pause', 'frozen', { reverse: { kind: 'hook', hook: aHook('unpause', 'frozen') } });
+      const state = stateOf([paused, ...steps], ['done', 'done', 'done', 'failed'], 'validated');
+      const half = {
+        ...state,
+        direction: 'back' as const,
+        turn,
+        wentBack: turn,
+        reverses: new Map([taken(1, 'done'), taken(0, 'failed')]),
+      };
+      expect(decide(half)).toMatchObject({
+        kind: 'end',
+        outcome: 'mixed',
+        reason: expect.stringContaining('could not be taken back: do apply (it moved)'),
+      });
+    });
+
+    function withoutReverse(): RunState['steps'] {
+      const state = stateOf(steps, ['done', 'done', 'failed'], 'validated');
+      const [apply] = steps as [Step, ...Step[]];
+      const { reverse: _, ...bare } = apply;
+      return new Map([...state.steps].map(([id, s]) => [id, id === 'apply' ? { ...s, step: bare } : s]));
+    }
+
+    function brokenOff(): RunState['steps'] {
+      const state = stateOf(steps, ['done', 'done', 'failed'], 'validated');
+      return new Map([...state.steps].map(([id, s]) => [id, id === 'check' ? { ...s, code: 'CANCELLED' } : s]));
+    }
   });
 });

@@ -99,7 +99,6 @@ describe('the way back', () => {
     good = (await here.capture(['--no-checks', '--as', 'good'])).id;
     await apply('bad');
     bad = await idNow();
-    expect(bad).not.toBe(good);
   });
   afterAll(async () => {
     await here.remove();

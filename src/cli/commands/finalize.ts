@@ -99,9 +99,16 @@ async function depsOf(composition: Composition): Promise<FinalizeDeps> {
     store,
     clock,
     journal: await composition.journal(),
-    cluster: composition.cluster,
+    cluster: async () => await composition.cluster(),
     dataStores: async () => await composition.dataStores(),
   };
+}
+
+/** That it is among the newest is worth a word only where nothing else keeps it. */
+function whyOf({ reasons }: KeptRow): string {
+  if (reasons.length === 0) return 'nothing';
+  const own = reasons.filter(({ because }) => because !== 'newest');
+  return (own.length === 0 ? reasons : own).map(({ why }) => why).join('; ');
 }
 
 function tableOf(rows: readonly KeptRow[], style: Terminal['out']): string {
@@ -110,7 +117,7 @@ function tableOf(rows: readonly KeptRow[], style: Terminal['out']): string {
     shortId(row.id),
     size(row.bytes),
     row.reasons.length === 0 ? style.warn('expired') : row.until === undefined ? '' : moment(row.until),
-    row.reasons.length === 0 ? 'nothing' : row.reasons.map(({ why }) => why).join('; '),
+    whyOf(row),
   ]);
   return `${table(['snapshot', 'size', 'until', 'kept because'], lines)}\n${style.dim(`${size(total)} together`)}`;
 }
@@ -133,4 +140,6 @@ function render(runs: readonly RunToFinalize[], snapshots: readonly KeptRow[], s
 const dry = ({ out }: Terminal): string => out.dim('dry run: nothing was removed');
 
 const freed = (count: number, bytes: number): string =>
-  `${count} ${count === 1 ? 'snapshot' : 'snapshots'} removed, ${size(bytes)}`;
+  count === 0
+    ? 'no snapshot was kept for it alone'
+    : `${count} ${count === 1 ? 'snapshot' : 'snapshots'} removed, ${size(bytes)}`;

@@ -7,7 +7,16 @@ import { renderChoices, withChoices } from '../choices.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import { planDepsOf, runDepsOf } from '../deps.ts';
-import { abandonOf, durationMsOf, onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf, triggerOf } from '../plan-options.ts';
+import {
+  abandonOf,
+  durationMsOf,
+  onInvalidOf,
+  planOptionsOf,
+  scopeOf,
+  targetOf,
+  textOf,
+  triggerOf,
+} from '../plan-options.ts';
 import { renderPlan } from '../render/plan.ts';
 import { progressReporter } from '../render/progress.ts';
 import { duration } from '../render/time.ts';
@@ -153,17 +162,23 @@ export function reporterOf({ terminal, globals }: Invocation): Reporter {
 
 export function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
   const { report, ...rest } = ended;
-  terminal.result('Rollback', { ...rest, ...(report ? { report: report.paths } : {}) }, () => {
+  terminal.result('Rollback', { ...rest, ...(report ? { report: report.paths, downtime: report.report.downtime } : {}) }, () => {
     const { out } = terminal;
     const good = ended.exitCode === 0;
     return [
       `${good ? out.good(ended.outcome) : out.bad(ended.outcome)}  run ${ended.run}  ${duration(ended.durationMs)}`,
       ...(ended.reason === undefined ? [] : [`  ${ended.reason}`]),
       ...(ended.next === undefined ? [] : [`  ${out.bold('next:')} ${ended.next}`]),
-      ...(ended.undo === undefined ? [] : [`  undo    ${ended.undo}`]),
+      ...(ended.undo === undefined
+        ? []
+        : [ended.next === undefined ? `  undo    ${ended.undo}` : `    ${out.bold('or:')} ${ended.undo}`]),
       ...(report === undefined
         ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
-        : [`  report  ${report.paths.markdown}`]),
+        : [
+            ...(report.downtime === undefined ? [] : [`  downtime  ${report.downtime}`]),
+            `  report  ${report.paths.markdown}`,
+            `          ${report.paths.html}`,
+          ]),
     ].join('\n');
   });
   return ended.exitCode;

@@ -2,6 +2,7 @@ import {
   type Change,
   type ChangeAction,
   displayName,
+  expectedTotal,
   type FieldChange,
   type Json,
   type Plan,
@@ -35,6 +36,11 @@ export function renderPlan(plan: Plan, style: Style, options: { readonly steps: 
       lines.push(`  ${style.dim(step.phase.padEnd(width))}  ${step.title}${flag}${back}`);
     }
   }
+  const takes = expectedTotal(plan.steps);
+  if (options.steps && takes !== undefined)
+    lines.push('', `Takes about ${duration(takes.ms)}, from ${takes.runs} run${takes.runs === 1 ? '' : 's'} before.`);
+  if (options.steps && plan.onInvalid === 'return')
+    lines.push('', 'When the checks fail, the run returns to what was before by itself.');
   for (const warning of plan.warnings) lines.push('', `${style.warn('warning')}  ${warning}`);
   lines.push('', style.dim(`plan ${shortId(plan.hash)}`));
   return lines.join('\n');

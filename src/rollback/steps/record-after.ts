@@ -49,10 +49,3 @@ export function beforeId(state: RunState): Digest | undefined {
   const id = (step?.result as { id?: unknown } | undefined)?.id;
   return typeof id === 'string' && isDigest(id) ? id : undefined;
 }
-
-/** The version that this run holds: what it came from. */
-export function heldId(state: RunState): Digest | undefined {
-  const step = [...state.steps.values()].find((s) => s.step.action.kind === 'record-after');
-  const id = (step?.result as { held?: unknown } | undefined)?.held;
-  return typeof id === 'string' && isDigest(id) ? id : undefined;
-}
