@@ -1,5 +1,5 @@
 import { BackstayError, isBackstayError } from '../errors/index.ts';
-import { fold, type RunState } from '../journal/index.ts';
+import { figureOf, fold, type RunState, type Trigger } from '../journal/index.ts';
 import type { Outcome, Phase } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
 
@@ -14,6 +14,9 @@ export type PastRun =
       readonly phase: Phase;
       /** Milliseconds until its end, or until its last entry. */
       readonly durationMs: number;
+      readonly trigger: Trigger;
+      /** Milliseconds for which the worst route was down; absent where no probe measured. */
+      readonly downMs?: number;
       readonly target: string;
       readonly by: string;
       readonly reason?: string;
@@ -24,6 +27,8 @@ export type PastRun =
       readonly undone?: NonNullable<RunState['undone']>;
       /** Its way back was closed. */
       readonly finalized?: Pick<NonNullable<RunState['finalized']>, 'at' | 'because'>;
+      /** Kinds of entries that a newer program wrote and this one left unread; absent: none. */
+      readonly unread?: readonly string[];
     }
   | {
       readonly kind: 'damaged';
@@ -62,6 +67,8 @@ async function describe(
       outcome: ended?.outcome ?? 'unfinished',
       phase,
       durationMs: Date.parse(ended?.at ?? state.lastAt) - Date.parse(state.startedAt),
+      trigger: state.trigger,
+      ...downOf(state),
       target: plan.target.said,
       by: `${by.user}@${by.host}`,
       ...(plan.options.reason === undefined ? {} : { reason: plan.options.reason }),
@@ -69,11 +76,25 @@ async function describe(
       ...(undoes === undefined ? {} : { undoes }),
       ...(undone === undefined ? {} : { undone }),
       ...(finalized === undefined ? {} : { finalized: { at: finalized.at, because: finalized.because } }),
+      ...(state.unread.length === 0 ? {} : { unread: [...new Set(state.unread)] }),
     };
   } catch (error) {
     if (!isBackstayError(error, 'JOURNAL_BROKEN')) throw error;
     return { kind: 'damaged', ...known, why: error.message };
   }
+}
+
+function downOf(state: RunState): { readonly downMs?: number } {
+  const { downMs } = figureOf(state);
+  return downMs === undefined ? {} : { downMs };
+}
+
+/** What a newer program wrote of a run and this one does not show. */
+export async function unreadOf(
+  run: string,
+  { journal }: { readonly journal: JournalStore },
+): Promise<readonly string[]> {
+  return [...new Set(fold(await journal.read(run)).unread)];
 }
 
 /** The stack of a run: what has to be composed before it can be resumed. @throws RUN_UNKNOWN, JOURNAL_BROKEN */

@@ -1,4 +1,6 @@
-import { resumeRun } from '../rollback/index.ts';
+import { fold } from '../journal/index.ts';
+import { resumeRun, type RunResult } from '../rollback/index.ts';
+import { requireJournalOutside } from './journal-outside.ts';
 import { endOf, given, type RollbackDeps, type RunEnded } from './rollback.ts';
 import { runDepsOf } from './run-deps.ts';
 import { afterWaiting } from './wait-for-approval.ts';
@@ -16,7 +18,23 @@ export interface ResumeOptions {
  * @throws RUN_UNKNOWN, LEASE_HELD (the run may be at work elsewhere), JOURNAL_BROKEN, PLAN_REFUSED.
  */
 export async function resume({ run, wait, signal, abort }: ResumeOptions, deps: RollbackDeps): Promise<RunEnded> {
+  // Before the lease is taken; a run that is not known is told as such by what follows.
+  const entries = await deps.journal.read(run);
+  if (entries.length > 0) await requireJournalOutside(fold(entries).plan, deps);
   const asked = { run, deps: runDepsOf(deps), ...given(signal, abort) };
   const result = await resumeRun(asked);
+  await giveBack(result, deps);
   return await endOf(wait === true ? await afterWaiting(result, asked) : result, deps);
+}
+
+/** Killed between its last entry and the release of its lease, a run that is over would still keep others away. */
+async function giveBack({ run, outcome, state }: RunResult, { lock, journalName, by }: RollbackDeps): Promise<void> {
+  if (outcome === 'mixed' || state.ended === undefined) return;
+  try {
+    if ((await lock.look(state.stack)).holder?.run !== run) return;
+    const held = await lock.acquire(state.stack, { run, journal: journalName, ...by });
+    await held.release();
+  } catch {
+    // Whoever it is that holds it still works, or the lease runs out by itself: the run is over all the same.
+  }
 }

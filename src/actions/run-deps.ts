@@ -3,6 +3,7 @@ import { runChecks } from '../checks/index.ts';
 import { BackstayError } from '../errors/index.ts';
 import { askTarget, resolveTarget, runHook } from '../hooks/index.ts';
 import type { Stack } from '../model/index.ts';
+import type { JournalAddress } from '../plan/index.ts';
 import type {
   Archive,
   Clock,
@@ -34,6 +35,8 @@ export interface RunActionDeps {
   readonly by: { readonly user: string; readonly host: string };
   readonly journal: JournalStore;
   readonly journalName: string;
+  /** Absent: the journal is a file of this machine. */
+  readonly journalAddress?: JournalAddress;
   readonly lock: Lock;
   readonly cluster: Cluster;
   readonly engine: Engine;

@@ -7,7 +7,7 @@ import type { Reporter } from '../ports/index.ts';
 export async function planDepsOf(composition: Composition): Promise<PlanDeps> {
   const [cluster, hasher] = await Promise.all([composition.cluster(), composition.hasher()]);
   const { stack, store, clock } = composition;
-  return { stack, cluster, store, hasher, clock };
+  return { stack, cluster, store, hasher, clock, pastRuns: async () => await composition.journal() };
 }
 
 /** What a run needs: everything. */
@@ -20,12 +20,13 @@ export async function runDepsOf(composition: Composition, reporter: Reporter): P
     composition.engine(),
     composition.archive(),
   ]);
-  const { by, journalName, exec, keys, files, environment } = composition;
+  const { by, journalName, journalAddress, exec, keys, files, environment } = composition;
   return {
     ...plan,
     by,
     journal,
     journalName,
+    ...(journalAddress === undefined ? {} : { journalAddress }),
     lock,
     engine,
     reporter,

@@ -18,6 +18,7 @@ export async function withStack<T>(
     ...(globals.kubeconfig === undefined ? {} : { kubeconfig: globals.kubeconfig }),
     ...(globals.context === undefined ? {} : { context: globals.context }),
     ...overrides,
+    onWarning: (line) => terminal.note(terminal.err.warn(line)),
     onToolProgress: printer,
   });
   try {

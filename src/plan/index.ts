@@ -14,3 +14,4 @@ export { effectiveForeign, type Refusal, shapeFlags, shapeTarget } from './shape
 export { definedKinds, inServedVersion } from './versions.ts';
 export { isRollingOut } from './workloads.ts';
 export type { PlannedRestore } from './store-steps.ts';
+export { type JournalAddress, journalInside } from './journal-inside.ts';
