@@ -122,5 +122,5 @@ function sameForm(a: Form, b: Form): boolean {
 }
 
 function lastLine(ended: Ended | undefined): string {
-  return (ended?.stderr ?? "").trim().split('\n').slice(-3).join(' | ');
+  return (ended?.stderr ?? '').trim().split('\n').slice(-3).join(' | ');
 }
