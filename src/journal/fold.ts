@@ -139,7 +139,7 @@ function applyFact(state: RunState, entry: JournalEntry): RunState {
     case 'abandoned':
       if (state.ended !== undefined && state.ended.outcome !== 'mixed')
         throw broken(entry, `gives up a run that ended ${state.ended.outcome}`);
-      return { ...state, ended: { outcome: 'abandoned', reason: entry.reason, at: entry.time } };
+      return { ...state, ended: { outcome: 'abandoned', reason: givenUpBecause(entry), at: entry.time } };
     case 'undone':
       return { ...state, undone: { byRun: entry.byRun, by: entry.by, at: entry.time } };
     case 'finalized': {
@@ -187,6 +187,10 @@ function unreadBy(state: RunState, entry: never): RunState {
 
 function isKnown({ revision = 0 }: JournalEntry): boolean {
   return revision <= JOURNAL_REVISION;
+}
+
+function givenUpBecause({ by, reason, inFavourOf }: Extract<JournalEntry, { kind: 'abandoned' }>): string {
+  return `${reason} (given up by ${by.user} on ${by.host}${inFavourOf === undefined ? '' : ` for run ${inFavourOf}`})`;
 }
 
 type Begin = Extract<JournalEntry, { kind: 'step-begin' }>;

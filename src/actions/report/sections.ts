@@ -38,7 +38,13 @@ export function factsOf(report: RunReport): readonly (readonly [name: string, va
     ],
     [
       'Lease taken from',
-      takeovers.length === 0 ? undefined : takeovers.map(({ from: whose }) => whose?.run ?? '').join(', '),
+      takeovers.length === 0
+        ? undefined
+        : takeovers
+            .map(({ from: whose, abandoned }) =>
+              abandoned === undefined ? (whose?.run ?? '') : `${abandoned.run} (given up)`,
+            )
+            .join(', '),
     ],
     ['Post-mortem due', report.postMortemDue === undefined ? undefined : moment(report.postMortemDue)],
     ['Plan', report.plan],
@@ -61,6 +67,8 @@ export function peopleOf({
   undone,
   finalized,
   findings,
+  by: requester,
+  reason: why,
 }: RunReport): readonly Decision[] {
   const because = (reason: string | undefined): string => (reason === undefined ? '' : `: ${reason}`);
   const { rootCause, impact, dataLoss, followUps } = findings;
@@ -71,10 +79,13 @@ export function peopleOf({
       who: `${by.user} (${role})`,
       what: `${decision} it${because(reason)}`,
     })),
-    ...takeovers.map(({ at, from, reason }) => ({
+    ...takeovers.map(({ at, from, reason, abandoned }) => ({
       at,
-      who: from?.user ?? '',
-      what: `lost the lease of run ${from?.run ?? ''}${because(reason)}`,
+      who: abandoned === undefined ? (from?.user ?? '') : requester.user,
+      what:
+        abandoned === undefined
+          ? `lost the lease of run ${from?.run ?? ''}${because(reason)}`
+          : `gave up run ${abandoned.run} of ${abandoned.user} on ${abandoned.host}${because(why)}`,
     })),
     ...resumes.map(({ at, by }) => ({ at, who: by.user, what: 'resumed it' })),
     ...(undone === undefined ? [] : [{ at: undone.at, who: undone.by.user, what: `undid it by run ${undone.byRun}` }]),

@@ -61,7 +61,9 @@ export function reportOf(state: RunState, entries: readonly JournalEntry[] = [])
       step.dataLoss === undefined || attempts === 0 ? [] : [{ step: step.title, what: step.dataLoss }],
     ),
     approvals: state.approvals,
-    takeovers: state.leases.filter(({ from }) => from !== undefined),
+    takeovers: state.leases.filter(
+      ({ from, reason, abandoned }) => from !== undefined && (reason !== 'released' || abandoned !== undefined),
+    ),
     resumes: state.resumed,
     ...(state.undoes === undefined ? {} : { undoes: state.undoes }),
     ...(undone === undefined ? {} : { undone }),
@@ -211,11 +213,12 @@ function objectsOf(entries: readonly JournalEntry[]): readonly ReportedObject[] 
   return [...found.values()];
 }
 
-/** As the evidence step's result says: `{name, digest}`. */
+/** As the evidence step's result says; the folder is this machine's and tells nobody else anything. */
 function evidenceOf(state: RunState): RunReport['evidence'] {
-  const result = resultOf(state, 'evidence') as { name?: unknown; digest?: unknown } | undefined;
-  if (typeof result?.name !== 'string') return [];
-  return [{ name: result.name, ...(typeof result.digest === 'string' ? { digest: result.digest } : {}) }];
+  const result = resultOf(state, 'evidence') as { path?: unknown; digest?: unknown } | undefined;
+  if (typeof result?.path !== 'string') return [];
+  const name = result.path.split('/').at(-1) ?? result.path;
+  return [{ name, ...(typeof result.digest === 'string' ? { digest: result.digest } : {}) }];
 }
 
 function resultOf(state: RunState, kind: string): Json | undefined {
