@@ -1,7 +1,7 @@
 import { displayName, type KubeObject, keyOf, PAUSED_BY } from '../../model/index.ts';
 import { healthOf } from '../index.ts';
 import { part } from '../verdict.ts';
-import type { Observations, Said } from './types.ts';
+import type { Finding, Observations, Said } from './types.ts';
 
 const WORKLOADS = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Rollout']);
 
@@ -18,14 +18,14 @@ export const kubectl = (object: KubeObject, command: string): string =>
 /** Desired, updated and available, and why a rollout does not get on. */
 export function aboutWorkloads({ objects, pods, replicaSets, stack }: Observations): Said {
   const workloads = objects.filter(isWorkload);
-  const findings = workloads.flatMap((object) => {
+  const findings = workloads.flatMap((object): readonly Omit<Finding, 'section'>[] => {
     const { state, reason } = healthOf(object, { pods: pods.get(keyOf(object)) ?? [], replicaSets });
     if (state === 'ready') return [];
     const grade = state === 'failed' ? 'bad' : state === 'progressing' ? 'warn' : 'unknown';
     const stuck = state === 'failed' || isPodStuck(reason);
     return [
       {
-        grade: stuck ? ('bad' as const) : (grade as 'warn' | 'unknown'),
+        grade: stuck ? 'bad' : grade,
         subject: nameOf(object),
         message: reason,
         next: stuck
