@@ -212,6 +212,8 @@ export async function openJournal(
 ): Promise<{
   readonly journal: JournalStore;
   readonly reportDeps: { readonly journal: JournalStore; readonly files: PrivateFiles; readonly stateDir: string };
+  readonly by: { readonly user: string; readonly host: string };
+  readonly clock: Clock;
   reportPath(run: string): string;
   archive(): Promise<Archive>;
   close(): Promise<void>;
@@ -222,6 +224,8 @@ export async function openJournal(
   return {
     journal,
     reportDeps: { journal, files: around('files', system.createPrivateFiles()), stateDir: environment.stateDir },
+    by: { user: environment.user, host: environment.host },
+    clock: system.createSystemClock(),
     archive: openArchive,
     reportPath: (run) => join(environment.stateDir, 'runs', run, 'report.md'),
     close: async () => await journal.close(),

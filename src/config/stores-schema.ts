@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DataStoreSetting, KeySource } from '../model/index.ts';
-import { keySource, text, textList } from './fields.ts';
+import { keySource, namespace, text, textList } from './fields.ts';
 
 const name = z
   .string({ error: 'a name' })
@@ -12,11 +12,23 @@ const connection = z.strictObject(
     port: z.int({ error: 'a port number' }).min(1).max(65_535).exactOptional(),
     database: text,
     user: text.exactOptional(),
-    password: keySource.exactOptional(),
+    via: z
+      .strictObject(
+        { service: text, port: z.union([z.int().min(1).max(65_535), text]), namespace: namespace.exactOptional() },
+        { error: '{service, port, namespace?}' },
+      )
+      .exactOptional()
+      .describe('A Service of the cluster, reached through the API server, instead of host and port.'),
+    password: z
+      .union([keySource, z.strictObject({ secret: text, key: text, namespace: namespace.exactOptional() })], {
+        error: '{env: NAME}, {file: PATH} or {secret: NAME, key: KEY}, never the value itself',
+      })
+      .meta({ private: true })
+      .exactOptional(),
     sslmode: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']).exactOptional(),
     sslrootcert: text.exactOptional().describe('File of the certificates that are trusted.'),
   },
-  { error: '{host, port, database, user, password, sslmode, sslrootcert}' },
+  { error: '{database, host, port or via, user, password, sslmode, sslrootcert}' },
 );
 
 const store = z.strictObject(
@@ -42,7 +54,7 @@ export function toStores(
     ...one,
     connection: {
       ...rest,
-      ...(password === undefined ? {} : { password: place.source(password) }),
+      ...(password === undefined ? {} : { password: 'secret' in password ? password : place.source(password) }),
       ...(sslrootcert === undefined ? {} : { sslrootcert: place.path(sslrootcert) }),
     },
   }));

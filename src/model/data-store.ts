@@ -18,11 +18,18 @@ export interface PostgresConnection {
   readonly port?: number;
   readonly database: string;
   readonly user?: string;
-  readonly password?: KeySource;
+  readonly password?: PasswordSource;
+  /** Reached through the API server to a Service of the cluster, instead of `host` and `port`. */
+  readonly via?: { readonly service: string; readonly port: number | string; readonly namespace?: string };
   readonly sslmode?: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
   /** Path of the certificates that are trusted. */
   readonly sslrootcert?: string;
 }
+
+/** From where any key may come, or a key of a Secret in the cluster. */
+export type PasswordSource =
+  | KeySource
+  | { readonly secret: string; readonly key: string; readonly namespace?: string };
 
 /**
  * How far a backup was proven, each level including those before it. `listed`: its table of contents can be read, which

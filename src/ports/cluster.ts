@@ -37,6 +37,24 @@ export interface Cluster {
    * EXEC_UNAVAILABLE when the node, a proxy on the way or the rights do not allow it.
    */
   exec(options: ExecOptions): Promise<ExecResult>;
+  /**
+   * A port of this machine's loopback that leads to a Service's ready pod, for what is no HTTP. Open until it is closed.
+   * ENDPOINT_UNREACHABLE when there is no such Service or no ready pod.
+   */
+  forward(request: ForwardRequest): Promise<Forward>;
+  close(): Promise<void>;
+}
+
+export interface ForwardRequest {
+  readonly namespace: string;
+  readonly service: string;
+  /** Number or name of the Service's port. */
+  readonly port: number | string;
+}
+
+export interface Forward {
+  readonly host: string;
+  readonly port: number;
   close(): Promise<void>;
 }
 

@@ -405,6 +405,13 @@ export function clusterContract(make: () => Promise<{ readonly cluster: Cluster;
         message: expect.stringContaining('services/empty port 80'),
       });
     });
+
+    it('opens no port that would lead nowhere', async () => {
+      const to = (service: string, port: number): Promise<unknown> => cluster.forward({ namespace, service, port });
+      await expect(to('nobody', 80)).rejects.toMatchObject({ code: 'ENDPOINT_UNREACHABLE' });
+      await expect(to('empty', 80)).rejects.toThrow('none of its pods is ready');
+      await expect(to('empty', 81)).rejects.toThrow('it has no port 81');
+    });
   });
 }
 

@@ -101,6 +101,7 @@ export function fakeCluster(options: FakeClusterOptions = {}): FakeCluster {
     replace: unused,
     logs: unused,
     exec: unused,
+    forward: unused,
     close: async () => {},
   };
   for (const object of options.objects ?? []) cluster.put(object);

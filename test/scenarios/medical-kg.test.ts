@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { upload } from '../../scripts/demo-users.ts';
 import type { CheckResult, KubeObject, ObjectRef, Plan } from '../../src/model/index.ts';
@@ -426,5 +427,42 @@ describe('Medical_KG', { timeout: 180_000 }, () => {
       (await here.json<Plan>(['diff', STACK, '--to', 'v1.2.2', '--scope', scope])).changes.map(({ ref }) => ref.name);
     expect(await changed('full')).toEqual([]);
     expect(await changed('database')).toEqual(['postgres']);
+  });
+
+  it('M9: takes the data back that a bad release damaged, with counts before and after, and undoes that', async () => {
+    const sql = async (text: string): Promise<readonly Record<string, unknown>[]> => {
+      const secret = (await get('Secret', 'postgres-credentials'))?.['data'] as Record<string, string>;
+      const way = await cluster.forward({ namespace: NAMESPACE, service: 'postgres', port: 5432 });
+      const client = new Client({
+        host: way.host,
+        port: way.port,
+        user: 'medical_kg',
+        database: 'medical_kg',
+        password: Buffer.from(secret['POSTGRES_PASSWORD'] ?? '', 'base64').toString(),
+      });
+      await client.connect();
+      const { rows } = await client.query<Record<string, unknown>>(text);
+      await client.end();
+      await way.close();
+      return rows;
+    };
+    const counts = async (): Promise<unknown> =>
+      await sql(`SELECT (SELECT count(*)::int FROM users) AS users, (SELECT count(*)::int FROM documents) AS documents,
+                        (SELECT count(*)::int FROM chunks) AS chunks`);
+    const before = await counts();
+    await here.ok(['db', 'backup', STACK]);
+    await sql(`DELETE FROM documents WHERE backend = 'mineru'`);
+    const damaged = await counts();
+    expect(damaged).not.toEqual(before);
+
+    const reason = ['--yes', '--reason', 'v1.3.1 deleted documents'];
+    const answer = await here.json<RunAnswer>(['db', 'restore', STACK, 'latest', ...reason]);
+    expect(answer.outcome).toBe('succeeded');
+    expect(await counts()).toEqual(before);
+    expect((await inside('gateway', '/health/database')).status).toBe(200);
+    expect((await upload(sandbox.ingress, 'canary-one.pdf')).status).toBe(201);
+
+    expect((await here.json<RunAnswer>(['undo', answer.run, ...reason])).outcome).toBe('succeeded');
+    expect(await counts()).toEqual(damaged);
   });
 });

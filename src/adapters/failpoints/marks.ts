@@ -96,6 +96,7 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     list: 'read',
     watch: 'read',
     logs: 'read',
+    forward: 'read',
     close: 'read',
   },
   engine: { up: { write: 'up', detail: () => '' }, preview: 'read' },

@@ -4,6 +4,7 @@ import type { ApiKind, Cluster, KubeObjectList, ListOptions, Patch, WriteOptions
 import { Credentials } from './credentials.ts';
 import { apiVersionOf, Discovery } from './discovery.ts';
 import { execIn } from './exec.ts';
+import { forwardTo } from './forward.ts';
 import { loadAccess } from './kubeconfig.ts';
 import { collectionPath, objectPath, withQuery } from './paths.ts';
 import { proxied } from './proxy.ts';
@@ -94,7 +95,7 @@ function clusterOver(transport: Transport, context: string | undefined): Cluster
     }
   };
 
-  return {
+  const cluster: Cluster = {
     async identity() {
       const get = <T>(subject: string, path: string): Promise<T> =>
         transport.json<T>({ verb: 'get', method: 'GET', subject, path });
@@ -170,8 +171,10 @@ function clusterOver(transport: Transport, context: string | undefined): Cluster
       return (await transport.send(ask)).text;
     },
     exec: (options) => execIn(transport, options),
+    forward: (request) => forwardTo(transport, cluster, request),
     close: () => transport.close(),
   };
+  return cluster;
 }
 
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -21,7 +21,7 @@ describe('a PostgreSQL data store', () => {
     createPostgresStore({
       stack: 'shop',
       setting: { name, kind: 'postgres', connection: server.connection(name), tables: [] },
-      password: async () => password,
+      access: async () => ({ connection: server.connection(name), password }),
       root,
       clock: createSystemClock(),
       env: process.env,

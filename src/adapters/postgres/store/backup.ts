@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { PassThrough, Transform } from 'node:stream';
 import { BackstayError } from '../../../errors/index.ts';
 import type { Backup, BackupManifest, Digest, ProofRecord } from '../../../model/index.ts';
 import { type Access, connected, toolEnvironment } from './connection.ts';
@@ -99,20 +98,16 @@ export async function readThrough(
 ): Promise<{ readonly digest: Digest; readonly bytes: number }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  const counted = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const counted = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
       hash.update(chunk);
       bytes += chunk.length;
-      done(null, chunk);
-    },
-  });
-  const input = createReadStream(file, { highWaterMark: 1 << 20 });
-  const into = new PassThrough();
-  input.on('error', (error) => into.destroy(error));
-  input.pipe(counted).pipe(into);
+      yield chunk;
+    }
+  };
   await runTool(join(tools.bin, 'pg_restore'), ['-f', '/dev/null', '-Fc'], {
     env: toolEnvironment(access),
-    input: into,
+    input: counted(),
     ...(signal === undefined ? {} : { signal }),
   });
   return { digest: `sha256:${hash.digest('hex')}`, bytes };

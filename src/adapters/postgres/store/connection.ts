@@ -91,7 +91,8 @@ async function tlsOf({ sslmode, sslrootcert, host }: PostgresConnection): Promis
 }
 
 /** Says which server, and never the password. */
-export function describeConnection({ host, port, database, user }: PostgresConnection): string {
+export function describeConnection({ host, port, database, user, via }: PostgresConnection): string {
+  if (via !== undefined) return `${user === undefined ? '' : `${user}@`}service/${via.service}:${via.port}/${database}`;
   return `${user === undefined ? '' : `${user}@`}${host ?? 'localhost'}${port === undefined ? '' : `:${port}`}/${database}`;
 }
 

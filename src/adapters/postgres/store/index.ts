@@ -15,8 +15,8 @@ import { type ClientTools, findClientTools } from './tools.ts';
 export interface PostgresStoreOptions {
   readonly stack: string;
   readonly setting: DataStoreSetting;
-  /** Read when it is first needed. */
-  readonly password: () => Promise<string | undefined>;
+  /** Where and how it is reached; asked before each act, for a way through the cluster may have to be opened. */
+  readonly access: () => Promise<Access>;
   /** Backups go to `<root>/<stack>/<store>/<id>/`. */
   readonly root: string;
   readonly clock: Clock;
@@ -31,10 +31,7 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
   const { database } = setting.connection;
   const root = join(options.root, stack, setting.name);
   const now = (): string => new Date(clock.now()).toISOString();
-  const accessed = async (): Promise<Access> => ({
-    connection: setting.connection,
-    password: await options.password(),
-  });
+  const accessed = options.access;
   const tools = async (access: Access): Promise<ClientTools> =>
     await findClientTools(await connected(access, async (client) => (await serverFacts(client)).major), env);
   /** The fence is raised for each act: whoever began earlier, and was held up, can no longer end. */

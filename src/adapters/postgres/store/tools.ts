@@ -1,8 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
 import { BackstayError } from '../../../errors/index.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -61,7 +60,7 @@ export interface ToolRun {
   readonly env: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** Fed to its standard input. */
-  readonly input?: Readable;
+  readonly input?: AsyncIterable<Uint8Array>;
 }
 
 const KEPT = 8_000;
@@ -83,11 +82,10 @@ export async function runTool(file: string, args: readonly string[], { env, sign
     child.once('error', (cause) => resolve({ code: null, cause }));
     child.once('close', (code) => resolve({ code }));
   });
-  // A tool that ends early closes its input; what it said is the reason, not the broken pipe. But what cannot be read is.
   let unread: unknown;
   if (input !== undefined && child.stdin !== null) {
-    await pipeline(input, child.stdin).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') unread = error;
+    await feed(input, child.stdin).catch((error: unknown) => {
+      unread = error;
       child.stdin?.destroy();
     });
   }
@@ -99,6 +97,25 @@ export async function runTool(file: string, args: readonly string[], { env, sign
     cause: cause ?? unread,
     details: { tool: file, exitCode: code },
   });
+}
+
+/**
+ * Every chunk is taken from the source, also when the tool wants no more: it may have read all that it needs, and whoever
+ * counts the chunks counts them all. Fails only when the source does.
+ */
+async function feed(source: AsyncIterable<Uint8Array>, into: Writable): Promise<void> {
+  into.on('error', () => undefined);
+  for await (const chunk of source) {
+    if (into.destroyed || into.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        into.off('drain', go).off('close', go);
+        resolve();
+      };
+      into.on('drain', go).on('close', go);
+    });
+  }
+  if (!into.destroyed) into.end();
 }
 
 function lastLines(text: string): string {

@@ -14,11 +14,7 @@ const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3 } as const;
 /** `GET /exec/NS/POD/CONTAINER?command=…&input=1` as a WebSocket: runs a command beside the container's process. */
 export function serveExec(request: IncomingMessage, socket: Duplex, head: Buffer, pods: PodManager): void {
   socket.on('error', () => socket.destroy());
-  const refuse = (status: string, reason: string): void => {
-    socket.end(
-      `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
-    );
-  };
+  const refuse = (status: string, reason: string): void => refuseUpgrade(socket, status, reason);
   const url = new URL(request.url ?? '/', 'https://node');
   const [kind, namespace = '', pod = '', container = ''] = url.pathname.split('/').slice(1).map(decodeURIComponent);
   if (kind !== 'exec') return refuse('404 Not Found', '404 page not found');
@@ -29,6 +25,12 @@ export function serveExec(request: IncomingMessage, socket: Duplex, head: Buffer
     return refuse('404 Not Found', `container ${container} of pod ${namespace}/${pod} is not running`);
   const stdin = ['1', 'true'].includes(url.searchParams.get('input') ?? url.searchParams.get('stdin') ?? '');
   runExec(launch, stdin, request, socket, head, pods);
+}
+
+export function refuseUpgrade(socket: Duplex, status: string, reason: string): void {
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
+  );
 }
 
 function runExec(

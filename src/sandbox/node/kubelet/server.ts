@@ -6,6 +6,7 @@ import type { ContainerLog } from '../logs/container-log.ts';
 import { formatLine, type LogQuery, parseLogQuery, selectLines } from '../logs/log-query.ts';
 import type { PodManager } from '../pods/pod-manager.ts';
 import { serveExec } from './exec.ts';
+import { servePortForward } from './port-forward.ts';
 
 export interface KubeletCerts {
   /** PEM text or a path to it. */
@@ -20,7 +21,7 @@ export interface KubeletServer {
   close(): Promise<void>;
 }
 
-/** What the API server asks of a node: logs, exec, health. On 127.0.0.1 and a free port. */
+/** What the API server asks of a node: logs, exec, port forwards, health. On 127.0.0.1 and a free port. */
 export async function startKubeletServer(certs: KubeletCerts, pods: PodManager): Promise<KubeletServer> {
   const mutual = certs.ca === undefined ? {} : { ca: pem(certs.ca), requestCert: true, rejectUnauthorized: true };
   const server = createServer({ cert: pem(certs.cert), key: pem(certs.key), ...mutual }, (request, response) => {
@@ -31,7 +32,10 @@ export async function startKubeletServer(certs: KubeletCerts, pods: PodManager):
       response.end(String(error));
     }
   });
-  server.on('upgrade', (request, socket, head) => serveExec(request, socket, head, pods));
+  server.on('upgrade', (request, socket, head) => {
+    const serve = request.url?.startsWith('/portForward/') === true ? servePortForward : serveExec;
+    serve(request, socket, head, pods);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
