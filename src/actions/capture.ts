@@ -17,7 +17,7 @@ import {
 } from '../model/index.ts';
 import type { Clock, Cluster, HttpClient, SecretHasher, SnapshotStore } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
-import { parted } from './snapshots.ts';
+import { parted, trustedAmong } from './snapshots.ts';
 
 export interface CaptureOptions {
   /** @default 'capture' */
@@ -83,7 +83,7 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
   const imageDigests = Object.fromEntries(
     inventory.images.flatMap(({ image, digest }) => (digest === undefined ? [] : [[image, digest]])),
   );
-  const hold = holdOn({ content, digests: imageDigests }, contentId(content), trusted(known));
+  const hold = holdOn({ content, digests: imageDigests }, contentId(content), trustedAmong(known));
   const sighting = await store.put(stack.name, {
     content,
     secrets,
@@ -137,11 +137,6 @@ export function contentOf(
     images: inventory.images.map(({ workload, container, image }) => ({ workload, container, image })),
   };
   return { content, secrets };
-}
-
-/** As everywhere: an unsigned record decides nothing about what is signed. */
-function trusted(sightings: readonly Sighting[]): readonly Sighting[] {
-  return sightings.filter(({ signature }) => signature.state === 'trusted');
 }
 
 function heldBy({ id: _id, ...hold }: Hold & { readonly id: Digest }): Hold {

@@ -28,6 +28,7 @@ import {
   newImages,
   type Refusal,
   sameForm,
+  type ScopeView,
   shapeFlags,
   shapeTarget,
   unknownWorkloads,
@@ -99,7 +100,7 @@ export async function compareWithLive(request: CompareRequest, deps: CompareDeps
     live,
     wanted: wanted.objects,
     target: wholeTarget,
-    immutable: wanted.immutable,
+    immutable: new Map([...forcedReplacements(options, view, forms), ...wanted.immutable]),
     foreign,
     options,
   });
@@ -230,6 +231,26 @@ async function probe(
   if (images.length === 0) return new Map();
   if (deps.imageProbe !== undefined) return await deps.imageProbe(images);
   return imageStates(images, (await nodesOf(deps.cluster)) ?? [], [...inventory.pods.values()].flat());
+}
+
+/** What --force-replace names, each with the reason that the plan shows. @throws USAGE for what is not live in scope */
+function forcedReplacements(
+  { force }: PlanOptions,
+  scope: ScopeView,
+  live: ReadonlyMap<ObjectKey, KubeObject>,
+): ReadonlyMap<ObjectKey, string> {
+  const inScope = [...live.keys()].filter((key) => scope.has(key));
+  const named = (force?.replace ?? []).flatMap((said) => {
+    const keys = inScope.filter((key) => displayName(key) === said.toLowerCase());
+    if (keys.length > 0) return keys;
+    const near = didYouMean(said, inScope.map(displayName));
+    throw new BackstayError(
+      'USAGE',
+      `--force-replace ${said}: no live object in scope is called so.${near === undefined ? '' : ` Did you mean ${near}?`}`,
+      { next: 'Name it as KIND/NAME, such as deployment/gateway.', details: { named: said } },
+    );
+  });
+  return new Map(named.map((key) => [key, '--force-replace']));
 }
 
 function requireWorkloads(sides: Parameters<typeof unknownWorkloads>[0]): void {

@@ -1,8 +1,11 @@
-import { BackstayError } from '../errors/index.ts';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
 import { validateTemplate } from '../hooks/index.ts';
+import { type Expectation, expectationOf } from '../journal/index.ts';
 import {
   type Digest,
   type ForeignField,
+  type Hold,
+  holdOn,
   type KubeObject,
   keyOf,
   type ObjectKey,
@@ -11,17 +14,30 @@ import {
   refOf,
   roleOf,
   type Scope,
+  shortId,
   type Snapshot,
   type Stack,
 } from '../model/index.ts';
-import { checkMoved, effectiveForeign, forcesAlone, isRollingOut, makePlan, type Moved, type Refusal } from '../plan/index.ts';
-import type { ClusterIdentity } from '../ports/index.ts';
+import {
+  checkMoved,
+  effectiveForeign,
+  forcesAlone,
+  isRollingOut,
+  makePlan,
+  type Moved,
+  type Refusal,
+} from '../plan/index.ts';
+import type { ClusterIdentity, JournalStore } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
 import { holdsFor } from './plan-holds.ts';
+import { parted, trustedAmong } from './snapshots.ts';
 import { type CompareDeps, type Compared, compareWithLive } from './plan-compare.ts';
 import { resolveTarget } from './targets.ts';
 
-export type PlanDeps = CompareDeps;
+export interface PlanDeps extends CompareDeps {
+  /** Opened for the durations of earlier runs alone. Absent: the plan foresees none. */
+  readonly pastRuns?: () => Promise<JournalStore>;
+}
 
 export interface PlanRequest {
   /** As it was typed; undefined lists the choices (TARGET_MISSING). */
@@ -75,10 +91,12 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
   const { stack, store, clock } = deps;
   const { scope, options, signal } = request;
   requireKnownPlaceholders(stack);
+  const expecting = expectationFor(stack.name, deps);
   const inventory = await takeInventory(deps.cluster, stack, signal === undefined ? {} : { signal });
   requireClusterOfStack(inventory.identity, stack, options);
   const target = await resolveTarget(request.target, { inventory, allowUnsigned: options.allowUnsigned }, deps);
   requireClusterOfTarget(inventory.identity, target, options);
+  const hold = await holdOfTarget(target, request, deps);
   // Before anything is shown: a plan whose secrets, or whose way back, cannot be opened is no plan.
   await store.proveKeys(stack.name, target);
   const compared = await compareWithLive(
@@ -96,7 +114,7 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     { changes: compared.changes, desired: compared.desired, inventory, options },
     { stack, cluster: deps.cluster, clock },
   );
-  const warnings = [...aboutTarget(target, undoes), ...compared.warnings, ...holds.warnings];
+  const warnings = [...aboutTarget(target, hold), ...compared.warnings, ...holds.warnings];
   if (compared.changes.length === 0 && undoes === undefined && !forcesAlone({ options, hanging: holds.hanging }))
     return { kind: 'nothing-to-do', target, inventory: summary, warnings };
   const plan = makePlan({
@@ -118,8 +136,25 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     hanging: holds.hanging,
     onInvalid,
     ...(undoes === undefined ? {} : { undoes, exchanged }),
+    expected: await expecting,
   });
   return { kind: 'planned', plan, target, inventory: summary };
+}
+
+/** Older runs were of another stack in all but its name. */
+const RUNS_ASKED = 20;
+
+/** Never a reason not to plan: what is not known is not foreseen. */
+async function expectationFor(stack: string, { pastRuns }: PlanDeps): Promise<Expectation> {
+  try {
+    const journal = await pastRuns?.();
+    const runs = (await journal?.runs(stack)) ?? [];
+    const read = await Promise.all(runs.slice(0, RUNS_ASKED).map(async ({ run }) => (await journal?.read(run)) ?? []));
+    return expectationOf(read);
+  } catch (error) {
+    if (!isBackstayError(error)) throw error;
+    return () => undefined;
+  }
 }
 
 export interface ObservedPlan {
@@ -238,14 +273,34 @@ function saidOf({ target = '', undoes }: PlanRequest): string {
   return undoes === undefined ? target : `before ${undoes}`;
 }
 
+/**
+ * Why the target is held, by its id or because it is the same version. Undoing a run lets go of what it holds: that is no
+ * hold. @throws PLAN_REFUSED for a release of a version that failed
+ */
+async function holdOfTarget(
+  { id, content, sighting: { record } }: Snapshot,
+  { undoes, options }: PlanRequest,
+  { stack, store }: PlanDeps,
+): Promise<Hold | undefined> {
+  const { imageDigests } = record;
+  const seen = { content, ...(imageDigests === undefined ? {} : { digests: imageDigests }) };
+  const known = parted(await store.list(stack.name)).sightings;
+  const hold = holdOn(seen, id, trustedAmong(known));
+  if (hold === undefined || hold.run === undoes) return undefined;
+  if (options.hold || undoes !== undefined || options.allowHeld === true) return hold;
+  const what = hold.id === id ? 'The target' : `The target is the version of ${shortId(hold.id)}, which`;
+  throw new BackstayError('PLAN_REFUSED', `${what} is held: run ${hold.run} went back from it (${hold.reason}).`, {
+    next: `Release it with \`backstay release ${stack.name} ${shortId(hold.id)} --reason …\`, or pass --allow-held.`,
+    details: { flag: '--allow-held', run: hold.run, snapshot: hold.id },
+  });
+}
+
 function aboutTarget(
   { content, sighting: { record, signature } }: Snapshot,
-  undoes: string | undefined,
+  hold: Hold | undefined,
 ): readonly string[] {
   const warnings: string[] = [];
-  // Undoing a run lets go of what it holds: that is no warning.
-  if (record.held !== undefined && record.held.run !== undoes)
-    warnings.push(`the target is held: run ${record.held.run} went back from it (${record.held.reason})`);
+  if (hold !== undefined) warnings.push(`the target is held: run ${hold.run} went back from it (${hold.reason})`);
   if (record.verdict === 'fail') warnings.push('the checks of the target failed when they were last asked');
   if (signature.state !== 'trusted') warnings.push('the target is not signed by a trusted key');
   if (content.clusterUid === undefined) warnings.push('the target is of imported manifests, which name no cluster');

@@ -147,6 +147,11 @@ export async function annotateSnapshot(
   return rowOf(sighting, parted(await store.list(stack)).sightings);
 }
 
+/** An unsigned record decides nothing about what is signed. */
+export function trustedAmong(sightings: readonly Sighting[]): readonly Sighting[] {
+  return sightings.filter(({ signature }) => signature.state === 'trusted');
+}
+
 export function parted(entries: readonly (Sighting | DamagedEntry)[]): {
   readonly sightings: readonly Sighting[];
   readonly damaged: readonly DamagedEntry[];
@@ -167,7 +172,7 @@ function rowOf({ record, signature }: Sighting, all: readonly Sighting[]): Snaps
     verdict: record.verdict,
     // A release by a person counts for what was seen before it, too.
     knownGood: record.verdict === 'pass' && held === undefined && removed === undefined,
-    ...(held === undefined ? {} : { held }),
+    ...(held === undefined ? {} : { held: { run: held.run, reason: held.reason } }),
     ...(removed === undefined ? {} : { removed }),
     signature,
     by: record.by,

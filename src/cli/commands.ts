@@ -237,7 +237,36 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'report',
     summary: 'print the report of a run',
     args: [['<run>', 'id of the run']],
+    options: [
+      ['--format <format>', 'markdown, html or json', 'markdown'],
+      ['--out <file>', 'write it there instead of printing it'],
+    ],
+    examples: ['backstay report 20260102-031500-3f9a2c --format html --out report.html'],
     load: async () => (await import('./commands/history.ts')).report,
+  },
+  {
+    name: 'note',
+    summary: 'add what was found out to a run that is over, and write its report again',
+    args: [['<run>', 'id of the run']],
+    options: [
+      ['--root-cause <text>', 'why the version failed'],
+      ['--impact <text>', 'what users had of it'],
+      ['--data-loss <text>', 'what was lost'],
+      ['--follow-up <text>', 'what is still to be done; adds to those before'],
+    ],
+    examples: ['backstay note 20260102-031500-3f9a2c --root-cause "The model was not in the image."'],
+    load: async () => (await import('./commands/notes.ts')).note,
+  },
+  {
+    name: 'stats',
+    summary: 'say how often runs were needed, how they ended, how long they took and what downtime they had',
+    args: [['[stack]', 'only of this stack']],
+    options: [
+      ['--since <duration>', 'how far back, such as 90d or 12h', '90d'],
+      ['--by <group>', 'trigger, stack or scope', 'trigger'],
+    ],
+    examples: ['backstay stats', 'backstay stats medical-kg --since 365d --by scope'],
+    load: async () => (await import('./commands/notes.ts')).stats,
   },
   {
     name: 'doctor',

@@ -1,4 +1,5 @@
 import { BackstayError, isBackstayError } from '../errors/index.ts';
+import { displayName, type ObjectKey } from '../model/index.ts';
 import type { Terminal } from './output.ts';
 
 /** Prints an error for a person or as JSON, and returns the exit code. A quiet "no" of a person is one line. */
@@ -30,9 +31,24 @@ function reportKnown(error: BackstayError, terminal: Terminal): number {
   // A message that lists several places, or is about the file itself, begins with it.
   const said = at?.file !== undefined && message.startsWith(at.file) ? message : `${where}${message}`;
   terminal.note(`${terminal.err.bad('error')} ${terminal.err.bold(code)}  ${said}`);
+  for (const line of contested(details, terminal)) terminal.note(line);
   if (next !== '') terminal.note(`  ${terminal.err.dim('next:')} ${next}`);
   if (terminal.env['BACKSTAY_DEBUG'] !== undefined && error.stack !== undefined) terminal.note(error.stack);
   return exitCode;
+}
+
+/** Of a conflict: each field on a line of its own, with its owner. */
+function contested(details: BackstayError['details'], { err }: Terminal): readonly string[] {
+  const all = (details['all'] ?? [details]) as readonly { readonly object?: unknown; readonly contested?: unknown }[];
+  return all.flatMap(({ object, contested: fields }) => {
+    if (typeof object !== 'string' || !Array.isArray(fields)) return [];
+    const rows = fields as readonly { readonly path: string; readonly manager: string }[];
+    const width = Math.max(...rows.map(({ path }) => path.length), 0);
+    return [
+      `  ${err.bold(displayName(object as ObjectKey))}`,
+      ...rows.map(({ path, manager }) => `    ${path.padEnd(width)}  ${err.warn(manager)}`),
+    ];
+  });
 }
 
 /** What the operating system says of a disk that is full, read-only or not ours: nobody's defect, and no reason to report one. */

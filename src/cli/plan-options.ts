@@ -34,6 +34,19 @@ export function targetOf(options: Options): string | undefined {
   return to ?? version;
 }
 
+/** Steps that only a flag brings into a plan. */
+function forceOf(options: Options): Pick<PlanOptions, 'force'> {
+  const replace = textOf(options['forceReplace'])
+    ?.split(',')
+    .map((name) => name.trim());
+  const force = {
+    ...(options['forcePods'] === true ? { pods: true as const } : {}),
+    ...(options['forceFinalizers'] === true ? { finalizers: true as const } : {}),
+    ...(replace === undefined ? {} : { replace }),
+  };
+  return Object.keys(force).length === 0 ? {} : { force };
+}
+
 export function planOptionsOf(options: Options, hold = true): PlanOptions {
   const take = textOf(options['take']);
   const reason = textOf(options['reason']);
@@ -49,6 +62,8 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
     deleteProtected: options['deleteProtected'] === true,
     hold,
     allowUnknownImages: options['allowUnknownImages'] === true,
+    ...(options['allowHeld'] === true ? { allowHeld: true as const } : {}),
+    ...forceOf(options),
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
   };

@@ -87,6 +87,13 @@ export type StepAction =
   /** Takes finalizers off objects that the plan deletes and that will not go; by flag only. */
   | { readonly kind: 'force-finalizers'; readonly objects: readonly ObjectKey[] };
 
+/** Milliseconds of all steps that are foreseen together, and of how many runs at most; undefined where none is. */
+export function expectedTotal(steps: readonly Pick<Step, 'expected'>[]): Step['expected'] {
+  const known = steps.flatMap(({ expected }) => (expected === undefined ? [] : [expected]));
+  if (known.length === 0) return undefined;
+  return { ms: known.reduce((sum, { ms }) => sum + ms, 0), runs: Math.max(...known.map(({ runs }) => runs)) };
+}
+
 /** Frozen: the hash covers everything below but `hash` itself. What was shown is what is done. */
 export interface Plan {
   readonly apiVersion: 'backstay.dev/v1';
@@ -158,6 +165,8 @@ export interface PlanOptions {
   readonly severity?: string;
   /** Go on without the approval that the policy asks for. Needs a reason; journaled and reported. */
   readonly breakGlass?: true;
+  /** Go to a version that is held because it failed. */
+  readonly allowHeld?: true;
   /** Steps that only a flag brings into a plan. */
   readonly force?: { readonly pods?: true; readonly finalizers?: true; readonly replace?: readonly string[] };
   readonly reason?: string;

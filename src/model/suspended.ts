@@ -86,7 +86,8 @@ interface Memory {
 
 /** What to do to the live object; `object` is the whole of it as it should be. */
 export type Suspending =
-  | { readonly kind: 'write'; readonly object: KubeObject }
+  /** `left`: what somebody else has to do with it, for people. */
+  | { readonly kind: 'write'; readonly object: KubeObject; readonly left?: string }
   /** `why`: for people, when nothing is to be done. */
   | { readonly kind: 'nothing'; readonly why: string; readonly ours: boolean };
 
@@ -105,11 +106,14 @@ export function suspend(object: KubeObject, run: string): Suspending {
   const off = row.off(was);
   if (same(off, was)) return { kind: 'nothing', why: 'does not act by itself', ours: false };
   const remembered = { runs: [run], ...(was === undefined ? {} : { was }) };
-  return { kind: 'write', object: remembering(withAt(object, row.path, off), remembered) };
+  const written = remembering(withAt(object, row.path, off), remembered);
+  if (memory === undefined) return { kind: 'write', object: written };
+  const left = `${row.path.join('.')} was changed by somebody else since run ${memory.runs.join(', ')} held it`;
+  return { kind: 'write', object: written, left };
 }
 
 /** Lets it act again, exactly as it did before, as far as it is this run's to say. */
-export function resume(object: KubeObject, run: string): Suspending & { readonly left?: string } {
+export function resume(object: KubeObject, run: string): Suspending {
   const row = rowOf(object);
   const memory = memoryOf(object);
   if (row === undefined || memory === undefined || !memory.runs.includes(run))
@@ -159,7 +163,7 @@ export function suspendedLike(live: KubeObject, target: KubeObject): KubeObject 
  * between is not written over.
  */
 export function mergePatch(from: KubeObject, to: KubeObject): JsonObject {
-  const body = difference(from as Values, to as Values);
+  const body = difference(from, to);
   const { resourceVersion } = from.metadata;
   return resourceVersion === undefined
     ? body

@@ -147,7 +147,8 @@ function replace(key: ObjectKey, live: LiveObject, fields: readonly FieldChange[
     });
   }
   const downtime = isWorkload(live.form) ? ': its pods are gone until the new ones are ready' : '';
-  draft.warnings.push(`${name} is deleted and created again, because a field cannot be changed in place${downtime}`);
+  const why = reason.startsWith('--') ? `as ${reason} asks` : 'because a field cannot be changed in place';
+  draft.warnings.push(`${name} is deleted and created again, ${why}${downtime}`);
   draft.changes.set(key, { ...seen(key, live), action: 'replace', fields, reason, takesOver: [] });
 }
 

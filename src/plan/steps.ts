@@ -1,6 +1,5 @@
 import {
   type CheckSetting,
-  displayName,
   type HookSetting,
   type NamedScope,
   type ObjectKey,

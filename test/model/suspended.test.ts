@@ -144,8 +144,15 @@ describe('what is suspended', () => {
     const changed = with_(off(object), change);
     const answer = resume(changed, 'r1');
     expect(answer).toMatchObject({ kind: 'write', object: with_(object, change) });
-    expect(answer.left).toContain('changed by somebody else');
+    expect(answer).toHaveProperty('left', expect.stringContaining('changed by somebody else'));
     expect(capturedForm(changed)).toEqual(capturedForm(with_(object, change)));
+  });
+
+  test('who holds it next is told that somebody had set it going', () => {
+    const changed = with_(off(application({ automated: {} })), { syncPolicy: { automated: { prune: true } } });
+    const next = suspend(changed, 'r2');
+    expect(next).toHaveProperty('left', 'spec.syncPolicy was changed by somebody else since run r1 held it');
+    expect(on(off(changed, 'r2'), 'r2')['spec']).toMatchObject({ syncPolicy: { automated: { prune: true } } });
   });
 
   test('an empty policy that the server dropped is not a change', () => {

@@ -42,6 +42,10 @@ export const capture: CommandRun = async (invocation) => {
         ...content.flags.map((flag) => `  flag ${flag.name} = ${flag.value ?? '(unset)'}  ${out.dim(flag.source)}`),
         ...result.moved.map((moved) => `  label ${moved.label} led to ${shortId(moved.from)} until now`),
       ];
+      if (result.held !== undefined)
+        lines.push(
+          `  ${out.bad('held')}: run ${result.held.run} went back from this version (${result.held.reason}); \`backstay release ${stack.name} ${shortId(result.id)}\` lets it go`,
+        );
       if (result.checks.length > 0 && !result.knownGood) lines.push('', renderChecks(result.checks, out));
       return lines.join('\n');
     });

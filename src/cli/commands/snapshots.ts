@@ -59,6 +59,7 @@ export const show: CommandRun = async (invocation) => {
         `${out.bold(shortId(snapshot.id))}  ${stateOf(row, out)}  ${row.labels.join(', ')}`,
         `  id        ${snapshot.id}`,
         `  captured  ${row.capturedAt} by ${row.by.user}@${row.by.host} (${row.reason})`,
+        ...(row.held === undefined ? [] : [`  held      run ${row.held.run} went back from it: ${row.held.reason}`]),
         `  signature ${row.signature.state}${'key' in row.signature ? ` by ${row.signature.key}` : ''}`,
         `  cluster   ${snapshot.content.clusterUid ?? 'any (imported manifests)'}`,
         ...snapshot.content.flags.map((flag) => `  flag      ${flag.name} = ${flag.value ?? '(unset)'}`),

@@ -58,8 +58,13 @@ export async function bring(session: Session, { urn, target, manager, signal }: 
       const wanted = await withLiveOwners(cluster, target);
       const prediction = await predict(cluster, live, wanted, foreign);
       if (prediction.kind === 'equal') return { object: live, action, takenFrom };
-      if (prediction.kind === 'immutable') {
-        if (!session.may(key, 'replace')) throw mustReplace(target, prediction.reason);
+      // A plan may name a replacement where a change in place would do: what was shown is what is done, once.
+      if (
+        prediction.kind === 'immutable' ||
+        (action === 'unchanged' && session.options.permit?.replace.has(key) === true)
+      ) {
+        if (prediction.kind === 'immutable' && !session.may(key, 'replace'))
+          throw mustReplace(target, prediction.reason);
         session.replacing.set(key, live);
         await remove(session, { urn, object: live, signal });
         action = 'replaced';

@@ -1,6 +1,7 @@
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import {
   displayName,
+  type KubeObject,
   keyOf,
   mergePatch,
   type ObjectRef,
@@ -8,6 +9,7 @@ import {
   type StepAction,
   suspend,
   suspendedBy,
+  type Suspending,
 } from '../../model/index.ts';
 import type { RunDeps } from '../deps.ts';
 import type { Executor, StepContext, StepResult } from '../executor.ts';
@@ -77,23 +79,24 @@ async function resumed(refs: readonly ObjectRef[], context: StepContext): Promis
 
 async function suspendEach(refs: readonly ObjectRef[], context: StepContext): Promise<StepResult> {
   const held: ObjectRef[] = [];
-  const idle: string[] = [];
+  const others: string[] = [];
   for (const ref of refs) {
     const answer = await written(ref, context, suspend);
-    if (answer === undefined) idle.push(`${names([ref])} is gone`);
-    else if (answer.kind === 'nothing' && !answer.ours) idle.push(`${names([ref])} ${answer.why}`);
+    if (answer === undefined) others.push(`${names([ref])} is gone`);
+    else if (answer.kind === 'nothing' && !answer.ours) others.push(`${names([ref])} ${answer.why}`);
     else held.push(ref);
+    if (answer?.kind === 'write' && answer.left !== undefined) others.push(`${names([ref])}: ${answer.left}`);
   }
-  const said = [...(held.length === 0 ? [] : [`held: ${names(held)}`]), ...idle];
+  const said = [...(held.length === 0 ? [] : [`held: ${names(held)}`]), ...others];
   return { outcome: 'done', message: said.join('; '), result: { held: held.map(keyOf) } };
 }
 
 /** One object brought to what `change` makes of it, and seen to be so. Undefined: it is not there. */
-async function written<A extends ReturnType<typeof resume>>(
+async function written(
   ref: ObjectRef,
   { run, deps, signal, effect }: GiveBack,
-  change: (object: Parameters<typeof resume>[0], run: string) => A,
-): Promise<A | undefined> {
+  change: (object: KubeObject, run: string) => Suspending,
+): Promise<Suspending | undefined> {
   for (let round = 1; ; round += 1) {
     signal.throwIfAborted();
     const object = await deps.cluster.get(ref);

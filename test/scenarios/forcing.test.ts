@@ -1,0 +1,225 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject } from '../../src/model/index.ts';
+import { testCluster } from '../support/cluster.ts';
+import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
+import { echo, type RunAnswer, type Shop, shop } from '../support/shop.ts';
+
+interface Answer extends RunAnswer {
+  readonly code?: string;
+}
+
+/** What hangs is forced by flag only, by steps that are named and journaled. */
+describe('what hangs', () => {
+  let here: Shop;
+  let kubectl: Kubectl;
+  let ghost: string;
+
+  const configMap = (name: string, v: string, metadata: object = {}): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: here.namespace, ...metadata },
+    data: { v },
+  });
+  const apply = async (...items: readonly KubeObject[]): Promise<unknown> =>
+    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], {
+      input: { apiVersion: 'v1', kind: 'List', items },
+    });
+  /** Its one pod goes to a node by name, whether there is a kubelet or not. */
+  const stateful = (name: string, nodeName?: string): KubeObject => {
+    const deployment = echo(here.namespace, name);
+    const { strategy: _, ...spec } = deployment['spec'] as { template: { spec: object }; strategy: object };
+    const pod = { ...spec.template.spec, ...(nodeName === undefined ? {} : { nodeName }) };
+    return {
+      ...deployment,
+      kind: 'StatefulSet',
+      spec: { ...spec, serviceName: name, template: { ...spec.template, spec: pod } },
+    };
+  };
+  const run = async (...args: readonly string[]): Promise<{ code: number; answer: Answer; stderr: string }> => {
+    const { code, stdout, stderr } = await here.machine.run([...args, '--output', 'json']);
+    return { code, answer: JSON.parse(stdout) as Answer, stderr };
+  };
+  const stepsOf = async (id: string): Promise<readonly { id: string; status: string; message?: string }[]> =>
+    (await here.machine.json<{ steps: { id: string; status: string; message?: string }[] }>(['report', id])).steps;
+
+  beforeAll(async () => {
+    const { kubeconfig, cluster } = await testCluster();
+    kubectl = await kubectlFor(kubeconfig);
+    here = await shop('force', '');
+    ghost = `ghost-${here.namespace}`;
+    // A node whose kubelet never answers: whatever is deleted there stays.
+    await cluster.create({ apiVersion: 'v1', kind: 'Node', metadata: { name: ghost }, spec: { unschedulable: true } });
+  });
+  afterEach(async () => {
+    const left = JSON.parse(await kubectl(['-n', here.namespace, 'get', 'configmaps', '-o', 'json'])) as {
+      items: KubeObject[];
+    };
+    for (const { metadata } of left.items.filter((one) => (one.metadata.finalizers ?? []).length > 0))
+      await kubectl([
+        '-n',
+        here.namespace,
+        'patch',
+        'configmap',
+        metadata.name,
+        '--type=merge',
+        '-p',
+        '{"metadata":{"finalizers":null}}',
+      ]);
+  });
+  afterAll(async () => {
+    await kubectl(['delete', 'node', ghost, '--wait=false']);
+    await kubectl(['-n', here.namespace, 'delete', 'pods', '--all', '--grace-period=0', '--force', '--wait=false']);
+    await here.remove();
+  });
+
+  it('is an object with finalizers: the failure names the flag, and the flag takes them off', async () => {
+    await apply(configMap('a', 'good'));
+    const good = (await here.capture(['--no-checks', '--as', 'lean'])).id;
+    await apply(configMap('a', 'bad'), configMap('extra', 'x', { finalizers: ['example.com/hold'] }));
+    const stuck = await run('rollback', here.name, '--to', 'lean', '--yes', '--timeout', '4s');
+    expect(stuck.code).toBe(4);
+    expect(stuck.answer.reason).toContain('example.com/hold');
+    expect(stuck.answer.reason).toContain('--force-finalizers');
+
+    // Wanted again, and still on its way out: the plan says so.
+    await apply(configMap('a', 'bad'));
+    const forced = await run(
+      'rollback',
+      here.name,
+      '--to',
+      'lean',
+      '--yes',
+      '--timeout',
+      '4s',
+      '--force-finalizers',
+      '--abandon',
+      stuck.answer.run,
+      '--reason',
+      'stuck',
+    );
+    expect(forced.answer).toMatchObject({ outcome: 'succeeded' });
+    await kubectl([
+      '-n',
+      here.namespace,
+      'patch',
+      'configmap',
+      'extra',
+      '--type=merge',
+      '-p',
+      '{"metadata":{"finalizers":null}}',
+    ]).catch(() => '');
+    await apply(configMap('a', 'bad'), configMap('extra', 'x', { finalizers: ['example.com/hold'] }));
+    const plan = await here.machine.json<{ steps: { id: string; risk: string; title: string; dataLoss?: string }[] }>([
+      'rollback',
+      here.name,
+      '--to',
+      'lean',
+      '--dry-run',
+      '--force-finalizers',
+    ]);
+    expect(plan.steps.find(({ id }) => id === 'force-finalizers')).toMatchObject({
+      risk: 'high',
+      title: 'Force: take the finalizers off configmap/extra, where they hang',
+    });
+    const again = await run(
+      'rollback',
+      here.name,
+      '--to',
+      'lean',
+      '--yes',
+      '--timeout',
+      '4s',
+      '--force-finalizers',
+      '--reason',
+      'stuck',
+    );
+    expect(again.answer).toMatchObject({ outcome: 'succeeded' });
+    expect((await stepsOf(again.answer.run)).find(({ id }) => id === 'force-finalizers')).toMatchObject({
+      status: 'done',
+      message: expect.stringContaining('configmap/extra (example.com/hold') as string,
+    });
+    expect((await here.capture()).id).toBe(good);
+  });
+
+  it('is a pod on a node that is gone: the failure names the flag, and the flag deletes it', async () => {
+    await apply(configMap('a', 'pods'), stateful('db'));
+    await kubectl(['-n', here.namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+    const good = (await here.capture(['--no-checks', '--as', 'steady'])).id;
+    await apply(stateful('db', ghost));
+    await kubectl([
+      '-n',
+      here.namespace,
+      'wait',
+      '--for=jsonpath={.spec.nodeName}=' + ghost,
+      'pod/db-0',
+      '--timeout=60s',
+    ]);
+    const stuck = await run('rollback', here.name, '--to', 'steady', '--yes', '--timeout', '20s');
+    expect(stuck.code).toBe(4);
+    expect(stuck.answer.reason).toContain('db-0');
+    expect(stuck.answer.reason).toContain('--force-pods');
+
+    const forced = await run(
+      'rollback',
+      here.name,
+      '--to',
+      'steady',
+      '--yes',
+      '--force-pods',
+      '--abandon',
+      stuck.answer.run,
+      '--reason',
+      'stuck',
+    );
+    expect(forced.answer).toMatchObject({ outcome: 'succeeded' });
+    expect((await stepsOf(forced.answer.run)).find(({ id }) => id === 'force-pods')).toMatchObject({
+      status: 'done',
+      message: expect.stringContaining('deleted without grace: pod/db-0') as string,
+    });
+    await kubectl(['-n', here.namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+    expect((await here.capture()).id).toBe(good);
+  });
+
+  it('is replaced instead of changed where that is asked for, and only there', async () => {
+    await apply(configMap('a', 'one'), configMap('b', 'one'));
+    await here.capture(['--no-checks', '--as', 'one']);
+    await apply(configMap('a', 'two'), configMap('b', 'two'));
+    const [a, b] = [await here.get('ConfigMap', 'a'), await here.get('ConfigMap', 'b')];
+    const refused = await here.machine.refused([
+      'rollback',
+      here.name,
+      '--to',
+      'one',
+      '--yes',
+      '--force-replace',
+      'configmap/c',
+    ]);
+    expect(refused).toMatchObject({ exit: 64, code: 'USAGE' });
+    const { answer, stderr } = await run(
+      'rollback',
+      here.name,
+      '--to',
+      'one',
+      '--yes',
+      '--force-replace',
+      'ConfigMap/a',
+    );
+    expect(answer).toMatchObject({ outcome: 'succeeded' });
+    expect(stderr).toContain('configmap/a is deleted and created again, as --force-replace asks');
+    expect((await here.get('ConfigMap', 'a')).metadata.uid).not.toBe(a.metadata.uid);
+    expect((await here.get('ConfigMap', 'b')).metadata.uid).toBe(b.metadata.uid);
+  });
+
+  it('shows a conflict field by field, each with its owner', async () => {
+    await apply(configMap('a', 'mine'));
+    await here.capture(['--no-checks', '--as', 'mine']);
+    await kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager=night-operator', '-f', '-'], {
+      input: configMap('a', 'theirs'),
+    });
+    const { code, stderr } = await here.machine.run(['rollback', here.name, '--to', 'mine', '--yes']);
+    expect(code).toBe(7);
+    expect(stderr).toMatch(/data\.v\s+night-operator/);
+    expect(stderr).toContain('--take night-operator');
+    expect((await here.rollback(['--to', 'mine', '--take', 'night-operator'])).outcome).toBe('succeeded');
+  });
+});
