@@ -111,7 +111,7 @@ describe('undoing a run', () => {
 
   test('is refused after a later run, and names it', async () => {
     const first = await rolledBack();
-    const release = await here.run(await here.planned({ target: bad }, { hold: false }));
+    const release = await here.run(await here.planned({ target: bad }, { hold: false, allowHeld: true }));
     expect(release.outcome).toBe('succeeded');
     await expect(taken(first.run)).rejects.toMatchObject({
       code: 'RUN_OVERTAKEN',

@@ -89,14 +89,26 @@ describe('a stack file', () => {
       hooks: [],
       checks: [],
       probes: [],
+      stores: [],
       context: { anyOf: [], dependencies: [] },
       evidence: { limitMs: 10_000, emergencyLimitMs: 3_000, limitBytes: 20 * 1024 ** 2, logLines: 2_000 },
       doctor: { hosts: [], databases: [] },
       order: [],
       hold: { rollouts: true, autoscalers: true, deliveries: [] },
+      onInvalid: 'halt',
+      retention: { undoMs: 7 * 86_400_000, snapshotsMs: 90 * 86_400_000, keep: 20 },
       readyTimeoutMs: 300_000,
       approvals: { approvers: {}, severities: {}, requireSeverity: false },
       requireReason: true,
+    });
+  });
+
+  test('says how long ways back stay open, in days where that is handy', async () => {
+    const text = 'backstay:onInvalid: return\n  backstay:retention: { undo: 2d, snapshots: 36h, keep: 3 }';
+    await write('kept', `config:\n  backstay:namespaces: shop\n  ${text}\n`);
+    expect(await loadStack('kept', { projectDir, env })).toMatchObject({
+      onInvalid: 'return',
+      retention: { undoMs: 2 * 86_400_000, snapshotsMs: 36 * 3_600_000, keep: 3 },
     });
   });
 
