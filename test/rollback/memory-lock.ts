@@ -41,7 +41,8 @@ export function memoryLock(): MemoryLock {
         if (current === own) last = own.holder;
       },
       release: async (unfinished = false) => {
-        if (current !== own) return;
+        // The dead give nothing back.
+        if (current !== own || isDead) return;
         current = undefined;
         marked = unfinished ? { ...own.holder, since } : undefined;
       },
