@@ -5,8 +5,7 @@ import type { JournalStore, PrivateFiles } from '../ports/index.ts';
 import { reportOf, type RunReport } from '../rollback/index.ts';
 import { renderHtml } from './report/html.ts';
 import { renderMarkdown } from './report/markdown.ts';
-
-export { downtimeInShort } from './report/words.ts';
+import { downtimeInShort } from './report/words.ts';
 
 export interface ReportDeps {
   readonly journal: JournalStore;
@@ -17,6 +16,8 @@ export interface ReportDeps {
 
 export interface WrittenReport {
   readonly report: RunReport;
+  /** `0.0 s measured`; absent where no probe measured. */
+  readonly downtime?: string;
   readonly markdown: string;
   readonly html: string;
   readonly paths: { readonly markdown: string; readonly html: string; readonly json: string };
@@ -40,7 +41,8 @@ export async function writeReport(run: string, deps: ReportDeps): Promise<Writte
   await files.write(paths.json, `${JSON.stringify(report, null, 2)}\n`);
   await files.write(paths.markdown, markdown);
   await files.write(paths.html, html);
-  return { report, markdown, html, paths };
+  const downtime = downtimeInShort(report);
+  return { report, ...(downtime === undefined ? {} : { downtime }), markdown, html, paths };
 }
 
 async function entriesOf(run: string, { journal }: ReportDeps): Promise<readonly JournalEntry[]> {

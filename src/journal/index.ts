@@ -17,6 +17,8 @@ export { advance, fold } from './fold.ts';
 export { followEntries, type FollowSource } from './follow.ts';
 export { type Head, proven, type StoredText } from './stored.ts';
 export { type Downtime, downtimeOf, type Span } from './downtime.ts';
+export { type Expectation, expectationOf } from './expected.ts';
+export { figureOf, type Figures, type Grouping, type RunFigure, type Stats, statsOf } from './figures.ts';
 export type {
   Approval,
   LeaseTaken,

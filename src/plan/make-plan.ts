@@ -11,6 +11,7 @@ import {
   type PlanOptions,
   type Scope,
   type Stack,
+  type Step,
 } from '../model/index.ts';
 import { keepsFromReturning } from './return.ts';
 import { policyOf } from './policy.ts';
@@ -49,12 +50,17 @@ export interface PlanInput {
   readonly onInvalid?: 'halt' | 'return';
   /** The run whose effect this plan takes back. */
   readonly undoes?: string;
+  /** How long steps took in earlier runs. Absent: nothing is known. */
+  readonly expected?: (step: Step) => Step['expected'];
 }
 
 /** The frozen plan. Pure: the same input gives the same plan and the same hash. */
 export function makePlan(input: PlanInput): Plan {
   const { stack, changes, options } = input;
-  const steps = planSteps(input);
+  const steps = planSteps(input).map((step) => {
+    const expected = input.expected?.(step);
+    return expected === undefined ? step : { ...step, expected };
+  });
   const obstacles = input.onInvalid === 'return' ? keepsFromReturning({ stack, changes, steps }) : [];
   const plan: Omit<Plan, 'hash'> = {
     apiVersion: 'backstay.dev/v1',

@@ -9,6 +9,7 @@ import {
   shortId,
 } from '../../model/index.ts';
 import type { Style } from './style.ts';
+import { duration } from './time.ts';
 
 const MARK: Record<ChangeAction, string> = { create: '+', update: '~', replace: '±', delete: '-', restart: '↻' };
 /** Longer values are cut in the middle of a terminal line; the whole is in `--output json`. */
