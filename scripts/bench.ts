@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench/bench.ts';
 import { engine } from './bench/engine.ts';
 import { failover } from './bench/failover.ts';
+import { journal } from './bench/journal.ts';
 import { type Breakdown, type Figure, isMissed } from './bench/figure.ts';
 import { Home } from './bench/home.ts';
 import { breakdownTable, describeMachine, figureTable, thisMachine } from './bench/print.ts';
@@ -21,7 +22,7 @@ import { capture, diff } from './bench/snapshots.ts';
 import { startup } from './bench/startup.ts';
 
 /** The quiet ones first: from the failover on, pods run beside what is measured. */
-const BENCHES: readonly Bench[] = [startup, diff, capture, engine, overhead, rollout, failover];
+const BENCHES: readonly Bench[] = [startup, journal, diff, capture, engine, overhead, rollout, failover];
 
 const { values: options } = parseArgs({
   options: {

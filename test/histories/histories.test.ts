@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { fold, type JournalEntry } from '../../src/journal/index.ts';
+import { fold, JOURNAL_FORMAT, JOURNAL_REVISION, type JournalEntry, linkOf } from '../../src/journal/index.ts';
 import { renderMarkdown } from '../../src/actions/report/markdown.ts';
 import { decide, reportOf } from '../../src/rollback/index.ts';
 
@@ -17,6 +17,9 @@ describe('recorded journals', () => {
     ['format-1-succeeded.json', { outcome: 'succeeded', takenBack: [], resumes: 0 }],
     ['format-1-mixed-resumed.json', { outcome: 'succeeded', takenBack: [], resumes: 1 }],
     ['format-1-went-back.json', { outcome: 'failed', takenBack: ['hook:pause ingest'], resumes: 0 }],
+    ['format-1-resumed-in-2.json', { outcome: 'succeeded', takenBack: [], resumes: 1 }],
+    ['format-2-succeeded.json', { outcome: 'succeeded', takenBack: [], resumes: 0 }],
+    ['format-2-killed-resumed.json', { outcome: 'succeeded', takenBack: [], resumes: 1 }],
   ])('%s still says what happened', async (file, expected) => {
     const report = reportOf(fold(await recorded(file)));
     expect({
@@ -33,6 +36,35 @@ describe('recorded journals', () => {
       const state = fold(entries.slice(0, length));
       expect(decide(state).kind === 'ended').toBe(state.ended !== undefined);
     }
+  });
+
+  test.each(files.filter((file) => file.startsWith('format-2-')))(
+    '%s can have no entry changed or left out without its being found',
+    async (file) => {
+      const entries = await recorded(file);
+      for (let i = 0; i < entries.length - 1; i++) {
+        const changed = { ...entries[i]!, time: '2020-01-01T00:00:00.000Z' };
+        expect(() => fold(entries.toSpliced(i, 1, changed))).toThrow(`entry ${i + 1} was changed`);
+        expect(() => fold(entries.toSpliced(i, 1))).toThrow('missing');
+      }
+    },
+  );
+
+  test.each(files)('%s is read with what a newer program added to it, and refused in a newer format', async (file) => {
+    const entries = await recorded(file);
+    const last = entries.at(-1)!;
+    const added = {
+      ...last,
+      format: JOURNAL_FORMAT,
+      previous: linkOf(last),
+      sequence: last.sequence + 1,
+      kind: 'weather',
+      revision: JOURNAL_REVISION + 1,
+    } as unknown as JournalEntry;
+    expect(fold([...entries, added])).toMatchObject({ sequence: added.sequence, unread: ['weather'] });
+    expect(() => fold([...entries, { ...added, format: JOURNAL_FORMAT + 1 }])).toThrow(
+      `of format ${JOURNAL_FORMAT + 1}`,
+    );
   });
 
   test('are all named in the page beside them', async () => {
