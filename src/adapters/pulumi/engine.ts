@@ -6,6 +6,7 @@ import type { ObjectKey, Stack } from '../../model/index.ts';
 import type { Cluster, Engine, EngineResult, EngineUpdate } from '../../ports/index.ts';
 import type { Outcome, RunningProvider } from '../../provider/index.ts';
 import { commandAt } from './command.ts';
+import { damageIn, mend, type StateFiles, stateFilesOf } from './damaged.ts';
 import { collectEvents } from './events.ts';
 import { resultOf } from './result.ts';
 import { type Cli, lockHolders, recover } from './stale-lock.ts';
@@ -69,7 +70,9 @@ async function run(verb: Verb, options: PulumiEngineOptions, update: EngineUpdat
       ...(update.signal === undefined ? {} : { signal: update.signal }),
       ...(own ? {} : await scopeOf(update, options)),
     };
-    const error = await settled(verb, pulumi, settings, cli, workspace);
+    // With the official plugin the state is more than an index: it alone knows what was made.
+    const files = own ? stateFilesOf(stack, options.projectName) : undefined;
+    const error = await settled(verb, pulumi, settings, cli, workspace, files);
     if (update.signal?.aborted === true) throw cancelled(stack.name, update.signal);
     const outcomes: ReadonlyMap<ObjectKey, Outcome> = own ? provider.outcomes : new Map();
     const totalMs = performance.now() - began;
@@ -131,8 +134,8 @@ export async function openStack(
 }
 
 /**
- * Runs it, mending once each what can be mended: no stack yet, and what a killed run left behind. Gives back the error that
- * is left, if any.
+ * Runs it, mending once each what can be mended: no stack yet, what a killed run left behind and, where `files` are given,
+ * files that were cut in half. Gives back the error that is left, if any.
  */
 export async function settled(
   verb: Verb,
@@ -140,6 +143,7 @@ export async function settled(
   settings: UpOptions,
   cli: Cli,
   workspace: Workspace,
+  files?: StateFiles,
 ): Promise<unknown> {
   const mended = new Set<string>();
   for (;;) {
@@ -150,10 +154,12 @@ export async function settled(
       if (isBackstayError(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
       const holders = lockHolders(message);
-      const fault = /no stack named.*found/.test(message) ? 'missing' : holders.length > 0 ? 'locked' : undefined;
+      const damage = files === undefined ? undefined : damageIn(message);
+      const fault = /no stack named.*found/.test(message) ? 'missing' : holders.length > 0 ? 'locked' : damage;
       if (fault === undefined || mended.has(fault)) return error;
       mended.add(fault);
       if (fault === 'missing') await pulumi.workspace.createStack(pulumi.name);
+      else if (files !== undefined && fault !== 'locked') await mend(fault, files);
       else await recover(holders, pulumi.name, workspace.dir, cli);
     }
   }

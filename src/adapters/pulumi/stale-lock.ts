@@ -1,6 +1,6 @@
 import { existsSync, watch } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackstayError } from '../../errors/index.ts';
@@ -10,23 +10,28 @@ export type Cli = (args: readonly string[]) => Promise<{ readonly stdout: string
 
 /** How long an engine that outlived its parent may take to notice and end. */
 const ENDING_MS = 30_000;
-const LOCK = /(file:\/\/\S+?)?:? ?created by (\S+)@(\S+) \(pid (\d+)\)/g;
+/** The lock's time has whole seconds only, and clocks are set. */
+const CLOCK_SLACK_MS = 5_000;
+const LOCK = /(file:\/\/\S+?)?:? ?created by (\S+)@(\S+) \(pid (\d+)\)(?: at (\S+Z))?/g;
 
 interface LockHolder {
   readonly file?: string;
   readonly user: string;
   readonly host: string;
   readonly pid: number;
+  /** When the lock was made, milliseconds since the epoch. */
+  readonly at?: number;
 }
 
 /** Who holds the stack's lock in Pulumi's own backend, from the CLI's words; empty when that is not what is wrong. */
 export function lockHolders(message: string): readonly LockHolder[] {
   if (!message.includes('currently locked')) return [];
-  return [...message.matchAll(LOCK)].map(([, url, user = '', host = '', pid]) => ({
+  return [...message.matchAll(LOCK)].map(([, url, user = '', host = '', pid, at]) => ({
     ...(url === undefined ? {} : { file: fileURLToPath(url) }),
     user,
     host,
     pid: Number(pid),
+    ...(at === undefined ? {} : { at: Date.parse(at) }),
   }));
 }
 
@@ -64,7 +69,7 @@ async function ended(holder: LockHolder, stack: string): Promise<void> {
       },
     );
   }
-  if (!isRunning(holder.pid)) return;
+  if (!isRunning(holder.pid) || (await isYounger(holder))) return;
   if (holder.file !== undefined && (await unlocked(holder.file))) return;
   throw new BackstayError('ENGINE_FAILED', `Pulumi's state of ${stack} is locked by ${who}, which is still running.`, {
     next: 'Wait for it to end, or end it, then run it again.',
@@ -78,6 +83,16 @@ function isRunning(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** Numbers of processes are used again: one that began after the lock was made did not make it. Linux tells; else unknown. */
+async function isYounger({ pid, at }: LockHolder): Promise<boolean> {
+  if (at === undefined) return false;
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  // Clock ticks (hundredths of a second) after the machine's start, behind a name that may hold anything.
+  const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const startedAt = Date.now() - uptime() * 1000 + ticks * 10;
+  return startedAt > at + CLOCK_SLACK_MS;
 }
 
 /** Waits for the lock file to go: an engine whose parent was killed ends by itself as soon as it notices. */

@@ -35,8 +35,20 @@ describe('who holds the lock', () => {
   file:///s/.pulumi/locks/organization/backstay/test/a.json: created by root@one.example (pid 41) at 2026-11-21T07:00:00Z
   file:///s/.pulumi/locks/organization/backstay/test/b.json: created by me@two (pid 42) at 2026-11-21T07:00:01Z`;
     expect(lockHolders(said)).toEqual([
-      { file: '/s/.pulumi/locks/organization/backstay/test/a.json', user: 'root', host: 'one.example', pid: 41 },
-      { file: '/s/.pulumi/locks/organization/backstay/test/b.json', user: 'me', host: 'two', pid: 42 },
+      {
+        file: '/s/.pulumi/locks/organization/backstay/test/a.json',
+        user: 'root',
+        host: 'one.example',
+        pid: 41,
+        at: Date.parse('2026-11-21T07:00:00Z'),
+      },
+      {
+        file: '/s/.pulumi/locks/organization/backstay/test/b.json',
+        user: 'me',
+        host: 'two',
+        pid: 42,
+        at: Date.parse('2026-11-21T07:00:01Z'),
+      },
     ]);
   });
   it('is nobody when the failure is another one', () => {
