@@ -61,7 +61,7 @@ export function makePlan(input: PlanInput): Plan {
     const expected = input.expected?.(step);
     return expected === undefined ? step : { ...step, expected };
   });
-  const obstacles = input.onInvalid === 'return' ? keepsFromReturning({ stack, changes, steps }) : [];
+  const obstacles = input.onInvalid === 'return' ? obstaclesTo({ stack, changes, steps }) : [];
   const plan: Omit<Plan, 'hash'> = {
     apiVersion: 'backstay.dev/v1',
     kind: 'Plan',
@@ -88,6 +88,13 @@ export function makePlan(input: PlanInput): Plan {
     ...(input.undoes === undefined ? {} : { undoes: input.undoes }),
   };
   return { ...plan, hash: hashOfPlan(plan) };
+}
+
+/** A plan without objects has nothing that a return could bring back. */
+function obstaclesTo(plan: Parameters<typeof keepsFromReturning>[0]): readonly string[] {
+  const known = keepsFromReturning(plan);
+  const returns = plan.steps.some(({ reverse }) => reverse?.kind === 'return-before');
+  return known.length > 0 || returns ? known : ['no object is changed'];
 }
 
 /** What an approval is bound to: everything of the plan but the hash itself. */

@@ -26,7 +26,9 @@ export function keepsFromReturning({ stack, changes, steps }: Question): readonl
     ({ key, action, live }) =>
       (action === 'delete' || action === 'replace') && live !== undefined && isProtected(key, roleOf(live, stack)),
   );
+  const swapped = steps.filter(({ action }) => action.kind === 'db-swap');
   return [
+    ...swapped.map(({ title }) => `"${title}": what was written since would be set aside, and a person weighs that`),
     ...acts.map(({ title }) => `"${title}" has no reverse`),
     ...lost.map(({ key, action }) => `${displayName(key)} is ${action}d, and what it holds goes with it`),
   ];

@@ -70,6 +70,7 @@ describe('the steps of a plan', () => {
   test('are, at the least, a lease, a way back, the change, its proof and its record', () => {
     expect(ids(planned())).toEqual([
       'locked lease',
+      'safeguarded evidence',
       'safeguarded snapshot-before',
       'applied apply',
       'applied prove-equal',
@@ -94,6 +95,7 @@ describe('the steps of a plan', () => {
       'locked hook:at-locked',
       'frozen pause-rollouts',
       'frozen hook:at-frozen',
+      'safeguarded evidence',
       'safeguarded snapshot-before',
       'safeguarded checks-before',
       'safeguarded hook:at-safeguarded',
