@@ -47,8 +47,19 @@ describe('what hangs', () => {
     kubectl = await kubectlFor(kubeconfig);
     here = await shop('force', '');
     ghost = `ghost-${here.namespace}`;
-    // A node whose kubelet never answers: whatever is deleted there stays.
+    // A node without a kubelet: nothing starts there, and what is deleted there stays.
     await cluster.create({ apiVersion: 'v1', kind: 'Node', metadata: { name: ghost }, spec: { unschedulable: true } });
+    // What the control plane writes of it after a minute.
+    const conditions = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' }];
+    await kubectl([
+      'patch',
+      'node',
+      ghost,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ status: { conditions } }),
+    ]);
   });
   afterEach(async () => {
     const left = JSON.parse(await kubectl(['-n', here.namespace, 'get', 'configmaps', '-o', 'json'])) as {
@@ -141,7 +152,7 @@ describe('what hangs', () => {
     expect((await here.capture()).id).toBe(good);
   });
 
-  it('is a pod on a node that is gone: the failure names the flag, and the flag deletes it', async () => {
+  it('is a pod on a node that does not answer: the failure names the flag, and the flag deletes it', async () => {
     await apply(configMap('a', 'pods'), stateful('db'));
     await kubectl(['-n', here.namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
     const good = (await here.capture(['--no-checks', '--as', 'steady'])).id;
