@@ -102,9 +102,9 @@ function sections(report: RunReport): readonly Markup[] {
       table(
         ['Phase', 'Step', 'Began', 'Took', 'Outcome'],
         steps.map((step) => [
-          step.phase,
+          markup`<span class="tight">${step.phase}</span>`,
           step.title,
-          step.beganAt === undefined ? '' : markup`<span class="soft">${step.beganAt.slice(11, 23)}</span>`,
+          step.beganAt === undefined ? '' : markup`<span class="soft tight">${step.beganAt.slice(11, 23)}</span>`,
           number(step.durationMs === undefined ? '' : spell(step.durationMs)),
           markup`<span class="${STATUS[step.status]}">${step.takenBack ? `${step.status}, taken back` : step.status}</span>${step.message === undefined ? '' : markup`<br><span class="soft">${step.message}</span>`}`,
         ]),
@@ -119,7 +119,7 @@ function sections(report: RunReport): readonly Markup[] {
             downtime.flatMap(({ probe, spans }) =>
               spans.map(({ verdict: state, from, to, reason }) => [
                 probe,
-                markup`<span class="soft">${from.slice(11, 23)}</span>`,
+                markup`<span class="soft tight">${from.slice(11, 23)}</span>`,
                 number(spell(Date.parse(to) - Date.parse(from))),
                 markup`<span class="${state === 'up' ? 'good' : state === 'down' ? 'bad' : 'warn'}">${state}</span>`,
                 reason,

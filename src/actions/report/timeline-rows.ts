@@ -40,7 +40,7 @@ export function lanesOf(report: RunReport): readonly Lane[] {
     },
     objectLane(report),
     checkLane(report),
-  ].filter(({ rows }) => rows.length > 0);
+  ].filter(({ rows }) => rows.some(({ bars }) => bars.length > 0));
 }
 
 function phaseBars({ phases }: RunReport): readonly Bar[] {
