@@ -131,7 +131,8 @@ const stepsOf =
 function evidenceStep({ stack, options }: PlanInput): Step {
   const { limitMs, emergencyLimitMs, limitBytes, logLines } = stack.evidence;
   const ms = options.emergency ? emergencyLimitMs : limitMs;
-  const title = `Keep logs, events, objects${stack.metrics === undefined ? '' : ' and metrics'} of what is live as evidence`;
+  const kept = stack.metrics === undefined ? 'logs, events and objects' : 'logs, events, objects and metrics';
+  const title = `Keep ${kept} of what is live as evidence`;
   return stepsOf('safeguarded')('evidence', title, { kind: 'evidence', limitMs: ms, limitBytes, logLines });
 }
 

@@ -126,7 +126,7 @@ describe('a finding', () => {
       { pod: pod(waiting('CrashLoopBackOff')) },
       'pods',
       'bad',
-      /CrashLoopBackOff.*restarted 4 times, last exit 137 \(OOMKilled\)/,
+      /CrashLoopBackOff.*last exit 137 \(OOMKilled\); container main restarted 4 times$/,
       /logs gateway-5f7b-x2x9p --previous$/,
     ],
     [
@@ -322,7 +322,7 @@ describe('a finding', () => {
     ],
     [
       'a run left behind',
-      { lease: { value: { unfinished: holder } } },
+      { lease: { value: { holder, unfinished: holder } } },
       'lease',
       'bad',
       /left unfinished in phase applied .*journal \/j/,

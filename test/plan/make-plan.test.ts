@@ -126,7 +126,7 @@ describe('the steps of a plan', () => {
     const emergency = ids(planned({}, stack, { emergency: true, validateBefore: true }));
     expect(emergency).not.toContain('locked confirm-context');
     expect(emergency).not.toContain('safeguarded checks-before');
-    expect(emergency).toContain('safeguarded snapshot-before');
+    expect(emergency).toContain('safeguarded evidence', 'safeguarded snapshot-before');
     expect(ids(planned({}, stack, { validateBefore: true }))).toEqual(
       expect.arrayContaining(['locked confirm-context', 'safeguarded checks-before']),
     );

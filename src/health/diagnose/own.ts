@@ -13,7 +13,8 @@ export function aboutLease({ lease, stack }: Observations): Said | string {
   const { holder, unfinished } = lease.value;
   const findings: Omit<Finding, 'section'>[] = [];
   const phase = (one: { readonly phase?: string }): string => (one.phase === undefined ? '' : ` in phase ${one.phase}`);
-  if (holder !== undefined) {
+  // A run that died holding the stack is told once: as the one that was left.
+  if (holder !== undefined && holder.run !== unfinished?.run) {
     findings.push({
       grade: 'warn',
       subject: `run ${holder.run}`,
@@ -34,9 +35,9 @@ export function aboutLease({ lease, stack }: Observations): Said | string {
 
 export function aboutRuns({ runs, lease, stack }: Observations): Said | string {
   if ('why' in runs) return runs.why;
-  const atWork = 'value' in lease ? lease.value.holder?.run : undefined;
+  const told = 'value' in lease ? [lease.value.holder?.run, lease.value.unfinished?.run] : [];
   const findings = runs.value
-    .filter(({ resumable, run }) => resumable && run !== atWork)
+    .filter(({ resumable, run }) => resumable && !told.includes(run))
     .map(({ run, outcome, phase, startedAt }) => ({
       grade: 'bad' as const,
       subject: `run ${run}`,

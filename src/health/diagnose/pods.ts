@@ -30,7 +30,7 @@ function aboutPod(pod: KubeObject, now: number): readonly Omit<Finding, 'section
   const { state, reason } = podHealth(pod);
   const subject = nameOf(pod);
   const { name } = pod.metadata;
-  const restarts = restartsOf(pod, now);
+  const restarts = restartsOf(pod, now, state === 'failed');
   if (pod.metadata.deletionTimestamp !== undefined) {
     if (Date.parse(pod.metadata.deletionTimestamp) >= now) return [];
     const next = kubectl(pod, `describe pod ${name}`);
@@ -48,8 +48,8 @@ function aboutPod(pod: KubeObject, now: number): readonly Omit<Finding, 'section
   return [{ grade, subject, message: reason, next: kubectl(pod, `describe pod ${name}`) }];
 }
 
-/** `container main restarted 4 times, last exit 137 (OOMKilled)`, of lately. */
-function restartsOf(pod: KubeObject, now: number): readonly string[] {
+/** `container main restarted 4 times, last exit 137 (OOMKilled)`, of lately; `brief` where the exit was told already. */
+function restartsOf(pod: KubeObject, now: number, brief: boolean): readonly string[] {
   const { containerStatuses = [], initContainerStatuses = [] } = part<{
     containerStatuses: readonly ContainerStatus[];
     initContainerStatuses: readonly ContainerStatus[];
@@ -59,7 +59,7 @@ function restartsOf(pod: KubeObject, now: number): readonly string[] {
     const at = Date.parse(ended?.finishedAt ?? '');
     if (restartCount === 0 || (!Number.isNaN(at) && now - at > RECENT_MS)) return [];
     const why = ended?.reason === undefined ? '' : ` (${ended.reason})`;
-    const exit = ended === undefined ? '' : `, last exit ${ended.exitCode ?? '?'}${why}`;
+    const exit = ended === undefined || brief ? '' : `, last exit ${ended.exitCode ?? '?'}${why}`;
     return [`container ${name} restarted ${restartCount === 1 ? 'once' : `${restartCount} times`}${exit}`];
   });
 }

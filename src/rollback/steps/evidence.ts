@@ -17,14 +17,15 @@ export const evidence: Executor<Extract<StepAction, { kind: 'evidence' }>> = asy
       async () => await deps.collectEvidence({ run, plan: state.plan, limits, signal }),
     );
     const missing = manifest.missing.map(({ source, why }) => `${source} (${why})`);
-    const kept = `${manifest.files.length} files`;
+    const count = manifest.files.length;
+    const kept = `${count} ${count === 1 ? 'file' : 'files'}`;
     const more = missing.length > NAMED ? ` and ${missing.length - NAMED} more` : '';
     const said = missing.length === 0 ? kept : `${kept}; missing: ${missing.slice(0, NAMED).join(', ')}${more}`;
     const result: Json = {
       path,
       digest,
       bytes,
-      files: manifest.files.length,
+      files: count,
       redacted: manifest.redacted,
       cut: manifest.files.filter(({ cut }) => cut !== undefined).length,
       missing: missing.length,

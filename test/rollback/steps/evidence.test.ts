@@ -63,7 +63,7 @@ describe('the step that keeps evidence', () => {
     const missing = ['a', 'b', 'c', 'd', 'e'].map((source) => ({ source, why: 'late' }));
     const { result } = await perform(ACTION, collecting(found({ missing })));
     expect(result).toMatchObject({ outcome: 'warned', touched: false, result: { missing: 5 } });
-    expect(result.message).toBe('1 files; missing: a (late), b (late), c (late) and 2 more');
+    expect(result.message).toBe('1 file; missing: a (late), b (late), c (late) and 2 more');
   });
 
   it.each([
