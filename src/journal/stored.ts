@@ -1,5 +1,6 @@
 import { BackstayError } from '../errors/index.ts';
 import { type Digest, digestOfBytes } from '../model/index.ts';
+import { rememberLink } from './chain.ts';
 import type { JournalEntry } from './entry.ts';
 
 /** An entry as a store gives it back: its number, and its text byte for byte. */
@@ -93,6 +94,7 @@ function assertLinked(
     throw changed(culprit, said);
   }
   if (entries.length > 0 && links.at(-1) !== head.link) throw changed(head.sequence, said);
+  for (const [i, entry] of entries.entries()) rememberLink(entry, links[i]!);
 }
 
 function changed(entry: number, said: Said): BackstayError {
