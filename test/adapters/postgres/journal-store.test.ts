@@ -130,6 +130,27 @@ describe('the journal in Postgres', () => {
     });
   });
 
+  test('needs no more rights than to add, once the tables are there', async () => {
+    const url = await server.database();
+    await (await open(url)).close();
+    await server.query(url, "CREATE ROLE modest LOGIN PASSWORD 'modest'");
+    for (const right of [
+      'USAGE ON SCHEMA backstay',
+      'SELECT ON ALL TABLES IN SCHEMA backstay',
+      'INSERT ON backstay.entries, backstay.runs',
+      'UPDATE ON backstay.runs',
+    ]) {
+      await server.query(url, `GRANT ${right} TO modest`);
+    }
+    const modest = new URL(url);
+    [modest.username, modest.password] = ['modest', 'modest'];
+    const store = await open(modest.href);
+    const entries = entriesOf('r1', 3);
+    await appendAll(store, entries);
+    expect(await store.read('r1')).toEqual(entries);
+    await store.close();
+  });
+
   test('sends its limits with the connection, so that no statement waits for ever', async () => {
     const url = await server.database();
     const store = await open(url);
