@@ -30,7 +30,7 @@ interface Typed {
 
 const typed: fc.Arbitrary<Typed> = fc.record({
   machine: fc.constantFrom(0, 1),
-  what: fc.constantFrom('start', 'start', 'start-approved', 'resume', 'resume', 'abandon', 'approve', 'deny'),
+  what: fc.constantFrom('start', 'start-approved', 'resume', 'resume', 'abandon', 'abandon', 'approve', 'deny'),
   fates: fc.array(fc.constantFrom<Fate>('done', 'done', 'done', 'fail', 'crash', 'crash-before', 'steal', 'stop'), {
     maxLength: 6,
   }),
@@ -38,7 +38,10 @@ const typed: fc.Arbitrary<Typed> = fc.record({
 
 const plans: fc.Arbitrary<Plan> = fc
   .record({
-    phases: fc.array(fc.constantFrom(...PHASES.slice(2)), { minLength: 2, maxLength: 6 }),
+    phases: fc.array(fc.constantFrom('frozen', 'frozen', 'applied', 'validated', ...PHASES.slice(2)), {
+      minLength: 3,
+      maxLength: 6,
+    }),
     returns: fc.boolean(),
   })
   .map(({ phases, returns }) =>
@@ -55,7 +58,7 @@ const plans: fc.Arbitrary<Plan> = fc
 
 function reverseFor(phase: string, i: number): object {
   if (phase === 'applied') return { reverse: { kind: 'return-before' } };
-  return i % 2 === 0 ? { reverse: { kind: 'hook', hook: aHook(`undo s${i}`, 'frozen') } } : {};
+  return i % 3 < 2 ? { reverse: { kind: 'hook', hook: aHook(`undo s${i}`, 'frozen') } } : {};
 }
 
 const NEED = { severity: 'SEV-2', roles: ['lead'], count: 1, when: 'before', expiresMs: 3_600_000 } as const;
@@ -187,11 +190,15 @@ function assertSound(model: Model): void {
     const keys = acts.map(({ step, reverse }) => `${step} ${reverse}`);
     expect(new Set(keys).size, 'every act once').toBe(keys.length);
     const turned = acts.findIndex(({ reverse }) => reverse);
-    if (turned >= 0) {
-      const order = acts.slice(turned).map(({ step }) => state.plan.steps.findIndex(({ id }) => id === step));
-      expect(acts.slice(turned).every(({ reverse }) => reverse)).toBe(true);
-      expect(order).toEqual(order.toSorted((a, b) => b - a));
-    }
+    if (turned >= 0) expect(acts.slice(turned).every(({ reverse }) => reverse)).toBe(true);
+    // Last first; one that could not be taken back does not keep the others up, and is tried again by a resume.
+    const order = entries.flatMap((e) =>
+      e.kind === 'step-begin' && e.reverse === true && e.attempt === 1
+        ? [state.plan.steps.findIndex(({ id }) => id === e.step)]
+        : [],
+    );
+    expect(order).toEqual(order.toSorted((x, y) => y - x));
+    for (const i of order) expect(state.steps.get(state.plan.steps[i]?.id ?? '')?.attempts).toBeGreaterThan(0);
     if (state.ended?.outcome === 'succeeded')
       expect(acts.map(({ step }) => step).toSorted()).toEqual(
         state.plan.steps.map(({ id }) => id).filter((id) => id !== 'lease'),
@@ -199,6 +206,20 @@ function assertSound(model: Model): void {
     expect(decide(state)).toEqual(decide(state));
     if (state.ended !== undefined) expect(decide(state)).toEqual({ kind: 'ended' });
   }
+}
+
+/** Whoever comes next is told of a run with something left to do, and of no other. */
+function assertMarked({ lock }: Model, { run, outcome, code }: RunResult): void {
+  // What was lost says nothing any more, and what was never taken neither.
+  if (code === 'LEASE_LOST' || code === 'LEASE_HELD' || code === 'STACK_UNFINISHED' || outcome === 'waiting') return;
+  if (outcome === 'mixed') expect(lock.unfinished()).toBe(run);
+  else expect(lock.unfinished()).not.toBe(run);
+}
+
+/** A run that acted never acts again once another one did: live is not what its journal says any more. */
+function assertInTurn({ acts }: Model): void {
+  const turns = acts.map(({ run }) => run).filter((run, i, all) => run !== all[i - 1]);
+  expect(turns).toEqual([...new Set(turns)]);
 }
 
 /** The run whose acts may stand half way: nobody else may act before it is resumed or given up. */
@@ -227,6 +248,8 @@ describe('one stack, two machines, and people who type anything', () => {
           const half = halfWay(model);
           const answer = await model.type(plan, command);
           assertSound(model);
+          assertInTurn(model);
+          if (answer !== undefined && 'outcome' in answer) assertMarked(model, answer);
           // Terminal states are terminal.
           expect(over.map((known) => model.stateOf(known).ended)).toEqual(ends);
           const isNew = command.what.startsWith('start');
@@ -239,7 +262,7 @@ describe('one stack, two machines, and people who type anything', () => {
           expect(acting.size).toBeLessThanOrEqual(1);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 400 },
     );
   });
 
@@ -268,7 +291,55 @@ describe('one stack, two machines, and people who type anything', () => {
         expect(['mixed', 'waiting']).not.toContain(outcome);
         expect(decide(state)).toEqual({ kind: 'ended' });
       }),
-      { numRuns: 500 },
+      { numRuns: 400 },
     );
+  });
+});
+
+describe('a run that was given up on another machine', () => {
+  const PLAN = aPlan({
+    steps: [aStep('lease', 'locked', { action: actionOf('lease') }), aStep('s0', 'applied'), aStep('s1', 'resumed')],
+  });
+
+  test('learns it when somebody resumes it at home, and acts no more', async () => {
+    const model = new Model();
+    expect(await model.type(PLAN, { machine: 0, what: 'start', fates: ['crash'] })).toBeUndefined();
+    expect(await model.type(PLAN, { machine: 1, what: 'start', fates: [] })).toMatchObject({
+      outcome: 'failed',
+      code: 'STACK_UNFINISHED',
+      reason: expect.stringMatching(
+        /Run r0 of ada on laptop left .* `backstay resume r0`; .* `--abandon r0 --reason TEXT`/,
+      ),
+    });
+    expect(await model.type(PLAN, { machine: 1, what: 'abandon', fates: [] })).toMatchObject({ outcome: 'succeeded' });
+    const acts = [...model.acts];
+    expect(await model.type(PLAN, { machine: 0, what: 'resume', fates: [] })).toMatchObject({
+      outcome: 'abandoned',
+      reason: 'the stack was taken over by run r2 (given up by ada on laptop for run r2)',
+    });
+    expect(model.acts).toEqual(acts);
+    expect(model.stateOf({ run: 'r2', machine: 1 })).toMatchObject({
+      abandons: { run: 'r0', reason: 'why not' },
+      leases: [{ reason: 'process gone', from: { run: 'r0' }, abandoned: { run: 'r0', phase: 'applied' } }],
+    });
+  });
+
+  test('is told so at once where its journal is ours, and a run that ended needs no giving up', async () => {
+    const model = new Model();
+    await model.type(PLAN, { machine: 0, what: 'start', fates: ['crash'] });
+    expect(await model.type(PLAN, { machine: 0, what: 'abandon', fates: [] })).toMatchObject({ outcome: 'succeeded' });
+    expect(model.stateOf({ run: 'r0', machine: 0 }).ended).toMatchObject({ outcome: 'abandoned' });
+    expect(await model.type(PLAN, { machine: 0, what: 'start', fates: [] })).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  test('is no obstacle where it only took the lease', async () => {
+    const model = new Model();
+    await model.type(PLAN, { machine: 0, what: 'start', fates: ['crash-before'] });
+    const [{ run }] = model.runs as [{ run: string }];
+    const entries = model.journals[0].entries;
+    // As if it had been killed as soon as it had the lease.
+    entries.splice(entries.findIndex((e) => e.kind === 'step-end' && e.step === 'lease') + 1);
+    expect(model.lock.unfinished()).toBe(run);
+    expect(await model.type(PLAN, { machine: 0, what: 'start', fates: [] })).toMatchObject({ outcome: 'succeeded' });
   });
 });
