@@ -108,6 +108,9 @@ async function askCreate(cluster: Cluster, object: KubeObject, input: Defaulting
     const missing = error.details['missingNamespace'];
     if (typeof missing === 'string' && input.namespaces.has(missing)) return { object };
     if (error.details['exists'] !== true) throw error;
+    // It is on its way out, and is made again when it is gone: its name is taken for as long.
+    const there = await cluster.get(refOf(object));
+    if (there?.metadata.deletionTimestamp !== undefined) return { object: await askAnew(cluster, object, input) };
     const { kind, name, namespace } = partsOf(keyOf(object));
     const what = `${kind.toLowerCase()}/${name}${namespace === undefined ? '' : ` in ${namespace}`}`;
     return {

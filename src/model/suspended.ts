@@ -191,11 +191,6 @@ export function suspendedBy(object: KubeObject): readonly string[] {
   return memoryOf(object)?.runs ?? [];
 }
 
-/** Whether objects of this kind bring a version back by themselves. */
-export function isDelivery(group: string, kind: string): boolean {
-  return SUSPENDABLE.some((row) => row.outlives && row.group === group && row.kind === kind);
-}
-
 function rowOf({ apiVersion, kind }: KubeObject): Suspendable | undefined {
   const group = groupOf(apiVersion);
   const version = apiVersion.slice(group.length + 1);

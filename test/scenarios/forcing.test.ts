@@ -42,6 +42,18 @@ describe('what hangs', () => {
   const stepsOf = async (id: string): Promise<readonly { id: string; status: string; message?: string }[]> =>
     (await here.machine.json<{ steps: { id: string; status: string; message?: string }[] }>(['report', id])).steps;
 
+  const release = async (name: string): Promise<unknown> =>
+    await kubectl([
+      '-n',
+      here.namespace,
+      'patch',
+      'configmap',
+      name,
+      '--type=merge',
+      '-p',
+      '{"metadata":{"finalizers":null}}',
+    ]);
+
   beforeAll(async () => {
     const { kubeconfig, cluster } = await testCluster();
     kubectl = await kubectlFor(kubeconfig);
@@ -65,17 +77,8 @@ describe('what hangs', () => {
     const left = JSON.parse(await kubectl(['-n', here.namespace, 'get', 'configmaps', '-o', 'json'])) as {
       items: KubeObject[];
     };
-    for (const { metadata } of left.items.filter((one) => (one.metadata.finalizers ?? []).length > 0))
-      await kubectl([
-        '-n',
-        here.namespace,
-        'patch',
-        'configmap',
-        metadata.name,
-        '--type=merge',
-        '-p',
-        '{"metadata":{"finalizers":null}}',
-      ]);
+    const held = left.items.filter(({ metadata }) => (metadata.finalizers ?? []).length > 0);
+    for (const { metadata } of held) await release(metadata.name);
   });
   afterAll(async () => {
     await kubectl(['delete', 'node', ghost, '--wait=false']);
@@ -92,33 +95,11 @@ describe('what hangs', () => {
     expect(stuck.answer.reason).toContain('example.com/hold');
     expect(stuck.answer.reason).toContain('--force-finalizers');
 
-    // Wanted again, and still on its way out: the plan says so.
+    // What hangs is on its way out and no part of the stack any more: giving the run up is all that is left of it.
     await apply(configMap('a', 'bad'));
-    const forced = await run(
-      'rollback',
-      here.name,
-      '--to',
-      'lean',
-      '--yes',
-      '--timeout',
-      '4s',
-      '--force-finalizers',
-      '--abandon',
-      stuck.answer.run,
-      '--reason',
-      'stuck',
-    );
-    expect(forced.answer).toMatchObject({ outcome: 'succeeded' });
-    await kubectl([
-      '-n',
-      here.namespace,
-      'patch',
-      'configmap',
-      'extra',
-      '--type=merge',
-      '-p',
-      '{"metadata":{"finalizers":null}}',
-    ]).catch(() => '');
+    const onward = ['--abandon', stuck.answer.run, '--reason', 'its controller is gone'];
+    expect((await here.rollback(['--to', 'lean', ...onward])).outcome).toBe('succeeded');
+    await release('extra');
     await apply(configMap('a', 'bad'), configMap('extra', 'x', { finalizers: ['example.com/hold'] }));
     const plan = await here.machine.json<{ steps: { id: string; risk: string; title: string; dataLoss?: string }[] }>([
       'rollback',
@@ -149,6 +130,29 @@ describe('what hangs', () => {
       status: 'done',
       message: expect.stringContaining('configmap/extra (example.com/hold') as string,
     });
+    expect((await here.capture()).id).toBe(good);
+  });
+
+  it('is the former life of an object that the target has: it is made again when it is gone', async () => {
+    await apply(configMap('again', 'good'));
+    const good = (await here.capture(['--no-checks', '--as', 'whole'])).id;
+    const { uid } = (await here.get('ConfigMap', 'again')).metadata;
+    await apply(configMap('again', 'good', { finalizers: ['example.com/hold'] }));
+    await kubectl(['-n', here.namespace, 'delete', 'configmap', 'again', '--wait=false']);
+    const { answer, stderr } = await run(
+      'rollback',
+      here.name,
+      '--to',
+      'whole',
+      '--yes',
+      '--timeout',
+      '3s',
+      '--force-finalizers',
+    );
+    expect(stderr).toContain('configmap/again is still being deleted and is made again when it is gone');
+    expect(answer).toMatchObject({ outcome: 'succeeded' });
+    expect((await stepsOf(answer.run)).find(({ id }) => id === 'force-leaving')).toMatchObject({ status: 'done' });
+    expect((await here.get('ConfigMap', 'again')).metadata.uid).not.toBe(uid);
     expect((await here.capture()).id).toBe(good);
   });
 
