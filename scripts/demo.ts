@@ -123,12 +123,13 @@ async function summarise(
   repaired: Awaited<ReturnType<typeof upload>>,
 ): Promise<void> {
   const { items } = await backstay.json<{
-    items: readonly { run: string; outcome: string; durationMs: number; report?: string }[];
+    items: readonly { run: string; outcome: string; durationMs: number; downMs?: number; report?: string }[];
   }>(['history', STACK]);
   const run = items[0];
   say(`broken        ${describeUpload(broken)}`);
   say(`now           ${describeUpload(repaired)}`);
   say(`run           ${run?.run ?? '?'}: ${run?.outcome ?? '?'} in ${((run?.durationMs ?? 0) / 1000).toFixed(1)} s`);
+  say(`downtime      ${run?.downMs === undefined ? 'not measured' : `${(run.downMs / 1000).toFixed(1)} s measured`}`);
   say(`announced     ${receivers.announcements.at(-1)?.split('\n')[0] ?? 'nothing'}`);
   say(`ticket        ${receivers.tickets.at(-1)?.title ?? 'none'}`);
   if (run?.report !== undefined) {

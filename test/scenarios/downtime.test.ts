@@ -24,11 +24,11 @@ describe('the downtime of a run', () => {
 
   /** Asks by itself, each answer after the other; its outage is from the first failing request to the first good one. */
   const watch = (): { stop(): Promise<number> } => {
-    let stopped = false;
+    const stopping = new AbortController();
     const done = (async () => {
       let downMs = 0;
       let downSince: number | undefined;
-      while (!stopped) {
+      while (!stopping.signal.aborted) {
         const began = performance.now();
         const asked = { namespace: here.namespace, service: 'gateway', port: 80, method: 'GET', path: '/health' };
         const isUp = await here.cluster.proxy(asked).then(
@@ -46,7 +46,7 @@ describe('the downtime of a run', () => {
     })();
     return {
       stop: async () => {
-        stopped = true;
+        stopping.abort();
         return await done;
       },
     };

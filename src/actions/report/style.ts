@@ -20,7 +20,7 @@ body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui
 main{max-width:66rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
 h1{font-size:1.75rem;line-height:1.25;margin:0 0 .35rem;letter-spacing:-.01em;overflow-wrap:anywhere}
 h2{font-size:1.08rem;margin:2.4rem 0 .7rem}
-p{margin:.4rem 0}.soft{color:var(--soft)}.tight{white-space:nowrap}
+p,li{overflow-wrap:anywhere}p{margin:.4rem 0}.soft{color:var(--soft)}.tight{white-space:nowrap}
 a{color:var(--link)}
 code{font:.88em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 .pill{display:inline-block;padding:.1rem .6rem;border-radius:1rem;font-size:.85rem;font-weight:600;white-space:nowrap}
@@ -31,7 +31,7 @@ code{font:.88em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wr
 .figures dt{font-size:.82rem;color:var(--soft)}.figures dd{margin:.1rem 0 0;font-size:1.2rem;font-weight:600;overflow-wrap:anywhere}
 .card{overflow-x:auto}.card .timeline{display:block;min-width:46rem;width:100%;height:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
-th,td{text-align:left;vertical-align:top;padding:.38rem .9rem .38rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+th,td{text-align:left;vertical-align:top;padding:.38rem .9rem .38rem 0;border-bottom:1px solid var(--line)}td{overflow-wrap:anywhere}
 th{font-weight:600;color:var(--soft);font-size:.85rem}
 tr:last-child td,tr:last-child th{border-bottom:0}
 tbody th{white-space:nowrap;width:1%;padding-right:1.6rem}

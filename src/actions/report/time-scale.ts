@@ -11,7 +11,7 @@ interface Placed extends Stretch {
 /** Where a moment stands on a picture, with long times in which nothing happened drawn short. */
 export interface TimeScale {
   /** Pixels for milliseconds since the epoch; held inside the picture. */
-  x(ms: number): number;
+  readonly x: (ms: number) => number;
   readonly ticks: readonly { readonly x: number; readonly label: string }[];
   /** Idle times that are drawn shorter than they were. */
   readonly breaks: readonly (Placed & { readonly ms: number })[];

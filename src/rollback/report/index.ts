@@ -105,7 +105,7 @@ function reportedChange({ key, action, fields, reason }: Change): ReportedChange
 /** Names of images are no secrets, and they are what people know a version by. */
 function changedImages({ key, fields }: Change): readonly ChangedImage[] {
   return fields
-    .filter(({ path, secret }) => /\]\.image$/.test(path) && secret === undefined)
+    .filter(({ path, secret }) => path.endsWith('].image') && secret === undefined)
     .map(({ path, before, after }) => ({
       object: key,
       path,
