@@ -126,10 +126,20 @@ describe('the steps of a plan', () => {
     const emergency = ids(planned({}, stack, { emergency: true, validateBefore: true }));
     expect(emergency).not.toContain('locked confirm-context');
     expect(emergency).not.toContain('safeguarded checks-before');
-    expect(emergency).toContain('safeguarded evidence', 'safeguarded snapshot-before');
+    expect(emergency).toContain('safeguarded evidence');
+    expect(emergency).toContain('safeguarded snapshot-before');
     expect(ids(planned({}, stack, { validateBefore: true }))).toEqual(
       expect.arrayContaining(['locked confirm-context', 'safeguarded checks-before']),
     );
+  });
+
+  test('keep evidence within the limits of the stack, the shorter one in an emergency, and none for a release', () => {
+    const limits = (options: object): unknown =>
+      planned({}, {}, options).steps.find(({ id }) => id === 'evidence')?.action;
+    const rest = { kind: 'evidence', limitBytes: 20 * 1024 ** 2, logLines: 2_000 };
+    expect(limits({})).toEqual({ ...rest, limitMs: 10_000 });
+    expect(limits({ emergency: true })).toEqual({ ...rest, limitMs: 3_000 });
+    expect(limits({ hold: false })).toBeUndefined();
   });
 
   test('ask before what says so or everything on request, and after everything that the scope is about', () => {
