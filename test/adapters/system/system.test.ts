@@ -148,6 +148,15 @@ describe('private files', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(base, 'runs', 'r1'))).toEqual(['report.md']);
   });
+
+  test('are read byte for byte, and one that is not there is so', async () => {
+    const path = join(await folder(), 'bytes');
+    const files = createPrivateFiles();
+    await expect(files.read(path)).resolves.toBeUndefined();
+    const bytes = Uint8Array.from([0, 255, 10, 128]);
+    await files.write(path, bytes);
+    expect(Uint8Array.from((await files.read(path)) ?? [])).toEqual(bytes);
+  });
 });
 
 describe('the clock and the user', () => {
