@@ -4,7 +4,6 @@ export {
   JOURNAL_REVISION,
   type JournalEntry,
   type JournalFact,
-  NOTE_TOPICS,
   type NoteTopic,
   type Person,
   type StepOutcome,

@@ -1,4 +1,4 @@
-import { isBackstayError } from '../errors/index.ts';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
 import type { ProbeSetting, ProbeVerdict, RunEventBody } from '../model/index.ts';
 import type { Clock } from '../ports/index.ts';
 import type { FoundTarget, RunDeps } from './deps.ts';
@@ -37,7 +37,7 @@ export function startProber({ stack, ...deps }: ProbeDeps, report: (event: RunEv
   return {
     stop: () => {
       for (const probe of probes) probe.close();
-      stopping.abort(new Error('the run is over'));
+      stopping.abort();
     },
   };
 }
@@ -91,7 +91,8 @@ class Probe {
     if (this.#closed) return;
     this.#closed = true;
     const [oldest] = this.#open;
-    if (oldest === undefined || this.#clock.monotonic() - oldest.due <= this.#setting.intervalMs) return;
+    if (oldest === undefined || this.#told === 'unknown') return;
+    if (this.#clock.monotonic() - oldest.due <= this.#setting.intervalMs) return;
     this.#tell(oldest.due, { verdict: 'unknown', reason: 'not answered yet when the run was over' });
   }
 
@@ -128,7 +129,7 @@ class Probe {
   async #within<T>(ms: number, work: Promise<T>): Promise<T> {
     const done = new AbortController();
     const limit = this.#clock.delay(ms, AbortSignal.any([done.signal, this.#signal])).then(() => {
-      throw new Error(`where it is could not be read within ${ms} ms`);
+      throw new BackstayError('CLUSTER_UNREACHABLE', `where it is could not be read within ${ms} ms`);
     });
     try {
       return await Promise.race([work, limit]);

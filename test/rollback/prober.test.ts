@@ -142,6 +142,16 @@ describe('a prober', () => {
     ]);
   });
 
+  it('calls unknown what it cannot find in time', async () => {
+    const report = (event: RunEventBody): void =>
+      void (event.type === 'probe.changed' && told.push([0, event.verdict]));
+    const never = new Promise<never>(() => undefined);
+    prober = startProber({ stack: { probes: [PROBE] }, clock, find: async () => await never }, report);
+    await clock.move(2_100);
+    prober.stop();
+    expect(told).toEqual([[0, 'unknown']]);
+  });
+
   it('does not call up what has not answered when the run is over', async () => {
     start();
     await clock.move(900);

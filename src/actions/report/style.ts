@@ -38,6 +38,6 @@ tbody th{white-space:nowrap;width:1%;padding-right:1.6rem}
 td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 ul{margin:.3rem 0;padding-left:1.2rem}li{margin:.25rem 0}
 footer{margin-top:3rem;font-size:.85rem;color:var(--soft)}
-@media(max-width:40rem){main{padding:1.5rem .8rem 3rem}h1{font-size:1.4rem}table{font-size:.86rem}tbody th{white-space:normal;width:auto;padding-right:.8rem}}
+@media(max-width:40rem){main{padding:1.5rem .8rem 3rem}h1{font-size:1.4rem}table{font-size:.86rem}tbody th{white-space:normal;width:auto;padding-right:.8rem}table:has(thead){min-width:36rem}}
 @media print{:root{--ink:#000;--soft:#444;--line:#ccc;--paper:#fff;--ground:#fff;--link:#000;--good:#1e6b4a;--bad:#9b2218;--warn:#7a5306;--good-bg:#fff;--bad-bg:#fff;--warn-bg:#fff}body{font-size:10.5pt}main{max-width:none;padding:0}.card,.figures div{border-color:#ccc}.card{overflow:visible}.card .timeline{min-width:0}h2{break-after:avoid}tr,.figures div,svg{break-inside:avoid}}
 ${TIMELINE_STYLE}`;
