@@ -1,4 +1,4 @@
-import { BackstayError, isBackstayError } from '../errors/index.ts';
+import { BackstayError, isBackstayError, didYouMean } from '../errors/index.ts';
 import { validateTemplate } from '../hooks/index.ts';
 import { type Expectation, expectationOf } from '../journal/index.ts';
 import {
@@ -91,6 +91,7 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
   const { stack, store, clock } = deps;
   const { scope, options, signal } = request;
   requireKnownPlaceholders(stack);
+  requireKnownSeverity(stack, options);
   const expecting = expectationFor(stack.name, deps);
   const inventory = await takeInventory(deps.cluster, stack, signal === undefined ? {} : { signal });
   requireClusterOfStack(inventory.identity, stack, options);
@@ -233,6 +234,17 @@ export function requireClusterOfStack(
 export function requireKnownPlaceholders({ hooks, file }: Stack): void {
   const problems = hooks.flatMap(validateTemplate);
   if (problems.length > 0) throw new BackstayError('STACK_INVALID', problems.join('; '), { at: { file } });
+}
+
+function requireKnownSeverity({ name, approvals }: Stack, { severity }: PlanOptions): void {
+  if (severity === undefined || Object.hasOwn(approvals.severities, severity)) return;
+  const known = Object.keys(approvals.severities);
+  const near = didYouMean(severity, known);
+  const there = known.length === 0 ? 'the stack file declares none' : `there are ${known.join(', ')}`;
+  throw new BackstayError('USAGE', `The stack ${name} knows no severity ${severity}: ${there}.`, {
+    ...(near === undefined ? {} : { next: `Did you mean --severity ${near}?` }),
+    details: { severities: known },
+  });
 }
 
 /** Imported manifests name no cluster and fit every one. */

@@ -51,6 +51,12 @@ const TRANSITION = [
   ['--immediate', 'the same as --emergency'],
   ['--reason <text>', 'why: journaled, announced, in the report'],
   ['--incident <url>', 'link of the incident'],
+  ['--severity <name>', 'of the incident, as the stack file names it: decides who has to approve'],
+  ['--break-glass', 'do not wait for the approval: it is then due afterwards (needs --reason; journaled, reported)'],
+  ['--wait', 'stay until the run is approved, and go on then'],
+  ['--out <file>', 'with --dry-run: write the plan, to be carried out later with --plan'],
+  ['--plan <file>', 'carry out exactly this plan, instead of --to and what changes a plan'],
+  ['--replan', 'where live moved since --plan was written: plan again, show what is different, and ask again'],
   ['--abandon <run>', 'give up the unfinished run of this name that keeps others from the stack (needs --reason)'],
   ['--trigger <what>', 'person, alert, pipeline or schedule: nothing automatic takes back a rollback', 'person'],
   ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
@@ -69,9 +75,18 @@ const TRANSITION = [
   ...PERMISSIONS,
 ] as const;
 
+/** Flags of `approve` and `deny`. */
+const APPROVAL = [
+  ['--reason <text>', 'why; `deny` needs it'],
+  ['--plan <hash>', 'decide only about the plan with this hash (12 digits or more)'],
+  ['-y, --yes', 'do not ask'],
+] as const;
+
 /** Flags of `undo`: those of a transition whose target and scope are given. */
 const LEFT_OUT = [
   '--abandon',
+  '--out',
+  '--wait',
   '--to <',
   '--target-version',
   '--scope',
@@ -161,6 +176,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['--from <snapshot>', 'compare this snapshot instead of the live stack'],
       SCOPE,
       ['--detailed-exitcode', 'exit 2 when something differs'],
+      ['--out <file>', 'write the plan of a rollback, to be carried out with `rollback --plan`'],
+      ['--reason <text>', 'with --out: why, as it will be journaled'],
+      ['--incident <url>', 'with --out: link of the incident'],
+      ['--severity <name>', 'with --out: of the incident, as the stack file names it'],
       ...PERMISSIONS,
     ],
     examples: ['backstay diff medical-kg --to known-good', 'backstay diff medical-kg --to v1.2.2 --scope traffic'],
@@ -191,8 +210,32 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'resume',
     summary: 'go on with a run that stopped part of the way',
     args: [['<run>', 'id of the run']],
-    options: [['-y, --yes', 'do not ask']],
+    options: [
+      ['--wait', 'stay until the run is approved, and go on then'],
+      ['-y, --yes', 'do not ask'],
+    ],
     load: async () => (await import('./commands/rollback.ts')).resume,
+  },
+  {
+    name: 'approve',
+    summary: 'show the plan of a run that needs an approval, and give it',
+    args: [['<run>', 'id of the run']],
+    options: APPROVAL,
+    examples: ['backstay approve 20260101-120000-3f9a2c --reason "seen with the database team"'],
+    load: async () => (await import('./commands/approvals.ts')).approve,
+  },
+  {
+    name: 'deny',
+    summary: 'refuse a run its approval: it is over then',
+    args: [['<run>', 'id of the run']],
+    options: APPROVAL,
+    load: async () => (await import('./commands/approvals.ts')).deny,
+  },
+  {
+    name: 'approvals',
+    summary: 'list the approvals that runs wait for, and those that are due afterwards',
+    args: [['[stack]', 'only of this stack']],
+    load: async () => (await import('./commands/approvals.ts')).approvals,
   },
   {
     name: 'undo',

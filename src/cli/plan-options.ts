@@ -1,6 +1,6 @@
 import { type Trigger, TRIGGERS } from '../actions/require-person.ts';
 import { BackstayError } from '../errors/index.ts';
-import { type PlanOptions, type Scope, SCOPES } from '../model/index.ts';
+import { type PlanOptions, type Scope, SCOPES, type Stack } from '../model/index.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -51,6 +51,7 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
   const take = textOf(options['take']);
   const reason = textOf(options['reason']);
   const incident = textOf(options['incident']);
+  const severity = textOf(options['severity']);
   return {
     emergency: options['emergency'] === true || options['immediate'] === true,
     skipValidation: options['skipValidation'] === true,
@@ -64,9 +65,27 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
     allowUnknownImages: options['allowUnknownImages'] === true,
     ...(options['allowHeld'] === true ? { allowHeld: true as const } : {}),
     ...forceOf(options),
+    ...(severity === undefined ? {} : { severity }),
+    ...(options['breakGlass'] === true ? { breakGlass: true as const } : {}),
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
   };
+}
+
+/** What must be said with every rollback of the stack; asked before anything is looked at. */
+export function requireSaid(stack: Pick<Stack, 'name' | 'requireReason' | 'approvals'>, options: PlanOptions): void {
+  if (stack.requireReason && options.reason === undefined) {
+    throw new BackstayError(
+      'USAGE',
+      `A rollback of ${stack.name} needs --reason: it is journaled, announced and in the report.`,
+    );
+  }
+  if (options.breakGlass === true && (options.reason ?? '').trim() === '')
+    throw new BackstayError('USAGE', '--break-glass needs --reason: it is journaled and in the report.');
+  if (stack.approvals.requireSeverity && options.severity === undefined) {
+    const names = Object.keys(stack.approvals.severities);
+    throw new BackstayError('USAGE', `A rollback of ${stack.name} needs --severity: one of ${names.join(', ')}.`);
+  }
 }
 
 /** Who or what asks for a run. */

@@ -132,11 +132,8 @@ export const settingsSchema = z.strictObject({
           .describe('Pulumi backend URL. Default: that of Pulumi.yaml, else a folder of our own.'),
         secretsProvider: text.exactOptional().describe("Default: the file's own `secretsprovider`, else passphrase."),
         passphrase: keySource.exactOptional(),
-        savedPlan: flag
-          .exactOptional()
-          .describe('Foresee each update and refuse to do anything else. Default: only with provider official.'),
       },
-      { error: '{provider, backend, secretsProvider, passphrase, savedPlan}' },
+      { error: '{provider, backend, secretsProvider, passphrase}' },
     )
     .prefault({}),
   hooks: z.array(hook, { error: 'a list of hooks' }).default([]),

@@ -56,8 +56,6 @@ export interface Stack {
     readonly backend: string;
     readonly secretsProvider: string;
     readonly passphrase: KeySource;
-    /** Let the engine foresee the update, and refuse to do anything else. @default true with the official provider */
-    readonly savedPlan: boolean;
   };
   readonly hooks: readonly HookSetting[];
   readonly checks: readonly CheckSetting[];

@@ -7,6 +7,7 @@ export * from './images.ts';
 export { hashOfPlan, makePlan, type PlanInput } from './make-plan.ts';
 export { checkMoved, type Moved, type MovedInput } from './moved.ts';
 export { mayTakeFrom } from './owners.ts';
+export { comparePlans, planFileText, readPlanFile } from './plan-file.ts';
 export { configDigestOf, withConfigDigest } from './restarts.ts';
 export { CHANGE_RISKS, OPTION_RISKS, riskOfChange } from './risk.ts';
 export { SCOPE_TABLE, type ScopeRow, type ScopeView, unknownWorkloads, viewScope } from './scope.ts';

@@ -84,7 +84,6 @@ describe('a stack file', () => {
         backend: `file://${join(projectDir, 'home/.local/state/backstay/pulumi')}`,
         secretsProvider: 'passphrase',
         passphrase: { file: join(keys, 'passphrase') },
-        savedPlan: false,
       },
       hooks: [],
       checks: [],

@@ -70,7 +70,6 @@ export function aStack(part: Partial<Stack> = {}): Stack {
       backend: 'file://.',
       secretsProvider: 'passphrase',
       passphrase: { env: 'PASS' },
-      savedPlan: false,
     },
     hooks: [],
     checks: [],

@@ -1,7 +1,9 @@
+import { BackstayError } from '../../errors/index.ts';
 import { shortId } from '../../model/index.ts';
 import type { CommandRun } from '../commands.ts';
 import { planDepsOf } from '../deps.ts';
-import { planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
+import { planOptionsOf, requireSaid, scopeOf, targetOf, textOf } from '../plan-options.ts';
+import { tellPlan } from '../plan-source.ts';
 import { renderChange } from '../render/plan.ts';
 import { withChoices } from '../choices.ts';
 import { withStack } from '../with-stack.ts';
@@ -12,9 +14,22 @@ export const diff: CommandRun = async (invocation) => {
   const planOptions = planOptionsOf(options);
   const to = targetOf(options);
   const from = textOf(options['from']);
+  const out = textOf(options['out']);
+  if (out !== undefined && from !== undefined)
+    throw new BackstayError('USAGE', '--out writes a plan from what is live: it does not go with --from.');
   const { diffStack } = await import('../../actions/diff.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {
     const deps = await planDepsOf(composition);
+    if (out !== undefined) {
+      requireSaid(composition.stack, planOptions);
+      const { planRollback } = await import('../../actions/plan.ts');
+      const planned = await withChoices(
+        terminal,
+        async () => await planRollback({ target: to, scope, options: planOptions }, deps),
+      );
+      await tellPlan(planned, out, composition, terminal);
+      return options['detailedExitcode'] === true && planned.kind === 'planned' ? 2 : 0;
+    }
     const result = await withChoices(terminal, async () =>
       from !== undefined && to !== undefined
         ? await diffStack({ from, to, scope, options: planOptions }, deps)

@@ -12,11 +12,13 @@ import {
   durationMsOf,
   onInvalidOf,
   planOptionsOf,
+  requireSaid,
   scopeOf,
   targetOf,
   textOf,
   triggerOf,
 } from '../plan-options.ts';
+import { planFileOf, planFromFile, tellPlan } from '../plan-source.ts';
 import { renderPlan } from '../render/plan.ts';
 import { progressReporter } from '../render/progress.ts';
 import { duration } from '../render/time.ts';
@@ -34,6 +36,8 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
   const scope = scopeOf(textOf(options['scope']));
   const planOptions = planOptionsOf(options, hold);
   const target = targetOf(options);
+  const out = textOf(options['out']);
+  const [planFile, replan] = planFileOf(options);
   const onInvalid = onInvalidOf(options);
   const abandon = abandonOf(options);
   const trigger = triggerOf(options);
@@ -49,12 +53,9 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
     args[0] ?? '',
     async (composition) => {
       const { stack } = composition;
-      if (!dryRun && stack.requireReason && planOptions.reason === undefined) {
-        throw new BackstayError(
-          'USAGE',
-          `A rollback of ${stack.name} needs --reason: it is journaled, announced and in the report.`,
-        );
-      }
+      if (out !== undefined && !dryRun)
+        throw new BackstayError('USAGE', '--out writes a plan for later: it goes with --dry-run.');
+      if ((!dryRun || out !== undefined) && planFile === undefined) requireSaid(stack, planOptions);
       if (!dryRun && options['yes'] !== true && !terminal.stdinIsTty) {
         throw new BackstayError(
           'CONFIRMATION_NEEDED',
@@ -66,10 +67,18 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
         const [lock, journal] = await Promise.all([composition.lock(), composition.journal()]);
         await requireFinished({ stack: stack.name, ...abandon }, { lock, journal, clock: composition.clock });
       }
-      const planned = await withChoices(
-        terminal,
-        async () => await planRollback({ target, scope, options: planOptions, ...onInvalid }, deps),
-      );
+      const made =
+        planFile === undefined
+          ? await withChoices(
+              terminal,
+              async () => await planRollback({ target, scope, options: planOptions, ...onInvalid }, deps),
+            )
+          : undefined;
+      if (dryRun && made !== undefined) {
+        await tellPlan(made, out, composition, terminal);
+        return 0;
+      }
+      const planned = made ?? (await planFromFile({ file: planFile ?? '', replan, hold }, composition, deps, terminal));
       if (planned.kind === 'nothing-to-do') {
         terminal.result('Rollback', { kind: planned.kind, outcome: planned.kind, target: planned.target.id }, () =>
           terminal.out.good(`nothing to do: ${stack.name} is at ${shortId(planned.target.id)}`),
@@ -97,7 +106,7 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
       const signals = stopSignals(invocation.process, (line) => terminal.note(terminal.err.warn(line)));
       try {
         const ended = await run(
-          { plan, trigger, ...abandon, signal: signals.stop, abort: signals.abort },
+          { plan, trigger, wait: options['wait'] === true, ...abandon, signal: signals.stop, abort: signals.abort },
           await runDepsOf(composition, reporterOf(invocation)),
         );
         if (ended.kind === 'nothing-to-do') return ended.exitCode;
@@ -120,7 +129,8 @@ export const resume: CommandRun = async (invocation) => {
     const signals = stopSignals(invocation.process, (line) => terminal.note(terminal.err.warn(line)));
     try {
       const deps = await runDepsOf(composition, reporterOf(invocation));
-      return tellEnd(await run({ run: id, signal: signals.stop, abort: signals.abort }, deps), invocation);
+      const wait = options['wait'] === true;
+      return tellEnd(await run({ run: id, wait, signal: signals.stop, abort: signals.abort }, deps), invocation);
     } finally {
       signals.release();
     }
@@ -162,24 +172,30 @@ export function reporterOf({ terminal, globals }: Invocation): Reporter {
 
 export function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
   const { report, ...rest } = ended;
-  terminal.result('Rollback', { ...rest, ...(report ? { report: report.paths, downtime: report.report.downtime } : {}) }, () => {
-    const { out } = terminal;
-    const good = ended.exitCode === 0;
-    return [
-      `${good ? out.good(ended.outcome) : out.bad(ended.outcome)}  run ${ended.run}  ${duration(ended.durationMs)}`,
-      ...(ended.reason === undefined ? [] : [`  ${ended.reason}`]),
-      ...(ended.next === undefined ? [] : [`  ${out.bold('next:')} ${ended.next}`]),
-      ...(ended.undo === undefined
-        ? []
-        : [ended.next === undefined ? `  undo    ${ended.undo}` : `    ${out.bold('or:')} ${ended.undo}`]),
-      ...(report === undefined
-        ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
-        : [
-            ...(report.downtime === undefined ? [] : [`  downtime  ${report.downtime}`]),
-            `  report  ${report.paths.markdown}`,
-            `          ${report.paths.html}`,
-          ]),
-    ].join('\n');
-  });
+  terminal.result(
+    'Rollback',
+    { ...rest, ...(report ? { report: report.paths, downtime: report.report.downtime } : {}) },
+    () => {
+      const { out } = terminal;
+      const good = ended.exitCode === 0;
+      return [
+        `${good ? out.good(ended.outcome) : ended.outcome === 'waiting' ? out.warn(ended.outcome) : out.bad(ended.outcome)}  run ${ended.run}  ${duration(ended.durationMs)}`,
+        ...(ended.reason === undefined ? [] : [`  ${ended.reason}`]),
+        ...(ended.next === undefined ? [] : [`  ${out.bold('next:')} ${ended.next}`]),
+        ...(ended.undo === undefined
+          ? []
+          : [ended.next === undefined ? `  undo    ${ended.undo}` : `    ${out.bold('or:')} ${ended.undo}`]),
+        ...(ended.outcome === 'waiting'
+          ? []
+          : report === undefined
+            ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
+            : [
+                ...(report.downtime === undefined ? [] : [`  downtime  ${report.downtime}`]),
+                `  report  ${report.paths.markdown}`,
+                `          ${report.paths.html}`,
+              ]),
+      ].join('\n');
+    },
+  );
   return ended.exitCode;
 }

@@ -8,6 +8,7 @@ import {
   type Plan,
   shortId,
 } from '../../model/index.ts';
+import type { Moved } from '../../actions/plan-file.ts';
 import type { Style } from './style.ts';
 import { duration } from './time.ts';
 
@@ -33,8 +34,11 @@ export function renderPlan(plan: Plan, style: Style, options: { readonly steps: 
     const width = Math.max(...plan.steps.map((step) => step.phase.length), 0);
     for (const step of plan.steps) {
       const flag = step.destructive ? style.bad('  destructive') : '';
-      const back = step.reverse === undefined ? '' : style.dim('  reversible');
-      lines.push(`  ${style.dim(step.phase.padEnd(width))}  ${step.title}${flag}${back}`);
+      lines.push(`  ${style.dim(step.phase.padEnd(width))}  ${step.title}${flag}`);
+      const about = aboutStep(step, style);
+      if (about !== '') lines.push(`  ${' '.repeat(width)}  ${about}`);
+      if (step.dataLoss !== undefined)
+        lines.push(`  ${' '.repeat(width)}  ${style.warn(`may be lost: ${step.dataLoss}`)}`);
     }
   }
   const takes = expectedTotal(plan.steps);
@@ -42,9 +46,56 @@ export function renderPlan(plan: Plan, style: Style, options: { readonly steps: 
     lines.push('', `Takes about ${duration(takes.ms)}, from ${takes.runs} run${takes.runs === 1 ? '' : 's'} before.`);
   if (options.steps && plan.onInvalid === 'return')
     lines.push('', 'When the checks fail, the run returns to what was before by itself.');
+  if (options.steps) lines.push(...renderPolicy(plan, style));
   for (const warning of plan.warnings) lines.push('', `${style.warn('warning')}  ${warning}`);
   lines.push('', style.dim(`plan ${shortId(plan.hash)}`));
   return lines.join('\n');
+}
+
+/** Risk, time and way back of a step; nothing of steps that only look. */
+function aboutStep(step: Plan['steps'][number], style: Style): string {
+  const takes = step.expected === undefined ? [] : [`about ${duration(step.expected.ms)}`];
+  if (step.risk === 'none') return takes.length === 0 ? '' : style.dim(takes.join(''));
+  const back =
+    step.reverse === undefined ? 'cannot be taken back by itself' : `taken back by: ${reverseInWords(step.reverse)}`;
+  return [`${risk(step.risk, style)} risk`, ...[...takes, back].map((text) => style.dim(text))].join(style.dim(' · '));
+}
+
+function reverseInWords(action: NonNullable<Plan['steps'][number]['reverse']>): string {
+  if (action.kind === 'hook') return action.hook.name;
+  if (action.kind === 'return-before') return 'a return to what was before';
+  return action.kind.replaceAll('-', ' ');
+}
+
+/** Who has to agree, and what the policy of the severity says besides. */
+function renderPolicy({ approval, advice, deadlineMs, options }: Plan, style: Style): readonly string[] {
+  const lines: string[] = [];
+  if (approval !== undefined) {
+    const people = approval.count === 1 ? '' : ` (${approval.count} people)`;
+    const when = approval.when === 'before' ? 'before anything is done' : 'afterwards';
+    const waived = approval.waived === undefined ? '' : style.warn(`  not waited for: --${approval.waived}`);
+    lines.push(`${approval.severity}: needs approval by ${approval.roles.join(' or ')}${people} ${when}${waived}`);
+  }
+  if (deadlineMs !== undefined) lines.push(`${options.severity ?? ''}: to be done within ${duration(deadlineMs)}`);
+  if (advice !== undefined) lines.push(`${style.warn('advice')}  ${advice}`);
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+/** What moved since a plan was made: each object with its fields, then against now. */
+export function renderMoved(moved: readonly Moved[], style: Style): string {
+  return [
+    style.bold('What moved since the plan was made'),
+    ...moved.flatMap(({ key, what, fields }) => [
+      `  ${style.warn(`~ ${displayName(key)}`)}${fields.length === 0 ? `  ${what}` : ''}`,
+      ...fields.flatMap((field) => renderField(field, style)),
+    ]),
+  ].join('\n');
+}
+
+/** What a plan that was made again has that the first one had not, and the other way round. */
+export function renderDifferences(one: Plan, other: Plan, differences: readonly string[], style: Style): string {
+  const lines = differences.length === 0 ? ['  nothing but the time'] : differences.map((line) => `  ${line}`);
+  return [style.bold(`What plan ${shortId(other.hash)} has different from ${shortId(one.hash)}`), ...lines].join('\n');
 }
 
 /** A database that is exchanged is no object of the cluster, and the greatest change of all. */

@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest';
+import { fold, type JournalFact, type RunState } from '../../src/journal/index.ts';
+import { type ApprovalNeed, digestOf } from '../../src/model/index.ts';
+import { decide, exitCodeOf, mayDecide, standingOf } from '../../src/rollback/index.ts';
+import { journalOf } from '../support/journal.ts';
+import { aPlan, aStep } from './builders.ts';
+
+const NEED: ApprovalNeed = {
+  severity: 'SEV-2',
+  roles: ['platform-lead', 'cto'],
+  when: 'before',
+  count: 1,
+  expiresMs: 3_600_000,
+};
+const AFTER: ApprovalNeed = { ...NEED, when: 'after' };
+const TWO: ApprovalNeed = { ...NEED, count: 2 };
+const planOf = (need: ApprovalNeed | undefined) =>
+  aPlan({ steps: [aStep('a', 'locked')], ...(need === undefined ? {} : { approval: need }) });
+
+type Said = readonly [user: string, role: string, decision?: 'approved' | 'denied'];
+
+function stateOf(
+  need: ApprovalNeed | undefined,
+  said: readonly Said[] = [],
+  more: readonly JournalFact[] = [],
+): RunState {
+  const plan = planOf(need);
+  return fold(
+    journalOf([
+      { kind: 'run-created', plan, by: { user: 'ada', host: 'laptop' } },
+      ...said.map(
+        ([user, role, decision = 'approved']): JournalFact => ({
+          kind: 'approval',
+          decision,
+          plan: plan.hash,
+          by: { user, host: 'elsewhere' },
+          role,
+        }),
+      ),
+      ...more,
+    ]),
+  );
+}
+
+const BEGUN: JournalFact = { kind: 'step-begin', operation: 'o', step: 'a', attempt: 1 };
+const ended = (outcome: 'succeeded' | 'failed' | 'mixed'): JournalFact => ({ kind: 'run-ended', outcome });
+/** Milliseconds after the run was created. */
+const at = (state: RunState, ms: number): number => Date.parse(state.startedAt) + ms;
+
+describe('how a run stands with those who agree to it', () => {
+  test.each<[string, ApprovalNeed | undefined, readonly Said[], readonly JournalFact[], number, string]>([
+    ['nobody is asked', undefined, [], [], 0, 'not-needed'],
+    ['nobody said anything', NEED, [], [], 60_000, 'waiting'],
+    ['its time is over', NEED, [], [], 3_600_000, 'expired'],
+    ['one agreed', NEED, [['bo', 'cto']], [], 60_000, 'granted'],
+    ['one denied', NEED, [['bo', 'cto', 'denied']], [], 60_000, 'denied'],
+    [
+      'one denied after another agreed',
+      TWO,
+      [
+        ['bo', 'cto'],
+        ['cy', 'cto', 'denied'],
+      ],
+      [],
+      60_000,
+      'denied',
+    ],
+    ['one of two agreed', TWO, [['bo', 'cto']], [], 60_000, 'waiting'],
+    [
+      'the same person agreed twice',
+      TWO,
+      [
+        ['bo', 'cto'],
+        ['bo', 'platform-lead'],
+      ],
+      [],
+      60_000,
+      'waiting',
+    ],
+    [
+      'two agreed',
+      TWO,
+      [
+        ['bo', 'cto'],
+        ['cy', 'cto'],
+      ],
+      [],
+      60_000,
+      'granted',
+    ],
+    ['the requester agreed', NEED, [['ada', 'cto']], [], 60_000, 'waiting'],
+    ['somebody of another role agreed', NEED, [['bo', 'intern']], [], 60_000, 'waiting'],
+    ['it was agreed to and never begun', NEED, [['bo', 'cto']], [], 3_600_000, 'expired'],
+    ['it was begun in time', NEED, [['bo', 'cto']], [BEGUN], 9_999_999, 'granted'],
+    ['it is due afterwards', AFTER, [], [ended('succeeded')], 60_000, 'due'],
+    ['it was agreed to afterwards', AFTER, [], [ended('succeeded')], 60_000, 'due'],
+    ['nothing was changed that one could agree to', AFTER, [], [ended('failed')], 60_000, 'not-needed'],
+  ])('%s', (_name, need, said, more, ms, kind) => {
+    const state = stateOf(need, said, more);
+    expect(standingOf(state, at(state, ms)).kind).toBe(kind);
+  });
+
+  test('an approval of another plan does not count', () => {
+    const by = { user: 'bo', host: 'elsewhere' };
+    const other: JournalFact = { kind: 'approval', decision: 'approved', plan: digestOf('other'), by, role: 'cto' };
+    const state = stateOf(NEED, [], [other]);
+    expect(standingOf(state, at(state, 1)).kind).toBe('waiting');
+  });
+
+  test('what is due afterwards gets overdue, and is still taken', () => {
+    const state = stateOf(AFTER, [], [ended('succeeded')]);
+    const late = at(state, 9_999_999);
+    expect(standingOf(state, late)).toMatchObject({ kind: 'due', overdue: true });
+    expect(mayDecide(state, late, { user: 'bo', roles: ['cto'] })).toMatchObject({ kind: 'may', role: 'cto' });
+    const approval: JournalFact = {
+      kind: 'approval',
+      decision: 'approved',
+      plan: state.plan.hash,
+      by: { user: 'bo', host: 'elsewhere' },
+      role: 'cto',
+    };
+    expect(standingOf(stateOf(AFTER, [], [ended('succeeded'), approval]), late).kind).toBe('granted');
+  });
+});
+
+describe('what a run does about it', () => {
+  test('waits, and exits 6', () => {
+    const state = stateOf(TWO, [['bo', 'cto']]);
+    const command = decide(state, { now: at(state, 1) });
+    expect(command).toMatchObject({ kind: 'wait', reason: expect.stringContaining('2 people, 1 agreed so far') });
+    expect(exitCodeOf({ outcome: 'waiting' })).toBe(6);
+    expect(exitCodeOf({ outcome: 'waiting', signal: 'SIGTERM' })).toBe(143);
+  });
+
+  test.each<[string, readonly Said[], number, string]>([
+    ['denied', [['bo', 'cto', 'denied']], 1, 'APPROVAL_DENIED'],
+    ['not approved in time', [], 3_600_000, 'APPROVAL_EXPIRED'],
+  ])('ends without a change when it is %s', (_name, said, ms, code) => {
+    const state = stateOf(NEED, said);
+    const command = decide(state, { now: at(state, ms) });
+    expect(command).toMatchObject({ kind: 'end', outcome: 'failed', code });
+    expect(exitCodeOf({ outcome: 'failed', code })).toBe(6);
+  });
+
+  test.each<[string, ApprovalNeed, readonly Said[]]>([
+    ['once it is approved', NEED, [['bo', 'cto']]],
+    ['at once where the approval comes afterwards', AFTER, []],
+  ])('begins %s', (_name, need, said) => {
+    const state = stateOf(need, said);
+    expect(decide(state, { now: at(state, 1) })).toEqual({ kind: 'enter', phase: 'locked' });
+  });
+});
+
+describe('who may decide', () => {
+  test.each<[string, ApprovalNeed | undefined, readonly Said[], readonly JournalFact[], number, string, string]>([
+    ['the requester', NEED, [], [], 1, 'ada', 'asked for'],
+    ['somebody without the role', NEED, [], [], 1, 'intern', 'holds no role'],
+    ['anybody where nothing is needed', undefined, [], [], 1, 'bo', 'needs no approval'],
+    ['a second one where one is enough', NEED, [['cy', 'cto']], [], 1, 'bo', 'approved already'],
+    ['the same person again', TWO, [['bo', 'cto']], [], 1, 'bo', 'approved run'],
+    ['anybody after a denial', NEED, [['cy', 'cto', 'denied']], [], 1, 'bo', 'denied by cy'],
+    ['anybody too late', NEED, [], [], 3_600_000, 'bo', 'had to be approved by'],
+    ['anybody while what is due afterwards is at work', AFTER, [], [BEGUN], 1, 'bo', 'is not over'],
+    ['anybody while it may be resumed', AFTER, [], [ended('mixed')], 1, 'bo', 'is not over'],
+    ['anybody when the run was ended otherwise', NEED, [], [ended('failed')], 1, 'bo', 'is over'],
+  ])('not %s', (_name, need, said, more, ms, user, because) => {
+    const state = stateOf(need, said, more);
+    const roles = user === 'intern' ? ['intern'] : ['cto'];
+    const may = mayDecide(state, at(state, ms), { user, roles });
+    expect(may).toMatchObject({ kind: 'refused', because: expect.stringContaining(because) });
+  });
+
+  test('whoever holds a role that the plan names', () => {
+    const state = stateOf(NEED);
+    const may = mayDecide(state, at(state, 1), { user: 'bo', roles: ['intern', 'cto'] });
+    expect(may).toMatchObject({ kind: 'may', role: 'cto' });
+  });
+});
