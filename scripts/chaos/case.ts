@@ -93,7 +93,7 @@ async function newRun(world: World, former: string | undefined): Promise<string 
   return newest === former ? undefined : newest;
 }
 
-async function newestRun(world: World): Promise<string | undefined> {
+export async function newestRun(world: World): Promise<string | undefined> {
   const opened = await openJournal(world.env, world.dir);
   try {
     return (await opened.journal.runs(world.stack))[0]?.run;

@@ -315,8 +315,8 @@ export const CODES = {
   JOURNAL_LOST: row(
     'environment',
     4,
-    "The journal's database went away in the middle of a run, which stopped there.",
-    'Run `backstay resume RUN` once it answers again.',
+    'The journal could not be written in the middle of a run, which stopped there.',
+    'Run `backstay resume RUN` once its disk has room, or its database answers again.',
   ),
   JOURNAL_INSIDE: row(
     'environment',

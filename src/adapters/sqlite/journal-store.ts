@@ -75,7 +75,13 @@ function storeOver(file: string, database: DatabaseSync): JournalStore {
       return proven({ run, where: file, texts, head, ...(after === undefined ? {} : { after }) });
     });
   return {
-    append: async (entry) => guard(file, () => append(entry)),
+    append: async (entry) => {
+      try {
+        guard(file, () => append(entry));
+      } catch (error) {
+        throw cutOff(error, entry);
+      }
+    },
     read: async (run) => readFrom(run),
     follow: (run, after, signal) => followFile(file, database, { run, after, signal, read: readFrom }),
     runs: async (stack) =>
@@ -184,6 +190,26 @@ function guard<T>(file: string, act: () => T): T {
   } catch (error) {
     if (isBackstayError(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
+    // The lower byte is the kind of fault; the rest tells the operation apart.
+    const fault = Number((error as { errcode?: unknown } | null)?.errcode ?? 0) & 0xff;
+    if (STORAGE_FAULTS.has(fault))
+      throw new BackstayError('STORAGE_UNWRITABLE', `the journal ${file} cannot be written: ${reason}`, {
+        cause: error,
+        details: { file },
+      });
     throw new BackstayError('JOURNAL_BROKEN', `the journal ${file} cannot be used: ${reason}`, { cause: error });
   }
+}
+
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL and SQLITE_CANTOPEN: the disk's fault, and the journal is as sound as before. */
+const STORAGE_FAULTS: ReadonlySet<number> = new Set([8, 10, 13, 14]);
+
+/** A run that is under way stops where it is; whoever reads this must know how it goes on. */
+function cutOff(error: unknown, { run, sequence }: JournalEntry): unknown {
+  if (sequence === 1 || !isBackstayError(error, 'STORAGE_UNWRITABLE')) return error;
+  return new BackstayError('JOURNAL_LOST', `entry ${sequence} of run ${run} could not be stored: ${error.message}`, {
+    next: `Make room, then run \`backstay resume ${run}\`.`,
+    details: { run, entry: sequence },
+    cause: error,
+  });
 }

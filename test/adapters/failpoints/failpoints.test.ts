@@ -103,6 +103,14 @@ const PORT_OF: Readonly<Record<string, string>> = {
   dataStore: 'DataStore',
 };
 
+/** As compose.ts calls them. */
+const NAME_OF: Readonly<Record<string, string>> = {
+  store: 'snapshot',
+  lock: 'lease',
+  held: 'lease',
+  dataStore: 'data-store',
+};
+
 describe('the table of failpoints', () => {
   it('knows every port that has something to call', async () => {
     const folder = new URL('../../../src/ports/', import.meta.url);
@@ -116,6 +124,19 @@ describe('the table of failpoints', () => {
     );
     expect(Object.keys(PORT_OF).sort()).toEqual(Object.keys(MARKS).sort());
     expect(ports.filter((name) => !WITHOUT.includes(name)).sort()).toEqual(Object.values(PORT_OF).sort());
+  });
+
+  it('is what the documentation says', async () => {
+    const page = new URL('../../../docs/architecture/crash-safety.md', import.meta.url);
+    const told = [...(await readFile(page, 'utf8')).matchAll(/^\| `([\w-]+\.[\w-]+)` \|/gm)].map(([, name]) => name);
+    const named = Object.entries(MARKS).flatMap(([port, marks]) =>
+      Object.values(marks).flatMap((mark: 'read' | { readonly write: string }) =>
+        mark === 'read' ? [] : [`${NAME_OF[port] ?? port}.${mark.write}`],
+      ),
+    );
+    // These come from where they are put in place: the store's files, and the objects of the lease.
+    const more = ['snapshot-file.write', 'lease.create', 'lease.replace'];
+    expect(new Set(told)).toEqual(new Set([...named, ...more]));
   });
 
   it('has a name of its own for each write', () => {
