@@ -221,7 +221,7 @@ describe('a rollback', () => {
     const before = await after();
     const first = await run(await planned());
     const shown = await place.store.get('demo', before);
-    expect(shown.sighting.record.held).toEqual({ run: first.run, reason: 'docling is slow' });
+    expect(shown.sighting.record.held).toMatchObject({ run: first.run, reason: 'docling is slow' });
     const back = await planRollback(
       { target: before, scope: { kind: 'full' }, options: { ...NO_OPTIONS, allowUnknownImages: true, reason: 'undo' } },
       deps,
