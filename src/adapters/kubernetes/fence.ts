@@ -11,7 +11,7 @@ export interface Fence {
 /**
  * A step asks for its lease once and may then write many objects. Here each write asks again, and costs nothing while the
  * last renewal is young: then nobody can have taken the lease. What is left is the moment between that look at the clock and
- * the packet; there the resourceVersion that a write carries decides (docs/architecture/lease.md).
+ * the packet; there the resourceVersion decides, for the writes that carry one (docs/architecture/lease.md).
  */
 export function createFence(): Fence {
   let held: HeldLock | undefined;
