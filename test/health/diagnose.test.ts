@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diagnose } from '../../src/health/diagnose/index.ts';
-import { quantity } from '../../src/health/diagnose/pods.ts';
 import { type Observations, SECTIONS, type Seen } from '../../src/health/diagnose/types.ts';
 import { type KubeObject, keyOf, PAUSED_BY } from '../../src/model/index.ts';
 import { aDeployment, aPod } from '../hooks/fake-cluster.ts';
@@ -408,6 +407,11 @@ describe('a finding', () => {
     if (grade === 'bad') expect(diagnosis.grade).toBe('bad');
   });
 
+  it('is bad for a pod that runs for a moment between two crashes', () => {
+    const between = { ...restarted(1), conditions: [{ type: 'Ready', status: 'False' }] };
+    expect(diagnose(seen({ pod: pod(between) })).findings[0]).toMatchObject({ section: 'pods', grade: 'bad' });
+  });
+
   it('is not made of what is long ago, nor of what is on purpose', () => {
     const quiet: readonly (Partial<Observations> & { pod?: KubeObject })[] = [
       { pod: pod(restarted(120)) },
@@ -479,22 +483,5 @@ describe('what cannot be measured', () => {
         expect(findings[0]?.grade).toBe('bad');
       }),
     );
-  });
-});
-
-describe('a quantity', () => {
-  it.each([
-    ['250m', 0.25],
-    ['1', 1],
-    ['64Mi', 67_108_864],
-    ['1e3', 1_000],
-    ['1.5Gi', 1_610_612_736],
-    ['129384n', 0.000129384],
-    ['lots', undefined],
-    [undefined, undefined],
-  ])('%s is %s', (text, value) => {
-    const found = quantity(text);
-    if (value === undefined) expect(found).toBeUndefined();
-    else expect(found).toBeCloseTo(value, 9);
   });
 });

@@ -131,7 +131,8 @@ describe('backstay doctor', () => {
     };
     crashing.spec.template.spec.containers[0]!['command'] = ['node', '-e', 'process.exit(9)'];
     await apply([crashing as unknown as KubeObject]);
-    await podSays(({ restarts, reason }) => restarts > 0 && reason === 'CrashLoopBackOff');
+    // By then it waits for eight seconds: long enough for a look.
+    await podSays(({ restarts, reason }) => restarts >= 4 && reason === 'CrashLoopBackOff');
     const answer = await doctor();
     expect(answer.exit).toBe(1);
     expect(answer.findings[0]?.grade).toBe('bad');

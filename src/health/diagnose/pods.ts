@@ -41,7 +41,9 @@ function aboutPod(pod: KubeObject, now: number): readonly Omit<Finding, 'section
     return [{ grade: 'bad', subject, message: [reason, ...restarts].join('; '), next }];
   }
   if (restarts.length > 0) {
-    return [{ grade: 'warn', subject, message: restarts.join('; '), next: kubectl(pod, `logs ${name} --previous`) }];
+    // Between two crashes a container runs for a moment: not ready and restarted is no start as any other.
+    const grade = state === 'ready' ? 'warn' : 'bad';
+    return [{ grade, subject, message: restarts.join('; '), next: kubectl(pod, `logs ${name} --previous`) }];
   }
   if (state === 'ready') return [];
   const grade = state === 'unknown' ? 'unknown' : 'warn';
