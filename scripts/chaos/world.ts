@@ -9,7 +9,7 @@ import { healthOf } from '../../src/health/index.ts';
 import { capturedForm, digestOf, type KubeObject, refOf } from '../../src/model/index.ts';
 import type { ApiKind, Cluster } from '../../src/ports/index.ts';
 import { AuditLog } from './effects.ts';
-import { objectsOf, type Version } from './objects.ts';
+import { objectsOf } from './objects.ts';
 import { type Ended, spawned, type Spawned } from './processes.ts';
 import { type Receivers, startReceivers } from './receivers.ts';
 
@@ -202,5 +202,3 @@ function settingsOf({ namespace, receivers, commandLog }: World): Readonly<Recor
     checks: [{ name: 'rolled-out', kind: 'rollout', when: ['after'] }],
   };
 }
-
-export const isVersion = (text: string): text is Version => text === 'good' || text === 'bad';
