@@ -2,7 +2,7 @@ import { BackstayError } from '../../errors/index.ts';
 import type { CommandRun } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import { planDepsOf, runDepsOf } from '../deps.ts';
-import { durationMsOf, onInvalidOf, planOptionsOf, textOf } from '../plan-options.ts';
+import { durationMsOf, onInvalidOf, planOptionsOf, requireSaid, textOf } from '../plan-options.ts';
 import { renderPlan } from '../render/plan.ts';
 import { stopSignals } from '../signals.ts';
 import { withStack } from '../with-stack.ts';
@@ -28,6 +28,7 @@ export const undo: CommandRun = async (invocation) => {
       if (!dryRun && stack.requireReason && planOptions.reason === undefined) {
         throw new BackstayError('USAGE', `To undo a run of ${name} needs --reason: it is journaled and in the report.`);
       }
+      if (!dryRun) requireSaid(stack, planOptions);
       if (!dryRun && options['yes'] !== true && !terminal.stdinIsTty) {
         throw new BackstayError(
           'CONFIRMATION_NEEDED',

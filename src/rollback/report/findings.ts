@@ -1,3 +1,4 @@
+import { hasBegun } from '../approval.ts';
 import type { Note, NoteTopic, RunState } from '../../journal/index.ts';
 import type { RunReport } from './types.ts';
 
@@ -23,7 +24,11 @@ export function postMortemDue({ plan, ended }: RunState): string | undefined {
 export function followUps(state: RunState): readonly string[] {
   const { ended, stack, run, plan } = state;
   const list: string[] = [];
-  if (ended === undefined || ended.outcome === 'mixed')
+  if (plan.approval?.when === 'before' && ended === undefined && !hasBegun(state))
+    list.push(
+      `Have the run approved by ${plan.approval.roles.join(' or ')}: \`backstay approve ${run}\`. Nothing was begun.`,
+    );
+  else if (ended === undefined || ended.outcome === 'mixed')
     list.push(`Go on with \`backstay resume ${run}\`: the stack is between two states.`);
   if (ended?.outcome === 'unvalidated')
     list.push(`Validate the stack: \`backstay capture ${stack}\` measures its checks.`);
