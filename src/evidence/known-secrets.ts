@@ -48,7 +48,8 @@ function ofSecret(secret: KubeObject): readonly KnownSecret[] {
 /** Secrets inside of a value: lines of key files, passwords of connection strings, leaves of JSON, lines of settings. */
 function partsOf(value: string): readonly string[] {
   const lines = value.split('\n').map((line) => line.trim());
-  const long = lines.length > 1 ? lines.filter((line) => line.length >= SHORTEST_LINE && !line.startsWith('-----')) : [];
+  const long =
+    lines.length > 1 ? lines.filter((line) => line.length >= SHORTEST_LINE && !line.startsWith('-----')) : [];
   const settings = lines.flatMap((line) => {
     const [, name = '', said = ''] = /^["']?([\w.-]+)["']?\s*[:=]\s*["']?(.*?)["',]*$/.exec(line) ?? [];
     return isSecretName(name) ? [said] : [];

@@ -52,7 +52,11 @@ export async function queryRange(
     end: String(end / 1000),
     step: String(stepMs / 1000),
   });
-  const { status, body } = await ask(prometheus, { method: 'GET', path: `/api/v1/query_range?${asked.toString()}`, ...limits });
+  const { status, body } = await ask(prometheus, {
+    method: 'GET',
+    path: `/api/v1/query_range?${asked.toString()}`,
+    ...limits,
+  });
   return rangeOf(status, body);
 }
 

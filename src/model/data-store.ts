@@ -27,9 +27,7 @@ export interface PostgresConnection {
 }
 
 /** From where any key may come, or a key of a Secret in the cluster. */
-export type PasswordSource =
-  | KeySource
-  | { readonly secret: string; readonly key: string; readonly namespace?: string };
+export type PasswordSource = KeySource | { readonly secret: string; readonly key: string; readonly namespace?: string };
 
 /**
  * How far a backup was proven, each level including those before it. `listed`: its table of contents can be read, which

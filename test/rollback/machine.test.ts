@@ -335,7 +335,7 @@ describe('a run that was given up on another machine', () => {
   test('is no obstacle where it only took the lease', async () => {
     const model = new Model();
     await model.type(PLAN, { machine: 0, what: 'start', fates: ['crash-before'] });
-    const [{ run }] = model.runs as [{ run: string }];
+    const run = model.runs[0]?.run ?? '';
     const entries = model.journals[0].entries;
     // As if it had been killed as soon as it had the lease.
     entries.splice(entries.findIndex((e) => e.kind === 'step-end' && e.step === 'lease') + 1);

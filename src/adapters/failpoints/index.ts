@@ -35,7 +35,7 @@ export function createFailpoints(settings: FailpointSettings): Failpoints {
 function aroundLock(lock: Lock, name: string, failpoint: Failpoint): Lock {
   const outer = marked(lock, MARKS.lock, name, failpoint);
   return {
-    look: outer.look,
+    look: async (...call) => await outer.look(...call),
     acquire: async (...call) => marked(await outer.acquire(...call), MARKS.held, name, failpoint),
   };
 }
