@@ -64,6 +64,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       backend: backendUrl(raw.engine.backend ?? around.pulumi.backend, around, inProject),
       secretsProvider: raw.engine.secretsProvider ?? around.pulumi.secretsProvider ?? 'passphrase',
       passphrase: source(raw.engine.passphrase, KEY_FILES.passphrase),
+      savedPlan: isOn(raw.engine.savedPlan ?? raw.engine.provider === 'official'),
     },
     hooks: raw.hooks.map((hook) => toHook(hook, inProject, around.environment.issueApi)),
     checks: raw.checks.map((check) => toCheck(check, dirname(around.file))),

@@ -132,8 +132,13 @@ export const settingsSchema = z.strictObject({
           .describe('Pulumi backend URL. Default: that of Pulumi.yaml, else a folder of our own.'),
         secretsProvider: text.exactOptional().describe("Default: the file's own `secretsprovider`, else passphrase."),
         passphrase: keySource.exactOptional(),
+        savedPlan: flag
+          .exactOptional()
+          .describe(
+            'Let Pulumi foresee each update, and refuse to do anything else. Default: with the official plugin.',
+          ),
       },
-      { error: '{provider, backend, secretsProvider, passphrase}' },
+      { error: '{provider, backend, secretsProvider, passphrase, savedPlan}' },
     )
     .prefault({}),
   hooks: z.array(hook, { error: 'a list of hooks' }).default([]),

@@ -56,6 +56,8 @@ export interface Stack {
     readonly backend: string;
     readonly secretsProvider: string;
     readonly passphrase: KeySource;
+    /** Each update is foreseen by Pulumi and bound to what was foreseen: its own saved plan, beside our permit. */
+    readonly savedPlan: boolean;
   };
   readonly hooks: readonly HookSetting[];
   readonly checks: readonly CheckSetting[];

@@ -81,6 +81,7 @@ describe('a stack file', () => {
       signing: { trusted: [], key: { file: join(keys, 'signing.jwk') } },
       engine: {
         provider: 'backstay',
+        savedPlan: false,
         backend: `file://${join(projectDir, 'home/.local/state/backstay/pulumi')}`,
         secretsProvider: 'passphrase',
         passphrase: { file: join(keys, 'passphrase') },

@@ -70,6 +70,7 @@ export function aStack(part: Partial<Stack> = {}): Stack {
       backend: 'file://.',
       secretsProvider: 'passphrase',
       passphrase: { env: 'PASS' },
+      savedPlan: false,
     },
     hooks: [],
     checks: [],

@@ -82,6 +82,7 @@ export function bareStack(name: string, keyFolder: string): Stack {
       backend: 'file:///nowhere',
       secretsProvider: 'passphrase',
       passphrase: { file: join(keyFolder, KEY_FILES.passphrase) },
+      savedPlan: false,
     },
     hooks: [],
     checks: [],

@@ -18,6 +18,7 @@ export function stackOf(namespace: string, change: Partial<Stack> = {}): Stack {
       backend: 'file://.',
       secretsProvider: 'passphrase',
       passphrase: { env: 'PASSPHRASE' },
+      savedPlan: false,
     },
     hooks: [],
     checks: [],

@@ -43,11 +43,32 @@ export function createPulumiEngine(options: PulumiEngineOptions): Engine {
 type Verb = 'preview' | 'up';
 
 async function run(verb: Verb, options: PulumiEngineOptions, update: EngineUpdate): Promise<EngineResult> {
+  const { stack } = options;
+  const workspace = await makeWorkspace(stack, options.projectName, join(options.stateDir, 'engine'));
+  try {
+    if (verb === 'preview' || !stack.engine.savedPlan) return await carry(verb, options, update, workspace);
+    // Foreseen a moment before, everything being quiet by now: what would come out otherwise Pulumi itself refuses.
+    const plan = join(workspace.dir, 'plan.json');
+    const foreseen = await carry('preview', options, update, workspace, plan);
+    return foreseen.failed.length > 0 ? foreseen : await carry('up', options, update, workspace, plan);
+  } finally {
+    await workspace.remove();
+  }
+}
+
+/** One call of the engine, with a provider of its own: the engine cancels a provider when a call ends. */
+async function carry(
+  verb: Verb,
+  options: PulumiEngineOptions,
+  update: EngineUpdate,
+  workspace: Workspace,
+  plan?: string,
+): Promise<EngineResult> {
   const began = performance.now();
   const { stack, cluster } = options;
   const { startProvider } = await import('../../provider/index.ts');
   const own = stack.engine.provider === 'backstay';
-  const [provider, workspace, { uid }] = await Promise.all([
+  const [provider, { uid }] = await Promise.all([
     startProvider({
       cluster,
       permit: update.permit,
@@ -56,7 +77,6 @@ async function run(verb: Verb, options: PulumiEngineOptions, update: EngineUpdat
       onProgress: update.onProgress,
       signal: update.signal,
     }),
-    makeWorkspace(stack, options.projectName, join(options.stateDir, 'engine')),
     cluster.identity(),
   ]);
   try {
@@ -68,6 +88,7 @@ async function run(verb: Verb, options: PulumiEngineOptions, update: EngineUpdat
       color: 'never',
       onEvent: events.take,
       ...(update.signal === undefined ? {} : { signal: update.signal }),
+      ...(plan === undefined ? {} : { plan }),
       ...(own ? {} : await scopeOf(update, options)),
     };
     // With the official plugin the state is more than an index: it alone knows what was made.
@@ -83,7 +104,7 @@ async function run(verb: Verb, options: PulumiEngineOptions, update: EngineUpdat
       throw engineFailed(stack.name, events.observed.errors, error);
     return result;
   } finally {
-    await Promise.all([provider.close(), workspace.remove()]);
+    await provider.close();
   }
 }
 
@@ -115,6 +136,7 @@ export async function openStack(
     PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: 'true',
     // The state is written once, at the end, instead of whole after each object: what is lost when the engine is killed is
     // found live again. With the official plugin, which does not look there, every step is kept.
+    ...(stack.engine.savedPlan ? { PULUMI_EXPERIMENTAL: 'true' } : {}),
     ...(provider === undefined ? {} : { PULUMI_EXPERIMENTAL: 'true', PULUMI_SKIP_CHECKPOINTS: 'true' }),
     ...(provider === undefined
       ? await officialAccess(stack, workspace, options.env)

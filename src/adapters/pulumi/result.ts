@@ -76,7 +76,16 @@ export function resultOf({ observed, outcomes, calls, totalMs }: Run): EngineRes
 function messageOf(key: ObjectKey, outcomes: ReadonlyMap<ObjectKey, Outcome>, observed: Observed): string {
   const error = outcomes.get(key)?.error;
   if (error instanceof Error) return error.message;
-  return observed.failures.get(key) ?? `${displayName(key)} failed`;
+  const said = observed.failures.get(key);
+  return said === undefined ? `${displayName(key)} failed` : withoutValues(said, key);
+}
+
+/** Pulumi tells by whole values how an update differs from its saved plan; a Secret's are among them. */
+function withoutValues(said: string, key: ObjectKey): string {
+  const [, what] = /violates plan: properties changed: (.*)/s.exec(said) ?? [];
+  if (what === undefined) return said;
+  const names = [...new Set([...what.matchAll(/[+~-]{1,2}([\w.-]+)\[/g)].map(([, name]) => name))];
+  return `${displayName(key)} is not what Pulumi foresaw (violates plan): ${names.join(', ')} changed since`;
 }
 
 function codeOf(key: ObjectKey, outcomes: ReadonlyMap<ObjectKey, Outcome>): JsonObject {

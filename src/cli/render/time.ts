@@ -18,6 +18,9 @@ export function age(from: string, now: number): string {
 
 /** `21 Nov 10:50 UTC`: a time to come, the same for everybody on the call. */
 export function moment(iso: string): string {
-  const [date = '', time = ''] = new Date(iso).toUTCString().slice(5).split(/ \d{4} /);
+  const [date = '', time = ''] = new Date(iso)
+    .toUTCString()
+    .slice(5)
+    .split(/ \d{4} /);
   return `${date} ${time.slice(0, 5)} UTC`;
 }

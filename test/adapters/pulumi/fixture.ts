@@ -22,7 +22,11 @@ export interface Machine {
 
 /** An engine with a state folder of its own, as on a machine that knows nothing yet. */
 export async function machine(
-  settings: { readonly foreign?: Stack['foreign']; readonly provider?: 'backstay' | 'official' } = {},
+  settings: {
+    readonly foreign?: Stack['foreign'];
+    readonly provider?: 'backstay' | 'official';
+    readonly savedPlan?: boolean;
+  } = {},
 ): Promise<Machine> {
   const { cluster } = await testCluster();
   const { path } = await findTool('pulumi');
@@ -39,6 +43,7 @@ export async function machine(
       backend: `file://${backend}`,
       secretsProvider: 'passphrase',
       passphrase: { env: 'UNUSED' },
+      savedPlan: settings.savedPlan ?? false,
     },
   } as unknown as Stack;
   const engine = createPulumiEngine({
