@@ -1,5 +1,5 @@
 import { BackstayError } from '../errors/index.ts';
-import { type Digest, holdOf, type ObjectKey, type Stack } from '../model/index.ts';
+import { type Digest, holdOf, holdOn, type ObjectKey, type Stack } from '../model/index.ts';
 import type { Cluster, SnapshotStore } from '../ports/index.ts';
 import { releaseSnapshots, unmarkHeld } from '../rollback/index.ts';
 import { parted, trustedAmong } from './snapshots.ts';
@@ -27,8 +27,9 @@ export type ReleaseResult =
   | { readonly kind: 'not-held'; readonly id: Digest }
   | {
       readonly kind: 'released';
-      readonly run: string;
-      /** Every snapshot of the version that was held for that run. */
+      /** Those that had gone back from the version. */
+      readonly runs: readonly string[];
+      /** Every snapshot of the version that was held for them. */
       readonly released: readonly Digest[];
       /** Live workloads that said so, and say so no more. */
       readonly unmarked: readonly ObjectKey[];
@@ -58,19 +59,35 @@ export async function releaseSnapshot({ target, reason }: ReleaseOptions, deps: 
   }
   const { id, held } = await heldTarget(target, deps);
   if (held === undefined) return { kind: 'not-held', id };
-  const { run } = held;
-  const context = {
-    run,
-    effect: async <T>(act: () => Promise<T>) => await act(),
-    signal: new AbortController().signal,
-  };
-  const released = await releaseSnapshots(`released: ${reason}`, { ...context, deps });
-  try {
-    const cluster = await deps.cluster();
-    const unmarked = await unmarkHeld(deps.stack.namespaces, { ...context, deps: { cluster } });
-    return { kind: 'released', run, released, unmarked };
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    return { kind: 'released', run, released, unmarked: [], problem };
+  // Several runs may have gone back from one version, each from a snapshot of its own; the person's word is about all of it.
+  const runs: string[] = [];
+  const released: Digest[] = [];
+  const unmarked: ObjectKey[] = [];
+  let problem: string | undefined;
+  let hold: { readonly run: string } | undefined = held;
+  while (hold !== undefined && !runs.includes(hold.run)) {
+    const { run } = hold;
+    const context = {
+      run,
+      effect: async <T>(act: () => Promise<T>) => await act(),
+      signal: new AbortController().signal,
+    };
+    runs.push(run);
+    released.push(...(await releaseSnapshots(`released: ${reason}`, { ...context, deps })));
+    try {
+      const cluster = await deps.cluster();
+      unmarked.push(...(await unmarkHeld(deps.stack.namespaces, { ...context, deps: { cluster } })));
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
+    }
+    hold = await stillHeld(id, deps);
   }
+  return { kind: 'released', runs, released, unmarked, ...(problem === undefined ? {} : { problem }) };
+}
+
+async function stillHeld(id: Digest, { stack, store }: ReleaseDeps): Promise<{ readonly run: string } | undefined> {
+  const { content, sighting } = await store.get(stack.name, id, { allowUnsigned: true });
+  const digests = sighting.record.imageDigests;
+  const seen = { content, ...(digests === undefined ? {} : { digests }) };
+  return holdOn(seen, id, trustedAmong(parted(await store.list(stack.name)).sightings));
 }

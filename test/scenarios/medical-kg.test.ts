@@ -194,6 +194,7 @@ describe('Medical_KG', { timeout: 180_000 }, () => {
       'locked lease',
       'locked confirm-context',
       'frozen hook',
+      'safeguarded evidence',
       'safeguarded snapshot-before',
       'safeguarded checks',
       'applied apply',

@@ -28,7 +28,7 @@ export const release: CommandRun = async (invocation) => {
       const { out } = terminal;
       if (result.kind === 'not-held') return `${shortId(result.id)} is not held`;
       return [
-        `${out.good('released')} ${result.released.map(shortId).join(', ')}, held since run ${result.run}`,
+        `${out.good('released')} ${result.released.map(shortId).join(', ')}, held since ${result.runs.length === 1 ? 'run' : 'runs'} ${result.runs.join(', ')}`,
         ...result.unmarked.map((key) => `  ${displayName(key)} is no longer marked`),
         ...(result.problem === undefined
           ? []

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { BackstayError } from '../../../errors/index.ts';
 import type { Swapped, SwapState } from '../../../ports/index.ts';
@@ -6,7 +7,9 @@ import { assertFence, MAINTENANCE } from './fence.ts';
 import { besideName, previousName, undoneName } from './names.ts';
 import { dropWhole, markOf } from './restore.ts';
 
-/** A rename waits five seconds for sessions to go, then fails; whoever reconnects in between is ended once more. */
+/** Between two looks at who is still within, milliseconds. */
+const AGAIN_MS = 20;
+/** A rename waits five seconds for sessions to go, then fails. */
 const ATTEMPTS = 5;
 
 /** Which database has which name: the truth about a swap, whatever a journal says. */
@@ -77,40 +80,57 @@ interface Rename {
 
 async function exchange(access: Access, epoch: number, renames: readonly Rename[]): Promise<number> {
   const { database } = access.connection;
+  const at = { database: MAINTENANCE };
   return await connected(
     access,
-    async (client) => {
-      for (let attempt = 1; ; attempt += 1) {
-        const began = performance.now();
-        try {
-          await client.query('BEGIN');
-          await assertFence(client, database, epoch);
-          for (const { from } of renames) {
-            await client.query(`ALTER DATABASE ${identifier(from)} ALLOW_CONNECTIONS false`);
-            await endSessions(client, from);
-          }
-          for (const { from, to } of renames)
-            await client.query(`ALTER DATABASE ${identifier(from)} RENAME TO ${identifier(to)}`);
-          for (const { to, open } of renames)
-            if (open) await client.query(`ALTER DATABASE ${identifier(to)} ALLOW_CONNECTIONS true`);
-          await client.query('COMMIT');
-          return Math.round(performance.now() - began);
-        } catch (error) {
-          await client.query('ROLLBACK').catch(() => undefined);
-          const { code, message } = error as { readonly code?: string; readonly message: string };
-          // 55006: somebody is in it; 55P03: its lock was not to be had in time.
-          if (attempt < ATTEMPTS && (code === '55006' || code === '55P03')) continue;
-          if (error instanceof BackstayError) throw error;
-          throw new BackstayError('STORE_FAILED', `the databases could not be exchanged: ${message}`, {
-            cause: error,
-            next: 'Nothing was exchanged. Look who holds sessions on it (pg_stat_activity), then try again.',
-            details: { database, attempts: attempt, code: code ?? null },
-          });
-        }
-      }
-    },
-    { database: MAINTENANCE },
+    async (client) => await connected(access, async (helper) => await attempts(client, helper), at),
+    at,
   );
+
+  async function attempts(client: Client, helper: Client): Promise<number> {
+    for (let attempt = 1; ; attempt += 1) {
+      const began = performance.now();
+      try {
+        await client.query('BEGIN');
+        await assertFence(client, database, epoch);
+        for (const { from, to, open } of renames) {
+          await rename(client, helper, from, to);
+          await client.query(`ALTER DATABASE ${identifier(to)} ALLOW_CONNECTIONS ${open}`);
+        }
+        await client.query('COMMIT');
+        return Math.round(performance.now() - began);
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => undefined);
+        const { code, message } = error as { readonly code?: string; readonly message: string };
+        // 55006: somebody is in it; 55P03: its lock was not to be had in time.
+        if (attempt < ATTEMPTS && (code === '55006' || code === '55P03')) continue;
+        if (error instanceof BackstayError) throw error;
+        throw new BackstayError('STORE_FAILED', `the databases could not be exchanged: ${message}`, {
+          cause: error,
+          next: 'Nothing was exchanged. Look who holds sessions on it (pg_stat_activity), then try again.',
+          details: { database, attempts: attempt, code: code ?? null },
+        });
+      }
+    }
+  }
+}
+
+/**
+ * From the moment that a rename has its lock nobody can enter the database; it then waits five seconds for those who are
+ * within. They are ended meanwhile, over another connection: ended before, they would be back before the lock is taken.
+ */
+async function rename(client: Client, helper: Client, from: string, to: string): Promise<void> {
+  const done = new AbortController();
+  const renamed = client.query(`ALTER DATABASE ${identifier(from)} RENAME TO ${identifier(to)}`).finally(() => {
+    done.abort();
+  });
+  // Awaited below; until then its failure must not count as one that nobody looks at.
+  renamed.catch(() => undefined);
+  while (!done.signal.aborted) {
+    await endSessions(helper, from);
+    await delay(AGAIN_MS, undefined, { signal: done.signal }).catch(() => undefined);
+  }
+  await renamed;
 }
 
 function requireState(found: SwapState, wanted: SwapState, why: string): void {
@@ -123,7 +143,7 @@ function refused(why: string): BackstayError {
 
 async function endSessions(client: Client, database: string): Promise<void> {
   await client.query(
-    'SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()',
     [database],
   );
 }
