@@ -35,7 +35,7 @@ export const failover: Bench = {
         say(`round ${round + 1} of ${ROUNDS}: Docling goes live and fails`);
         // A release is not validated while its parser is still told to fail.
         await home.cli(['sandbox', 'fault', 'production/docling-vlm', 'off'], env);
-        await home.cli(['apply', STACK, '--to', 'v1.3.0', '--yes', '--reason', 'bench: release'], env);
+        await home.cli(['apply', STACK, '--to', 'v1.3.0', '--allow-held', '--yes', '--reason', 'bench: release'], env);
         await home.cli(['sandbox', 'fault', 'production/docling-vlm', 'delay=3', 'errors=60'], env);
         await untilRunbookApplies(home, env, ingress);
         say(`round ${round + 1} of ${ROUNDS}: failover`);
