@@ -130,6 +130,11 @@ export class World {
     return (lease?.['spec'] as { holderIdentity?: string | null } | undefined)?.holderIdentity ?? '';
   }
 
+  async forgetLease(): Promise<void> {
+    const ref = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: 'default' };
+    await this.cluster.delete({ ...ref, name: `backstay-${this.stack}` });
+  }
+
   async commandRuns(): Promise<readonly string[]> {
     return (await readFile(this.commandLog, 'utf8')).split('\n').filter((line) => line !== '');
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 
@@ -27,9 +28,19 @@ export function isDead(self: ProcessMark, other: Partial<ProcessMark> | undefine
   if (other.pid === self.pid) return true;
   try {
     process.kill(other.pid, 0);
-    return false;
+    return isUnfetched(other.pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/** Dead, and its parent has not looked yet: it still answers signals, in some containers for ever. */
+function isUnfetched(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return 'ZX'.includes(stat.charAt(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
   }
 }
 

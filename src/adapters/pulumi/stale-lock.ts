@@ -69,17 +69,19 @@ async function ended(holder: LockHolder, stack: string): Promise<void> {
       },
     );
   }
-  if (!isRunning(holder.pid) || (await isYounger(holder))) return;
+  if (!(await isRunning(holder.pid)) || (await isYounger(holder))) return;
   if (holder.file !== undefined && (await unlocked(holder.file))) return;
   throw new BackstayError('ENGINE_FAILED', `Pulumi's state of ${stack} is locked by ${who}, which is still running.`, {
     next: 'Wait for it to end, or end it, then run it again.',
   });
 }
 
-function isRunning(pid: number): boolean {
+/** One that is dead and not yet fetched by its parent still answers signals; in a container nobody may ever fetch it. */
+async function isRunning(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    return true;
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }

@@ -1,7 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isDead } from '../../../src/adapters/kubernetes/process-mark.ts';
 import { type Cli, lockHolders, recover } from '../../../src/adapters/pulumi/stale-lock.ts';
 
 let dir: string;
@@ -57,6 +60,26 @@ describe('who holds the lock', () => {
 });
 
 describe('recovering', () => {
+  it('waits for nobody who is dead, fetched by a parent or not', async () => {
+    // The shell becomes a sleep, which fetches no child: what it started before stays as a zombie.
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(said.toString());
+      await expect.poll(async () => await readFile(`/proc/${pid}/stat`, 'latin1')).toContain(') Z ');
+      const file = join(dir, 'zombie.json');
+      await writeFile(file, '{}');
+      const { cli, calls } = cliWith({ deployment: {} });
+      await recover([{ file, user: 'root', host: hostname(), pid }], 'test', dir, cli);
+      expect(calls).toContain('cancel --yes');
+      const here = { machine: 'm', pid: process.pid, life: 'a' };
+      expect(isDead(here, { machine: 'm', pid, life: 'b' })).toBe(true);
+      expect(isDead(here, { machine: 'm', pid: parent.pid ?? 0, life: 'b' })).toBe(false);
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  });
+
   it('waits for an engine that is about to end, then opens the stack and drops what was pending', async () => {
     const file = join(dir, 'lock.json');
     await writeFile(file, '{}');
