@@ -128,9 +128,7 @@ function isReturn(state: RunState, failed: StepState): boolean {
 
 /** Whether something may have been changed that no reverse of a step takes back, unless the run returns to *before*. */
 export function hasChangedObjects(state: RunState): boolean {
-  return [...state.steps.values()].some(
-    (s) => mayLeaveMixed(s.step.phase) && s.attempts > 0 && s.status !== 'skipped' && s.touched !== false,
-  );
+  return [...state.steps.values()].some((s) => mayLeaveMixed(s.step.phase) && mayHaveActed(s));
 }
 
 /** As `hasChangedObjects`, but for the exchange of a database: one transaction takes all of that back. */
@@ -208,7 +206,12 @@ export function reverseOf(step: Step): Step['reverse'] {
 
 /** A step that failed or was cut off may have had its effect all the same, so it is taken back too. */
 function needsReverse(s: StepState): boolean {
-  return s.attempts > 0 && s.status !== 'skipped' && s.touched !== false && reverseOf(s.step) !== undefined;
+  return mayHaveActed(s) && reverseOf(s.step) !== undefined;
+}
+
+/** A skip says that nothing was left to do, which an attempt that was cut off may have seen to. */
+function mayHaveActed({ attempts, status, touched }: StepState): boolean {
+  return attempts > 0 && touched !== false && (status !== 'skipped' || touched === true);
 }
 
 function isReturnStep({ step }: StepState): boolean {

@@ -31,6 +31,23 @@ function stateOf(steps: readonly Step[], words: readonly StepWord[], phase: Phas
 }
 
 describe('what a run does next', () => {
+  test('does not take a skip for "nothing was done" when an attempt before it was cut off', () => {
+    const steps = [aStep('a', 'restored'), aStep('b', 'restored')];
+    const plan = aPlan({ steps });
+    const by = { user: 'ada', host: 'laptop' };
+    const facts: JournalFact[] = [
+      { kind: 'run-created', plan, by },
+      { kind: 'phase-entered', phase: 'restored' },
+      { kind: 'step-begin', step: 'a', operation: 'a1', attempt: 1 },
+      { kind: 'resumed', by },
+      { kind: 'step-begin', step: 'a', operation: 'a2', attempt: 2 },
+      { kind: 'step-end', step: 'a', operation: 'a2', outcome: 'skipped' },
+      { kind: 'step-begin', step: 'b', operation: 'b1', attempt: 1 },
+      { kind: 'step-end', step: 'b', operation: 'b1', outcome: 'failed', touched: false, message: 'no' },
+    ];
+    expect(decide(fold(journalOf(facts)))).toMatchObject({ kind: 'turn', direction: 'halt' });
+  });
+
   test.each(PHASES.filter((phase) => PHASE_TABLE[phase].onFailure === 'back'))(
     'goes back when a step of phase %s fails',
     (phase) => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -71,7 +71,10 @@ export async function testPostgres(): Promise<TestPostgres> {
       return urlOf(name);
     },
     kill: async () => {
+      // Sessions notice the end of their postmaster a little later, and may answer until then.
+      const children = await readFile(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').catch(() => '');
       process.kill(server.pid, 'SIGKILL');
+      for (const pid of children.split(' ').map(Number).filter(Boolean)) end(pid);
       await server.exited;
     },
     restart: async () => {
@@ -82,6 +85,14 @@ export async function testPostgres(): Promise<TestPostgres> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -153,7 +153,7 @@ describe('a PostgreSQL data store', () => {
         } catch (error) {
           // Ended by the swap, or asking while it goes on; 3D000 is how the server refuses whoever waited for the name.
           const { code = '', message } = error as { code?: string; message: string };
-          if (!['57P01', '55000', '3D000', 'ECONNRESET'].includes(code) && !message.includes('terminated'))
+          if (!['57P01', '55000', '3D000', 'ECONNRESET'].includes(code) && !/terminated|not queryable/.test(message))
             strange.push(error);
         } finally {
           await one.end().catch(() => undefined);
