@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
 import { BackstayError } from './errors/index.ts';
-import type { PasswordSource, Stack } from './model/index.ts';
+import type { DataStoreSetting, PasswordSource, Stack } from './model/index.ts';
 import type {
   Archive,
   Clock,
@@ -157,22 +157,22 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     }),
     archive: openArchive,
     dataStores: once(async () => {
-      const { createPostgresStore } = await import('./adapters/postgres/store/index.ts');
-      const root = join(environment.stateDir, 'backups');
       const home = stack.namespaces[0] ?? 'default';
-      return stack.stores.map((setting) => {
-        const { via, password } = setting.connection;
-        const forward = once(
-          async () =>
-            await closing((await cluster()).forward({ namespace: home, ...(via ?? { service: '', port: 0 }) })),
-        );
-        const access = async () => ({
-          connection: via === undefined ? setting.connection : { ...setting.connection, ...placeOf(await forward()) },
-          password: password === undefined ? undefined : await passwordOf(password, home, keys, cluster),
-        });
-        const made = createPostgresStore({ stack: stack.name, setting, access, root, clock, env });
-        return around('dataStore', made, 'data-store');
-      });
+      const opened = { stack: stack.name, root: join(environment.stateDir, 'backups'), clock, env };
+      return await Promise.all(
+        stack.stores.map(async (setting) => {
+          const { via, password } = setting.connection;
+          const forward = once(
+            async () =>
+              await closing((await cluster()).forward({ namespace: home, ...(via ?? { service: '', port: 0 }) })),
+          );
+          const reached = async (): Promise<Reached> => ({
+            place: via === undefined ? {} : placeOf(await forward()),
+            password: password === undefined ? undefined : await passwordOf(password, home, keys, cluster),
+          });
+          return around('dataStore', await openStore(setting, reached, opened), 'data-store');
+        }),
+      );
     }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
     cluster: once(async () => (await fence()).cluster(around('cluster', await cluster()))),
@@ -269,6 +269,34 @@ async function failpointsOf({ failpoints: settings }: Environment): Promise<Fail
 }
 
 const placeOf = ({ host, port }: Forward): Pick<Forward, 'host' | 'port'> => ({ host, port });
+
+interface Reached {
+  /** Where a way through the cluster begins; nothing when the stack file's own address holds. */
+  readonly place: { readonly host?: string; readonly port?: number };
+  readonly password: string | undefined;
+}
+
+/** @throws STORE_UNSUPPORTED for a kind that can be declared and not be taken back yet */
+async function openStore(
+  setting: DataStoreSetting,
+  reached: () => Promise<Reached>,
+  opened: { readonly stack: string; readonly root: string; readonly clock: Clock; readonly env: Variables },
+): Promise<DataStore> {
+  switch (setting.kind) {
+    case 'postgres': {
+      const { createPostgresStore } = await import('./adapters/postgres/store/index.ts');
+      const access = async () => {
+        const { place, password } = await reached();
+        return { connection: { ...setting.connection, ...place }, password };
+      };
+      return createPostgresStore({ ...opened, setting, access });
+    }
+    case 'redis':
+    case 'neo4j':
+    case 'sqlserver':
+      throw new BackstayError('STORE_UNSUPPORTED', `${setting.name}: stores of kind ${setting.kind} cannot be opened.`);
+  }
+}
 
 async function passwordOf(
   source: PasswordSource,

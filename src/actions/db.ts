@@ -86,7 +86,7 @@ export async function backUp(
   store: DataStore,
   options: { readonly prove: 'read' | 'restored'; readonly signal?: AbortSignal },
 ): Promise<TakenBackup> {
-  const taken = await store.backup(options.signal);
+  const taken = await store.backup(options.signal === undefined ? {} : { signal: options.signal });
   const backup = await store.prove(taken, options.prove, options.signal);
   return { backup, proven: provenTo(backup) ?? 'listed' };
 }

@@ -16,6 +16,7 @@ import { toHold } from './hold-schema.ts';
 import type { RawHook } from './hooks-schema.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
+import { toPattern } from './pattern.ts';
 import { toStores } from './stores-schema.ts';
 
 export interface Surroundings {
@@ -104,15 +105,6 @@ function bytes(text: string): number {
 
 function toMetrics({ window, step, ...rest }: NonNullable<RawSettings['metrics']>): NonNullable<Stack['metrics']> {
   return { ...rest, windowMs: milliseconds(window), stepMs: milliseconds(step) };
-}
-
-/** A bare word is a name; `Kind/name` and `Kind/namespace/name` narrow it. */
-export function toPattern(raw: string | ObjectPattern): ObjectPattern {
-  if (typeof raw !== 'string') return raw;
-  const parts = raw.split('/');
-  const name = parts.pop() ?? '*';
-  const [kind, namespace] = parts;
-  return { name, ...(kind === undefined ? {} : { kind }), ...(namespace === undefined ? {} : { namespace }) };
 }
 
 function toHook(

@@ -252,6 +252,12 @@ export const CODES = {
     'Look at the address in the stack file, and whether the server is up.',
   ),
   STORE_FAILED: row('environment', 1, 'A step on a database failed.', 'Read its message. The live data is as it was.'),
+  STORE_UNSUPPORTED: row(
+    'user',
+    64,
+    'This cannot be done with a data store of that kind.',
+    'docs/databases.md lists what can be done with which.',
+  ),
   STORE_REFUSED: row(
     'user',
     7,

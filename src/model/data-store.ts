@@ -1,26 +1,70 @@
 import type { Digest } from './json.ts';
-import type { KeySource } from './stack.ts';
+import type { MigrationSetting } from './migration.ts';
+import type { KeySource, ObjectPattern } from './stack.ts';
 
-/** A database of the stack, as its file names it under `backstay:stores`. */
-export interface DataStoreSetting {
+/** A database of the stack, as its file names it under `backstay:stores`. Their order there is the order of a restore. */
+export type DataStoreSetting = PostgresStoreSetting | RedisStoreSetting | Neo4jStoreSetting | SqlServerStoreSetting;
+export type StoreKind = DataStoreSetting['kind'];
+
+interface StoreSetting {
   /** Lower-case letters, digits and `-`; what people type. */
   readonly name: string;
-  readonly kind: 'postgres';
-  readonly connection: PostgresConnection;
-  /** Tables whose rows are told (`documents`, `audit.events`); empty: every table. All of them are counted anyhow. */
+  /** What is told of its contents: tables (`documents`, `audit.events`), labels, key prefixes; empty: all. Everything is counted anyhow. */
   readonly tables: readonly string[];
+  /** Workloads that write to it: scaled to zero, and proven gone, before its data is exchanged. */
+  readonly writers: readonly ObjectPattern[];
 }
 
-/** As libpq names these things; what is absent comes from its environment, its service file and its defaults. */
-export interface PostgresConnection {
-  /** Name, address, or the folder of a Unix socket. */
+export interface PostgresStoreSetting extends StoreSetting {
+  readonly kind: 'postgres';
+  readonly connection: PostgresConnection;
+  /** Absent: the schema's revision is not known, and never migrated. */
+  readonly migrations?: MigrationSetting;
+}
+
+export interface RedisStoreSetting extends StoreSetting {
+  readonly kind: 'redis';
+  readonly connection: ServerConnection & {
+    /** Index of the logical database. @default 0 */
+    readonly database: number;
+    /** Index of one that nobody uses: what is restored stands there until the exchange. @default 15 */
+    readonly spare: number;
+    readonly tls?: boolean;
+  };
+}
+
+export interface Neo4jStoreSetting extends StoreSetting {
+  readonly kind: 'neo4j';
+  /** `database` is its name on the server: `neo4j` unless it was chosen otherwise. */
+  readonly connection: ServerConnection & { readonly database: string; readonly tls?: boolean };
+}
+
+/** Spoken to by `sqlcmd` alone. */
+export interface SqlServerStoreSetting extends StoreSetting {
+  readonly kind: 'sqlserver';
+  readonly connection: ServerConnection & { readonly database: string };
+  readonly migrations?: MigrationSetting;
+}
+
+/** Where a server is and as whom it is asked. */
+export interface ServerConnection {
   readonly host?: string;
   readonly port?: number;
-  readonly database: string;
   readonly user?: string;
   readonly password?: PasswordSource;
   /** Reached through the API server to a Service of the cluster, instead of `host` and `port`. */
-  readonly via?: { readonly service: string; readonly port: number | string; readonly namespace?: string };
+  readonly via?: ServiceRoute;
+}
+
+export interface ServiceRoute {
+  readonly service: string;
+  readonly port: number | string;
+  readonly namespace?: string;
+}
+
+/** As libpq names these things; what is absent comes from its environment, its service file and its defaults. */
+export interface PostgresConnection extends ServerConnection {
+  readonly database: string;
   readonly sslmode?: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
   /** Path of the certificates that are trusted. */
   readonly sslrootcert?: string;
@@ -45,6 +89,8 @@ export interface BackupManifest {
   readonly id: string;
   readonly stack: string;
   readonly store: string;
+  /** Absent: `postgres`, as the first of them were. */
+  readonly engine?: StoreKind;
   /** ISO 8601: when its snapshot was taken. */
   readonly takenAt: string;
   readonly durationMs: number;
@@ -52,18 +98,20 @@ export interface BackupManifest {
   readonly server: {
     /** `15.18`. */
     readonly version: string;
-    /** Of this one cluster, since its initdb. */
+    /** Of this one cluster, since its initdb; what other engines have for it. */
     readonly systemIdentifier: string;
-    /** Write-ahead log position of the snapshot, or a little after. */
-    readonly lsn: string;
+    /** Write-ahead log position of the snapshot, or a little after. PostgreSQL alone. */
+    readonly lsn?: string;
   };
   /** `pg_dump (PostgreSQL) 15.18`. */
   readonly tool: string;
   readonly file: { readonly name: string; readonly bytes: number; readonly digest: Digest };
-  /** Rows by `schema.table`, counted in the snapshot that was dumped. */
+  /** Rows by `schema.table`, nodes by label, keys by database: counted in the snapshot that was dumped. */
   readonly rows: Readonly<Record<string, number>>;
-  /** What a dump does not carry (see DatabaseState). */
-  readonly state: DatabaseState;
+  /** What a dump does not carry (see DatabaseState). PostgreSQL alone. */
+  readonly state?: DatabaseState;
+  /** Common to the backups of several stores that were taken together, while nobody wrote. */
+  readonly marker?: string;
 }
 
 /** What belongs to a database and is not within it: a dump leaves it out, and a swap has to carry it over. */

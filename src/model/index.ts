@@ -16,6 +16,7 @@ export * from './evidence.ts';
 export { fieldPathGet, fieldPathRemove, parseFieldPath } from './field-path.ts';
 export { type Hold, heldVersion, holdOn, holdsInForce } from './held.ts';
 export * from './json.ts';
+export * from './migration.ts';
 export * from './key-files.ts';
 export * from './object.ts';
 export * from './pattern.ts';

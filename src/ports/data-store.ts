@@ -1,4 +1,4 @@
-import type { Backup, DataStoreSetting, ProofRecord } from '../model/index.ts';
+import type { Backup, DataStoreSetting, Digest, ProofRecord, StoreShape } from '../model/index.ts';
 
 /**
  * One database of a stack. Nothing that removes or replaces data happens before a backup was proven by a restore, and
@@ -8,12 +8,18 @@ import type { Backup, DataStoreSetting, ProofRecord } from '../model/index.ts';
 export interface DataStore {
   readonly setting: DataStoreSetting;
   inspect(): Promise<StoreInspection>;
+  /** Other clients that are connected now, Backstay's own connections left out. */
+  sessions(): Promise<readonly StoreSession[]>;
+  /** Tables, columns and how full they are; of another database of the server than the live one where it is named. */
+  shape(database?: string): Promise<StoreShape>;
+  /** More than counts: whether what is there fits together. Of another database than the live one where it is named. */
+  integrity(database?: string): Promise<Integrity>;
   /** Newest first. Damaged ones are reported as such, not hidden. */
   backups(): Promise<readonly (Backup | DamagedBackup)[]>;
   /** By id; `latest` is the newest that is whole. */
   find(id: string): Promise<Backup>;
   /** Takes one and reads it back: its first proof is `read`. */
-  backup(signal?: AbortSignal): Promise<Backup>;
+  backup(options?: BackupOptions): Promise<Backup>;
   /** Proves it at least so far, unless it was already. `restored` restores it beside the live data and drops that again. */
   prove(backup: Backup, wanted: 'read' | 'restored', signal?: AbortSignal): Promise<Backup>;
   /** Everything that would keep a restore or an exchange from its end, in words; asked before anything is paused. */
@@ -27,6 +33,35 @@ export interface DataStore {
   finalize(run: string): Promise<readonly string[]>;
   /** Where a run's swap stands, by the names on the server. */
   stateOf(run: string): Promise<SwapState>;
+}
+
+export interface BackupOptions {
+  readonly signal?: AbortSignal;
+  /** Written into the manifest: backups of several stores that belong together carry the same. */
+  readonly marker?: string;
+  /** Only these tables. Absent: everything. */
+  readonly tables?: readonly string[];
+}
+
+export interface StoreSession {
+  /** As it calls itself; empty where it does not. */
+  readonly application: string;
+  readonly user: string;
+  /** Where it comes from; empty for a local one. */
+  readonly address: string;
+  /** Whether it is in the middle of something, and for how many milliseconds. */
+  readonly busyMs?: number;
+}
+
+export interface Integrity {
+  /** Rows by table, nodes by label, keys by database. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** Digest of the contents by table, of all of it or of a sample of it (`sampled`). */
+  readonly contents: Readonly<Record<string, { readonly digest: Digest; readonly sampled: boolean }>>;
+  /** What does not fit together, in words; empty: everything that was asked fits. */
+  readonly problems: readonly string[];
+  /** What could not be asked, in words: rights or extensions that are missing. Not asked never counts as fitting. */
+  readonly unknown: readonly string[];
 }
 
 export interface StoreInspection {

@@ -5,5 +5,6 @@ export type * from './data-store.ts';
 export type * from './engine.ts';
 export type * from './journal-store.ts';
 export type * from './lock.ts';
+export type * from './migrations.ts';
 export type * from './snapshot-store.ts';
 export type * from './system.ts';

@@ -20,7 +20,7 @@ describe('a PostgreSQL data store', () => {
   const storeOf = (name: string, password = server.password): DataStore =>
     createPostgresStore({
       stack: 'shop',
-      setting: { name, kind: 'postgres', connection: server.connection(name), tables: [] },
+      setting: { name, kind: 'postgres', connection: server.connection(name), tables: [], writers: [] },
       access: async () => ({ connection: server.connection(name), password }),
       root,
       clock: createSystemClock(),

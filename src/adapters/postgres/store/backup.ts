@@ -18,6 +18,8 @@ export interface BackupRequest {
   readonly folder: string;
   /** ISO 8601. */
   readonly now: () => string;
+  /** Common to backups that were taken together. */
+  readonly marker?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -27,7 +29,7 @@ export interface BackupRequest {
  * @throws STORE_FAILED with what the tool said (a full disk among it).
  */
 export async function takeBackup(
-  { id, stack, store, folder, now, signal }: BackupRequest,
+  { id, stack, store, folder, now, marker, signal }: BackupRequest,
   access: Access,
   toolsFor: (major: number) => Promise<ClientTools>,
 ): Promise<BackupManifest> {
@@ -68,6 +70,7 @@ export async function takeBackup(
       id,
       stack,
       store,
+      engine: 'postgres',
       takenAt,
       durationMs: Math.round(performance.now() - began),
       database: access.connection.database,
@@ -76,6 +79,7 @@ export async function takeBackup(
       file: { name: DUMP, bytes, digest },
       rows,
       state,
+      ...(marker === undefined ? {} : { marker }),
     };
     await writeWhole(join(folder, 'manifest.json'), manifest);
     await flush(folder);

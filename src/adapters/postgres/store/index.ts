@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { type DataStoreSetting, isProven } from '../../../model/index.ts';
+import { isProven, type PostgresStoreSetting } from '../../../model/index.ts';
 import type { Clock, DataStore } from '../../../ports/index.ts';
 import { proveRead, takeBackup } from './backup.ts';
+import { integrityOf } from './integrity.ts';
+import { otherSessions, shapeOf } from './shape.ts';
 import { findBackup, listBackups, recordProof } from './catalogue.ts';
 import { type Access, connected, describeConnection } from './connection.ts';
 import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
@@ -14,7 +16,7 @@ import { type ClientTools, findClientTools } from './tools.ts';
 
 export interface PostgresStoreOptions {
   readonly stack: string;
-  readonly setting: DataStoreSetting;
+  readonly setting: PostgresStoreSetting;
   /** Where and how it is reached; asked before each act, for a way through the cluster may have to be opened. */
   readonly access: () => Promise<Access>;
   /** Backups go to `<root>/<stack>/<store>/<id>/`. */
@@ -70,14 +72,17 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
           rows: await countRows(client),
         };
       }),
+    sessions: async () => await connected(await accessed(), otherSessions),
+    shape: async (at = database) => await connected(await accessed(), shapeOf, { database: at }),
+    integrity: async (at = database) => await connected(await accessed(), integrityOf, { database: at }),
     backups: async () => await listBackups(root),
     find: async (id) => await findBackup(root, id),
-    backup: async (signal) => {
+    backup: async ({ signal, marker } = {}) => {
       const id = newId(clock.now());
       const folder = join(root, id);
       const access = await accessed();
       const manifest = await takeBackup(
-        { id, stack, store: setting.name, folder, now, ...given(signal) },
+        { id, stack, store: setting.name, folder, now, ...(marker === undefined ? {} : { marker }), ...given(signal) },
         access,
         async (major) => await findClientTools(major, env),
       );

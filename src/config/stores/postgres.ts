@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { PostgresStoreSetting } from '../../model/index.ts';
+import { text } from '../fields.ts';
+import { toPattern } from '../pattern.ts';
+import { common, type Place, placed, server } from './common.ts';
+import { migrations, toMigrations } from './migrations.ts';
+
+export const postgresStore = z.strictObject(
+  {
+    ...common,
+    kind: z.literal('postgres'),
+    connection: z.strictObject(
+      {
+        ...server,
+        database: text,
+        sslmode: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']).exactOptional(),
+        sslrootcert: text.exactOptional().describe('File of the certificates that are trusted.'),
+      },
+      { error: '{database, host, port or via, user, password, sslmode, sslrootcert}' },
+    ),
+    migrations: migrations.exactOptional(),
+  },
+  { error: '{name, kind, connection, tables?, writers?, migrations?}' },
+);
+
+export function toPostgresStore(
+  { connection, migrations: raw, ...rest }: z.output<typeof postgresStore>,
+  place: Place,
+): PostgresStoreSetting {
+  const { sslrootcert, ...others } = placed(connection, place);
+  return {
+    ...rest,
+    writers: rest.writers.map(toPattern),
+    connection: { ...others, ...(sslrootcert === undefined ? {} : { sslrootcert: place.path(sslrootcert) }) },
+    ...(raw === undefined ? {} : { migrations: toMigrations(raw, place) }),
+  };
+}
