@@ -1,0 +1,59 @@
+import type { CommandSpec } from '../commands.ts';
+import { STACK, STORE, UNDO } from './shared.ts';
+
+/** The data stores of a stack. */
+export const DATA_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'db list',
+    summary: 'list the data stores of a stack and their backups',
+    args: [STACK],
+    load: async () => (await import('../commands/db.ts')).list,
+  },
+  {
+    name: 'db backup',
+    summary: 'back a data store up, and prove it by restoring it beside the live data',
+    args: [STACK, STORE],
+    options: [['--no-restore', 'only read it back: enough against damage, not as the way back of a run']],
+    examples: ['backstay db backup medical-kg', 'backstay db backup medical-kg main --no-restore'],
+    load: async () => (await import('../commands/db.ts')).backup,
+  },
+  {
+    name: 'db verify',
+    summary: 'read a backup again, restore it beside the live data, count, and drop that',
+    args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
+    options: [['--no-restore', 'only read it and compare its digest']],
+    load: async () => (await import('../commands/db.ts')).verify,
+  },
+  {
+    name: 'db restore',
+    summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
+    args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
+    options: [
+      ['--dry-run', 'plan and show, change nothing'],
+      ['--emergency', 'skip the checks before'],
+      ['--reason <text>', 'why: journaled, announced, in the report'],
+      ['--incident <url>', 'link of the incident'],
+      ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
+      ['-y, --yes', 'do not ask'],
+    ],
+    examples: ['backstay db restore medical-kg latest --reason "v1.3.1 damaged documents"'],
+    load: async () => (await import('../commands/db-restore.ts')).restore,
+  },
+  {
+    name: 'db undo',
+    summary: 'make the former data live again: the same as `undo`',
+    args: [['<run>', 'id of the run']],
+    options: UNDO,
+    load: async () => (await import('../commands/undo.ts')).undo,
+  },
+  {
+    name: 'db finalize',
+    summary: 'drop the data that was set aside: the same as `finalize`',
+    args: [['<run>', 'id of the run']],
+    options: [
+      ['--dry-run', 'show what would be removed'],
+      ['-y, --yes', 'do not ask'],
+    ],
+    load: async () => (await import('../commands/finalize.ts')).finalize,
+  },
+];
