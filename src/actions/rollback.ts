@@ -71,10 +71,10 @@ export async function rollback(options: RollbackOptions, deps: RollbackDeps): Pr
   return await endOf(options.wait === true ? await afterWaiting(result, asked) : result, deps);
 }
 
-/** Objects, data, or what another run holds: a plan for none of them is a plan for nothing. */
 /** Steps that act though no object differs: data goes back, pods that hang go. */
 const ACTS: ReadonlySet<string> = new Set(['db-swap', 'force-pods']);
 
+/** Objects, data, or what another run holds: a plan for none of them is a plan for nothing. */
 function actsOn({ changes, undoes, steps }: Plan): boolean {
   return changes.length > 0 || undoes !== undefined || steps.some(({ action }) => ACTS.has(action.kind));
 }

@@ -72,19 +72,19 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
   };
 }
 
-/** What must be said with every rollback of the stack; asked before anything is looked at. */
-export function requireSaid(stack: Pick<Stack, 'name' | 'requireReason' | 'approvals'>, options: PlanOptions): void {
-  if (stack.requireReason && options.reason === undefined) {
-    throw new BackstayError(
-      'USAGE',
-      `A rollback of ${stack.name} needs --reason: it is journaled, announced and in the report.`,
-    );
-  }
+/** What must be said with every run of the stack; asked before anything is looked at. `what` begins the sentence. */
+export function requireSaid(
+  stack: Pick<Stack, 'requireReason' | 'approvals'>,
+  options: PlanOptions,
+  what: string,
+): void {
+  if (stack.requireReason && options.reason === undefined)
+    throw new BackstayError('USAGE', `${what} needs --reason: it is journaled, announced and in the report.`);
   if (options.breakGlass === true && (options.reason ?? '').trim() === '')
     throw new BackstayError('USAGE', '--break-glass needs --reason: it is journaled and in the report.');
   if (stack.approvals.requireSeverity && options.severity === undefined) {
     const names = Object.keys(stack.approvals.severities);
-    throw new BackstayError('USAGE', `A rollback of ${stack.name} needs --severity: one of ${names.join(', ')}.`);
+    throw new BackstayError('USAGE', `${what} needs --severity: one of ${names.join(', ')}.`);
   }
 }
 

@@ -3,7 +3,7 @@ import { adoptPlan, comparePlans, readPlan, requireUnmoved, writePlan } from '..
 import { type PlanDeps, planRollback, type PlanResult } from '../actions/plan.ts';
 import type { Composition } from '../compose.ts';
 import { BackstayError } from '../errors/index.ts';
-import { type Plan, shortId } from '../model/index.ts';
+import { type Digest, type Plan, shortId } from '../model/index.ts';
 import type { Terminal } from './output.ts';
 import { textOf } from './plan-options.ts';
 import { renderDifferences, renderMoved, renderPlan } from './render/plan.ts';
@@ -77,9 +77,14 @@ export async function planFromFile(
   return again;
 }
 
+/** As much of what came of planning as is told. */
+export type Tellable =
+  | { readonly kind: 'nothing-to-do'; readonly target: { readonly id: Digest } }
+  | { readonly kind: 'planned'; readonly plan: Plan };
+
 /** What a dry run tells, with the plan file where one is wanted. */
 export async function tellPlan(
-  planned: PlanResult,
+  planned: Tellable,
   out: string | undefined,
   { stack, files }: Pick<Composition, 'stack' | 'files'>,
   terminal: Terminal,

@@ -8,7 +8,7 @@ import { renderPlan } from '../render/plan.ts';
 import { table } from '../render/table.ts';
 import { moment } from '../render/time.ts';
 import { withStack } from '../with-stack.ts';
-import { reporterOf, stackOf } from './rollback.ts';
+import { reporterOf, stackOf } from '../run-output.ts';
 
 export const approve: CommandRun = async (invocation) => await decide(invocation, 'approved');
 

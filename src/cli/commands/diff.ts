@@ -21,7 +21,7 @@ export const diff: CommandRun = async (invocation) => {
   return await withStack(invocation, args[0] ?? '', async (composition) => {
     const deps = await planDepsOf(composition);
     if (out !== undefined) {
-      requireSaid(composition.stack, planOptions);
+      requireSaid(composition.stack, planOptions, `A rollback of ${composition.stack.name}`);
       const { planRollback } = await import('../../actions/plan.ts');
       const planned = await withChoices(
         terminal,

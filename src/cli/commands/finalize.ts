@@ -7,7 +7,7 @@ import type { Terminal } from '../output.ts';
 import { size, table } from '../render/table.ts';
 import { moment } from '../render/time.ts';
 import { withStack } from '../with-stack.ts';
-import { stackOf } from './rollback.ts';
+import { stackOf } from '../run-output.ts';
 
 /** `finalize RUN` closes one way back, `finalize STACK --expired` all that are past their retention. */
 export const finalize: CommandRun = async (invocation) =>

@@ -1,7 +1,6 @@
 import { openJournal } from '../../compose.ts';
-import type { Reporter } from '../../ports/index.ts';
-import type { CommandRun, Invocation } from '../commands.ts';
-import { progressReporter } from '../render/progress.ts';
+import type { CommandRun } from '../commands.ts';
+import { reporterOf } from '../run-output.ts';
 import { age, duration } from '../render/time.ts';
 
 /** Milliseconds without an entry after which a run may well have nobody at work on it. */
@@ -53,11 +52,3 @@ export const watch: CommandRun = async (invocation) => {
     await opened.close();
   }
 };
-
-/** Times are those of the run: seconds since it began, whenever the watching did. */
-function reporterOf({ terminal, globals }: Invocation): Reporter {
-  if (terminal.format === 'jsonl')
-    return { report: (event) => terminal.line({ apiVersion: 'backstay.dev/v1', kind: 'RunEvent', ...event }) };
-  if (globals.quiet === true) return { report: () => undefined };
-  return progressReporter((line) => terminal.note(line), terminal.err);
-}

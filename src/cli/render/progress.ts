@@ -7,13 +7,13 @@ import type { Style } from './style.ts';
  * Tells a run line by line on stderr: what a person watches at three in the morning and what a CI log keeps. Repeated
  * messages of an object are told once. Without `startedAt` (milliseconds) times count from the first event.
  */
-export function progressReporter(write: (line: string) => void, style: Style, startedAt?: () => number): Reporter {
+export function progressReporter(write: (line: string) => void, style: Style): Reporter {
   const last = new Map<string, string>();
   let first: number | undefined;
   // By the events' own times, so that what is told later, to who watches, is told as it was.
   const clock = ({ time }: RunEvent): string => {
     const now = Date.parse(time);
-    first ??= startedAt?.() ?? now;
+    first ??= now;
     return style.dim(`${(Math.max(0, now - first) / 1000).toFixed(1).padStart(6)}s`);
   };
   return {

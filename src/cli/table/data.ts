@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../commands.ts';
-import { STACK, STORE, UNDO } from './shared.ts';
+import { RESTORE, STACK, STORE, UNDO } from './shared.ts';
 
 /** The data stores of a stack. */
 export const DATA_COMMANDS: readonly CommandSpec[] = [
@@ -28,14 +28,7 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     name: 'db restore',
     summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
     args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
-    options: [
-      ['--dry-run', 'plan and show, change nothing'],
-      ['--emergency', 'skip the checks before'],
-      ['--reason <text>', 'why: journaled, announced, in the report'],
-      ['--incident <url>', 'link of the incident'],
-      ['--skip-validation', 'do not ask the checks afterwards: the outcome is then unvalidated (exit 8)'],
-      ['-y, --yes', 'do not ask'],
-    ],
+    options: RESTORE,
     examples: ['backstay db restore medical-kg latest --reason "v1.3.1 damaged documents"'],
     load: async () => (await import('../commands/db-restore.ts')).restore,
   },

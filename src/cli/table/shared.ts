@@ -59,18 +59,32 @@ export const APPROVAL = [
   ['-y, --yes', 'do not ask'],
 ] as const;
 
+/** Flags of a transition, without those that begin so. */
+const without = (...left: readonly string[]) =>
+  TRANSITION.filter(([flags]) => !left.some((one) => flags.startsWith(`--${one}`)));
+
+const OF_A_TARGET = [
+  'to <',
+  'target-version',
+  'scope',
+  'list-versions',
+  'create-backup',
+  'out',
+  'plan',
+  'replan',
+] as const;
+
 /** Flags of `undo`: those of a transition whose target and scope are given. */
-export const LEFT_OUT = [
-  '--abandon',
-  '--out',
-  '--wait',
-  '--to <',
-  '--target-version',
-  '--scope',
-  '--trigger',
-  '--list-versions',
-  '--create-backup',
-  '--plan',
-  '--replan',
-];
-export const UNDO = TRANSITION.filter(([flags]) => !LEFT_OUT.some((one) => flags.startsWith(one)));
+export const UNDO = without(...OF_A_TARGET, 'abandon', 'trigger');
+
+/** Flags of a restore, which changes no object of the stack. */
+export const RESTORE = without(
+  ...OF_A_TARGET,
+  'validate-after',
+  'force-',
+  'allow-unsigned',
+  'allow-unknown-images',
+  'exact-replicas',
+  'take',
+  'delete-protected',
+);
