@@ -22,7 +22,9 @@ describe('taking a database back', () => {
     await server.run('books', 'CREATE TABLE pages (id int PRIMARY KEY, text text)');
     here = await shop(
       'data',
-      `  backstay:stores:
+      `  backstay:approvers: { cto: [carl] }
+  backstay:severities: { SEV-2: { approvers: [cto] } }
+  backstay:stores:
     - name: main
       kind: postgres
       connection: { host: 127.0.0.1, port: ${server.port}, database: books, user: ada, password: { env: BOOKS_PASSWORD } }
@@ -64,6 +66,18 @@ describe('taking a database back', () => {
     expect(await databases()).toEqual(['books']);
   });
 
+  it('waits for the approval that its severity needs, as every other run', async () => {
+    const { code, stdout } = await here.machine.run([...restore('--severity', 'SEV-2'), '--output', 'json']);
+    const waiting = JSON.parse(stdout) as RunAnswer;
+    expect({ ...waiting, exit: code }).toMatchObject({ exit: 6, outcome: 'waiting' });
+    expect(await rows()).toBe(200);
+    await here.machine.ok(['approve', waiting.run, '--yes'], { env: { BACKSTAY_USER: 'carl' } });
+    expect(await here.machine.json<RunAnswer>(['resume', waiting.run, '--yes'])).toMatchObject({
+      outcome: 'succeeded',
+    });
+    expect(await rows()).toBe(500);
+  });
+
   it.each(['data-store.restore-beside', 'data-store.swap'])(
     'goes on after it was killed at %s, before or after it acted, without doing it twice',
     async (point) => {
@@ -73,6 +87,7 @@ describe('taking a database back', () => {
         const killed = await here.machine.run(restore(), { env: { BACKSTAY_FAILPOINT: `${point}.${when}` } });
         expect(killed.code).toBe(137);
         expect([damaged, 500]).toContain(await rows());
+        expect(await here.machine.refused(restore())).toMatchObject({ exit: 7, code: 'STACK_UNFINISHED' });
         const { items } = await here.machine.json<{ items: { run: string }[] }>(['history', here.name]);
         const run = items[0]?.run ?? '';
         const resumed = await here.machine.json<RunAnswer>(['resume', run, '--yes']);

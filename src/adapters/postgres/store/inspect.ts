@@ -75,8 +75,9 @@ export async function carryState(client: Client, database: string, state: Databa
       await client.query(`ALTER ${whose} SET ${change}`);
     }
   }
-  // Written as it stands: granting it again would have to invent the grantors. NULL (the default ones) needs nothing.
-  if (state.acl !== null) await grantAll(client, name, state);
+  if (state.acl !== null) return await grantAll(client, name, state);
+  // The default ones: everybody may connect, which nobody might while it stood beside.
+  await client.query(`GRANT CONNECT ON DATABASE ${name} TO PUBLIC`);
 }
 
 /** `app.tenant` is two names; each is quoted for itself. */
