@@ -282,6 +282,18 @@ export const CODES = {
     'A backup is not what was written, or does not hold what it should.',
     'Use another backup; `backstay db list STACK` lists them.',
   ),
+  MIGRATION_REFUSED: row(
+    'user',
+    7,
+    'A way from one schema revision to another cannot be taken.',
+    'Read why; `backstay db migrations STACK` lists the revisions. Nothing was changed.',
+  ),
+  MIGRATION_FAILED: row(
+    'environment',
+    1,
+    'A migration tool failed.',
+    'Read what it wrote; `backstay db migrations STACK` tells where the schema stands.',
+  ),
   EXEC_UNAVAILABLE: row(
     'environment',
     1,

@@ -26,6 +26,8 @@ export interface MigrationSetting {
   readonly undo?: string;
   /** Environment variable that takes the address of the database to the tool. @default DATABASE_URL */
   readonly urlVariable: string;
+  /** What that address begins with, `postgresql+psycopg` for SQLAlchemy with psycopg 3. @default postgresql, and JDBC's for Flyway */
+  readonly urlScheme?: string;
   /** Revisions whose way down must not be taken, whatever their scripts say. */
   readonly irreversible: readonly string[];
 }
@@ -40,6 +42,17 @@ export interface SchemaRevision {
   readonly heads: readonly string[];
 }
 
+/** A revision that the scripts know, whether or not a database has it. */
+export interface KnownRevision {
+  readonly revision: string;
+  readonly title: string;
+  /** What comes right before it; empty for a first one, several for one that merges branches. */
+  readonly after: readonly string[];
+  readonly reversible: boolean;
+  /** Whether the database that was asked has it. */
+  readonly applied: boolean;
+}
+
 /** From one revision to another, one after the other as they will be taken. */
 export interface MigrationWay {
   readonly from: string | null;
@@ -51,6 +64,8 @@ export interface MigrationWay {
     readonly title: string;
     /** False: marked so by its author or by the stack file; a plan refuses it. */
     readonly reversible: boolean;
+    /** Of its script, where there is one to be read. */
+    readonly script?: Digest;
   }[];
   /** Over the steps and, where they can be had, their statements: what was rehearsed is what is run. */
   readonly digest: Digest;

@@ -7,6 +7,7 @@ import type {
   HttpClient,
   JournalStore,
   Lock,
+  Migrations,
   PrivateFiles,
   SnapshotStore,
 } from '../../ports/index.ts';
@@ -36,6 +37,7 @@ export interface MarkedPorts {
   readonly http: HttpClient;
   readonly exec: Exec;
   readonly dataStore: DataStore;
+  readonly migrations: Migrations;
 }
 
 interface Named {
@@ -124,6 +126,14 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     find: 'read',
     obstacles: 'read',
     stateOf: 'read',
+  },
+  migrations: {
+    migrate: { write: 'migrate', detail: ({ from, to }) => `${from ?? 'base'}..${to ?? 'base'}` },
+    store: 'read',
+    setting: 'read',
+    current: 'read',
+    known: 'read',
+    wayTo: 'read',
   },
 };
 

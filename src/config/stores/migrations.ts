@@ -21,11 +21,14 @@ export const migrations = z
       ),
       command: z.array(text, { error: 'a list: program and first arguments' }).min(1).exactOptional(),
       table: text.exactOptional().describe('Table of the revisions.'),
-      undo: text.exactOptional().describe('Folder of scripts that lead down, NAME.down.sql.'),
+      undo: text
+        .exactOptional()
+        .describe('Folder of scripts that lead down, NAME.down.sql; in the pod where it runs in one.'),
       urlVariable: text.default('DATABASE_URL').describe('Environment variable that takes the address to the tool.'),
+      urlScheme: text.exactOptional().describe('What that address begins with, such as postgresql+psycopg.'),
       irreversible: textList.default([]).describe('Revisions whose way down must not be taken.'),
     },
-    { error: '{tool, runs, command?, table?, undo?, urlVariable?, irreversible?}' },
+    { error: '{tool, runs, command?, table?, undo?, urlVariable?, urlScheme?, irreversible?}' },
   )
   .describe('How the schema of this store is migrated.');
 
@@ -33,6 +36,7 @@ export function toMigrations({ runs, undo, ...rest }: z.output<typeof migrations
   return {
     ...rest,
     runs: 'workload' in runs ? { kind: 'pod', ...runs } : { kind: 'local', folder: place.path(runs.folder) },
-    ...(undo === undefined ? {} : { undo: place.path(undo) }),
+    // What runs in a pod finds its scripts there.
+    ...(undo === undefined ? {} : { undo: 'workload' in runs ? undo : place.path(undo) }),
   };
 }
