@@ -50,6 +50,48 @@ export function upload(ingress: string, file = 'canary-one.pdf'): Promise<Upload
   });
 }
 
+/** Documents as a user sees them in the list. */
+export interface Library {
+  readonly documents: number;
+  /** Documents that search does not find any more. */
+  readonly lost: number;
+}
+
+/** A user looks at the list of documents. Throws when there is none to see. */
+export async function library(ingress: string): Promise<Library> {
+  const text = await ask(ingress, 'GET', '/api/v1/documents');
+  const { documents } = JSON.parse(text) as { documents: readonly { chunks: number }[] };
+  return { documents: documents.length, lost: documents.filter(({ chunks }) => chunks === 0).length };
+}
+
+/** What the nightly job of v1.3.0 does. */
+export async function reindex(ingress: string): Promise<void> {
+  await ask(ingress, 'POST', '/api/v1/documents/reindex');
+}
+
+async function ask(ingress: string, method: string, path: string): Promise<string> {
+  const [host, port] = ingress.split(':');
+  return await new Promise((resolve, reject) => {
+    const headers = { host: 'api.medical-kg.example' };
+    const outgoing = request({ host, port, path, method, timeout: PATIENCE_MS, headers }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () =>
+        response.statusCode === 200
+          ? resolve(text)
+          : reject(new TypeError(`${method} ${path} answered ${response.statusCode}: ${text}`)),
+      );
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new TypeError(`${method} ${path}: no answer`)));
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}
+
+export function describeLibrary({ documents, lost }: Library): string {
+  return `${documents} documents, ${lost === 0 ? 'all of them whole' : `${lost} of them emptied`}`;
+}
+
 export function describeUpload(upload: Upload): string {
   const time = `${(upload.ms / 1000).toFixed(1)} s`;
   if (upload.status === 0) return `no answer within ${time}`;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Backstay } from './demo-cli.ts';
 import { startReceivers } from './demo-receivers.ts';
-import { describeUpload, upload } from './demo-users.ts';
+import { describeLibrary, describeUpload, library, reindex, upload } from './demo-users.ts';
 
 const STACK = 'medical-kg';
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -65,7 +65,9 @@ async function play(): Promise<void> {
     'demo set-up',
   ]);
   await backstay.quiet(['apply', STACK, '--to', 'mineru-archive', '--yes', '--reason', 'demo set-up']);
+  await Promise.all([upload(sandbox.info.ingress), upload(sandbox.info.ingress, 'canary-two.pdf')]);
   await backstay.show(['capture', STACK, '--as', 'v1.2.2', '--note', 'archived MinerU state']);
+  await backstay.show(['db', 'backup', STACK]);
 
   title('3  A release: PDFs now go to Docling (v1.3.0), and it goes bad');
   await backstay.quiet(['import-manifests', STACK, 'examples/medical-kg/docling', '--as', 'v1.3.0']);
@@ -74,6 +76,9 @@ async function play(): Promise<void> {
   await backstay.show(['sandbox', 'fault', 'production/docling-vlm', 'delay=3', 'errors=60']);
   const broken = await upload(sandbox.info.ingress);
   say(`with the fault:    ${describeUpload(broken)}`);
+  await reindex(sandbox.info.ingress);
+  const damaged = await library(sandbox.info.ingress);
+  say(`and its nightly reindexing leaves ${describeLibrary(damaged)}`);
 
   title('4  Is it the right runbook? (alerts firing, dependencies healthy)');
   await untilAlert(sandbox.info.ingress);
@@ -86,8 +91,12 @@ async function play(): Promise<void> {
   title('6  What would be done (--dry-run changes nothing)');
   await backstay.show(['rollback', STACK, '--to', 'v1.2.2', '--scope', 'application', '--dry-run']);
 
-  title('7  One command');
   const incident = 'https://pagerduty.example/incidents/Q1W2E3';
+  title('7  One command for the data: restored beside, counted, exchanged at once');
+  const reason = 'the reindexing of v1.3.0 emptied documents';
+  await backstay.show(['db', 'restore', STACK, 'latest', '--yes', '--reason', reason, '--incident', incident]);
+
+  title('8  One command for the application, and its checks see that the data is whole');
   await backstay.show([
     'rollback',
     STACK,
@@ -104,7 +113,8 @@ async function play(): Promise<void> {
   ]);
   const repaired = await upload(sandbox.info.ingress);
 
-  title('8  Summary');
+  title('9  Summary');
+  say(`documents     ${describeLibrary(damaged)}; now ${describeLibrary(await library(sandbox.info.ingress))}`);
   await summarise(broken, repaired);
 }
 
@@ -125,11 +135,12 @@ async function summarise(
   const { items } = await backstay.json<{
     items: readonly { run: string; outcome: string; durationMs: number; downMs?: number; report?: string }[];
   }>(['history', STACK]);
-  const run = items[0];
+  const [run, data] = items;
   say(`broken        ${describeUpload(broken)}`);
   say(`now           ${describeUpload(repaired)}`);
   say(`run           ${run?.run ?? '?'}: ${run?.outcome ?? '?'} in ${((run?.durationMs ?? 0) / 1000).toFixed(1)} s`);
-  say(`downtime      ${run?.downMs === undefined ? 'not measured' : `${(run.downMs / 1000).toFixed(1)} s measured`}`);
+  say(`its data      ${data?.run ?? '?'}: ${data?.outcome ?? '?'} in ${((data?.durationMs ?? 0) / 1000).toFixed(1)} s`);
+  say(`downtime      ${describeDowntime(run?.downMs)}; of the data's exchange ${describeDowntime(data?.downMs)}`);
   say(`announced     ${receivers.announcements.at(-1)?.split('\n')[0] ?? 'nothing'}`);
   say(`ticket        ${receivers.tickets.at(-1)?.title ?? 'none'}`);
   if (run?.report !== undefined) {
@@ -137,6 +148,10 @@ async function summarise(
     printSections(readFileSync(run.report, 'utf8'), ['Where the time went', 'Checks before and after']);
   }
   say(`the demo took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+}
+
+function describeDowntime(ms: number | undefined): string {
+  return ms === undefined ? 'not measured' : `${(ms / 1000).toFixed(1)} s measured`;
 }
 
 /** Prints some sections of the report as they are. */

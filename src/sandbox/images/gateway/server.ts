@@ -125,6 +125,7 @@ export function createGateway(env: Env, deps: GatewayDeps = {}): Service {
   // Who is outside has no business with the control plane of ingest, and documents need no users.
   const users: Routes = {
     'GET /api/v1/users': guarded(settings, async () => await forward(`${services}/v1/users`, 'GET')),
+    'POST /api/v1/documents/reindex': guarded(settings, async () => await forward(`${services}/v1/reindex`, 'POST')),
   };
   const controlPlane: Routes = {
     'GET /v1/orchestration/status': control('status'),

@@ -2,6 +2,7 @@ import { type Database, openDatabase } from '../kit/database.ts';
 import { Metrics } from '../kit/metrics.ts';
 import { schemaOnce } from '../kit/schema.ts';
 import { createService, type Env, faultsOf, type Handler, type Service, type ServiceDeps } from '../kit/service.ts';
+import { canReindex, reindex, wholenessOf } from './reindex.ts';
 
 export interface ServicesDeps extends ServiceDeps {
   readonly database?: Database;
@@ -42,6 +43,19 @@ export function createServices(env: Env, deps: ServicesDeps = {}): Service {
         await database.query('SELECT 1');
         return { status: 200, body: { status: 'ready' } };
       }),
+      'GET /health/data': withDatabase(async () => {
+        const wholeness = await wholenessOf(database);
+        const isWhole = wholeness.withoutText === 0 && wholeness.withoutChunks === 0;
+        return { status: isWhole ? 200 : 503, body: { status: isWhole ? 'whole' : 'damaged', ...wholeness } };
+      }),
+      ...(canReindex(env['BACKSTAY_IMAGE_TAG'])
+        ? {
+            'POST /v1/reindex': withDatabase(async () => ({
+              status: 200,
+              body: { reindexed: await reindex(database) },
+            })),
+          }
+        : {}),
       'GET /v1/users': withDatabase(async () => ({
         status: 200,
         body: { users: await database.query('SELECT id, email, name FROM users ORDER BY id') },
