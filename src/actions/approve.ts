@@ -3,12 +3,14 @@ import { fold, type Person, type RunState } from '../journal/index.ts';
 import type { ApprovalNeed, Digest, Plan, Stack } from '../model/index.ts';
 import type { Clock, JournalStore, Reporter } from '../ports/index.ts';
 import {
+  addFact,
   type ApprovalStanding,
   endUnapproved,
   mayDecide,
   needInWords,
   Recorder,
   standingOf,
+  stateOfRun,
 } from '../rollback/index.ts';
 
 export interface ApproveDeps {
@@ -58,7 +60,7 @@ export async function reviewApproval(
   { run, plan }: Pick<ApproveOptions, 'run' | 'plan'>,
   deps: ApproveDeps,
 ): Promise<Review> {
-  const state = await readRun(run, deps);
+  const state = await stateOfRun(run, deps);
   const { role, need } = requireMay(state, plan, deps);
   return { plan: state.plan, role, need, requestedBy: state.by, requestedAt: state.startedAt };
 }
@@ -69,23 +71,22 @@ export async function reviewApproval(
  */
 export async function approve(options: ApproveOptions, deps: ApproveDeps): Promise<Decided> {
   const { run, decision, reason } = options;
-  for (;;) {
-    const state = await readRun(run, deps);
-    const { role } = requireMay(state, options.plan, deps);
-    const recorder = new Recorder({ ...deps, run, stack: state.stack, state });
-    const said = reason === undefined ? {} : { reason };
-    try {
-      await recorder.append({ kind: 'approval', decision, plan: state.plan.hash, by: deps.by, role, ...said });
-    } catch (error) {
-      if (isBackstayError(error, 'JOURNAL_BROKEN') && (await readRun(run, deps)).sequence > state.sequence) continue;
-      throw error;
-    }
-    // A run that waited is gone on with from here, maybe in this very moment: who does that tells of the decision.
-    if (state.ended !== undefined)
-      recorder.emit({ type: 'approval.given', decision, user: deps.by.user, role, ...said });
-    await recorder.settled();
-    return await outcomeOf(recorder.state, decision, role, deps);
-  }
+  const said = reason === undefined ? {} : { reason };
+  let role = '';
+  const state = await addFact(
+    run,
+    (seen) => {
+      ({ role } = requireMay(seen, options.plan, deps));
+      return { kind: 'approval', decision, plan: seen.plan.hash, by: deps.by, role, ...said };
+    },
+    deps,
+  );
+  // A run that waited is gone on with from here, maybe in this very moment: who does that tells of the decision.
+  if (state.ended === undefined) return await outcomeOf(state, decision, role, deps);
+  const recorder = new Recorder({ ...deps, run, stack: state.stack, state });
+  recorder.emit({ type: 'approval.given', decision, user: deps.by.user, role, ...said });
+  await recorder.settled();
+  return await outcomeOf(recorder.state, decision, role, deps);
 }
 
 async function outcomeOf(
@@ -179,12 +180,6 @@ async function pendingOf(run: string, journal: JournalStore, now: number): Promi
 function wordOf(standing: Exclude<ApprovalStanding, { kind: 'not-needed' | 'denied' }>): PendingApproval['standing'] {
   if (standing.kind === 'granted') return 'approved';
   return standing.kind === 'due' && standing.overdue ? 'overdue' : standing.kind;
-}
-
-async function readRun(run: string, { journal, journalName }: ApproveDeps): Promise<RunState> {
-  const entries = await journal.read(run);
-  if (entries.length === 0) throw new BackstayError('RUN_UNKNOWN', `there is no run ${run} in ${journalName}`);
-  return fold(entries);
 }
 
 function requireMay(

@@ -17,7 +17,7 @@ import { diffContents } from './diff.ts';
 import { databasesOf, type Inside, insideOf, namesOf } from './doctor-inside.ts';
 import { history } from './history.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
-import { listSnapshots } from './snapshots.ts';
+import { listSnapshots, trustedAmong } from './snapshots.ts';
 
 export type { Diagnosis, Finding, Grade } from '../health/diagnose/types.ts';
 
@@ -187,7 +187,7 @@ async function driftOf(
 ): Promise<Extract<Observations['drift'], { value: unknown }>['value']> {
   if ('why' in known) throw new TypeError(known.why);
   const sightings = known.value.filter((entry): entry is Sighting => 'record' in entry);
-  const trusted = sightings.filter(({ signature }) => signature.state === 'trusted');
+  const trusted = trustedAmong(sightings);
   const id = knownGood(trusted);
   if (id === undefined) return undefined;
   const good = await store.get(stack.name, id);

@@ -15,7 +15,7 @@ import {
   stateOfRun,
 } from '../rollback/index.ts';
 import { chooseStore } from './db.ts';
-import { parted } from './snapshots.ts';
+import { parted, trustedAmong } from './snapshots.ts';
 
 export interface FinalizeDeps {
   readonly stack: Stack;
@@ -221,7 +221,7 @@ async function keepingOf({ stack, journal, store, clock }: FinalizeDeps): Promis
     );
   }
   return {
-    sightings: sightings.filter(({ signature }) => signature.state === 'trusted'),
+    sightings: trustedAmong(sightings),
     runs: await runsOf(stack.name, { journal }),
     retention: stack.retention,
     now: clock.now(),

@@ -1,7 +1,8 @@
-import { BackstayError, isBackstayError } from '../errors/index.ts';
+import { isBackstayError } from '../errors/index.ts';
 import { figureOf, fold, type RunState, type Trigger } from '../journal/index.ts';
 import type { Outcome, Phase } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
+import { stateOfRun } from '../rollback/index.ts';
 
 export type PastRun =
   | {
@@ -99,11 +100,5 @@ export async function unreadOf(
 
 /** The stack of a run: what has to be composed before it can be resumed. @throws RUN_UNKNOWN, JOURNAL_BROKEN */
 export async function stackOfRun(run: string, { journal }: { readonly journal: JournalStore }): Promise<string> {
-  const entries = await journal.read(run);
-  if (entries.length === 0) {
-    throw new BackstayError('RUN_UNKNOWN', `There is no run ${run === '' ? 'without an id' : run}.`, {
-      next: 'Run `backstay history` to list the runs.',
-    });
-  }
-  return fold(entries).plan.stack;
+  return (await stateOfRun(run, { journal })).plan.stack;
 }

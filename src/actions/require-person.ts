@@ -1,9 +1,9 @@
 import { BackstayError } from '../errors/index.ts';
 import type { Trigger } from '../journal/index.ts';
-import { holdOf, type Plan } from '../model/index.ts';
+import { holdsInForce, type Plan } from '../model/index.ts';
 import type { JournalStore, SnapshotStore } from '../ports/index.ts';
 import { needsPerson, runsOf } from '../rollback/index.ts';
-import { parted } from './snapshots.ts';
+import { parted, trustedAmong } from './snapshots.ts';
 
 export { type Trigger, TRIGGERS } from '../journal/index.ts';
 
@@ -14,10 +14,7 @@ export async function requirePerson(
 ): Promise<void> {
   if (trigger === 'person') return;
   const runs = await runsOf(plan.stack, { journal });
-  const sightings = parted(await store.list(plan.stack)).sightings.filter(
-    ({ signature }) => signature.state === 'trusted',
-  );
-  const held = [...new Set(sightings.map(({ record }) => record.id))].flatMap((id) => holdOf(id, sightings) ?? []);
+  const held = holdsInForce(trustedAmong(parted(await store.list(plan.stack)).sightings));
   const why = needsPerson({ trigger, plan, runs, holding: new Set(held.map(({ run }) => run)) });
   if (why === undefined) return;
   throw new BackstayError('PERSON_NEEDED', `${plan.stack} is not taken back by ${trigger}: ${why}.`, {

@@ -49,7 +49,7 @@ export interface SnapshotList {
 export async function listSnapshots(stack: string, { store }: SnapshotDeps): Promise<SnapshotList> {
   const { sightings, damaged } = parted(await store.list(stack));
   // As everywhere: an unsigned record decides nothing about what is signed.
-  const trusted = sightings.filter(({ signature }) => signature.state === 'trusted');
+  const trusted = trustedAmong(sightings);
   const shown = new Set<Digest>();
   const rows: SnapshotRow[] = [];
   for (const sighting of sightings) {
@@ -84,10 +84,7 @@ export async function showSnapshot(
     allowUnsigned: options.allowUnsigned === true,
   });
   const all = parted(await store.list(options.stack)).sightings;
-  const said =
-    snapshot.sighting.signature.state === 'trusted'
-      ? all.filter(({ signature }) => signature.state === 'trusted')
-      : all;
+  const said = snapshot.sighting.signature.state === 'trusted' ? trustedAmong(all) : all;
   const sightings = said.filter(({ record }) => record.id === snapshot.id);
   // A relabelling measured nothing: the checks are those of the sighting before it.
   const seen = sightings.find(({ record }) => record.reason !== 'relabel') ?? snapshot.sighting;

@@ -1,5 +1,5 @@
 import { advance, type RunState } from '../journal/index.ts';
-import { resumeRun, type RunOptions, type RunResult, standingOf } from '../rollback/index.ts';
+import { resumeRun, type RunOptions, type RunResult, signalName, standingOf } from '../rollback/index.ts';
 
 /**
  * Stays with a run that waits until somebody decided in whatever process or its time is over, and goes on with it. Holds
@@ -10,8 +10,7 @@ export async function afterWaiting(result: RunResult, options: RunOptions): Prom
   await untilDecided(result.state, options);
   const { signal } = options;
   if (signal?.aborted !== true) return await resumeRun(options);
-  const said = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
-  return { ...result, signal: said.includes('SIGTERM') ? 'SIGTERM' : 'SIGINT' };
+  return { ...result, signal: signalName(signal.reason) };
 }
 
 async function untilDecided({ run }: RunState, { deps, signal }: RunOptions): Promise<void> {

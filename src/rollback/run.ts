@@ -1,47 +1,23 @@
-import { randomUUID } from 'node:crypto';
-import { BackstayError, isBackstayError } from '../errors/index.ts';
-import { type Direction, fold, type RunState, type Trigger, type TurnCause } from '../journal/index.ts';
-import { digestOf, type Outcome, type Plan, type Step } from '../model/index.ts';
+import { BackstayError } from '../errors/index.ts';
+import { type Direction, type RunState, type Trigger, type TurnCause } from '../journal/index.ts';
+import { digestOf, type Plan } from '../model/index.ts';
 import type { LockHolder } from '../ports/index.ts';
+import { stateOfRun } from './after-end.ts';
 import { hasBegun } from './approval.ts';
-import { type Command, decide, type Outside, reverseOf } from './decide.ts';
+import { type Command, decide, type Outside } from './decide.ts';
 import type { RunDeps } from './deps.ts';
-import type { Executor, Executors, StepContext, StepResult } from './executor.ts';
 import { startProber } from './prober.ts';
 import { Recorder } from './recorder.ts';
+import { between, resultOf, type RunResult, waitingResult } from './run-result.ts';
+import { carryOutStep, type RunOptions } from './run-step.ts';
 import { Session } from './session.ts';
-import { EXECUTORS } from './steps/index.ts';
+import { signalName } from './signal-name.ts';
 import { type Abandon, isOver, passedOverBy } from './unfinished.ts';
-
-export interface RunOptions {
-  readonly run: string;
-  readonly deps: RunDeps;
-  /** The first signal: the run stops between steps. Its reason names the signal (`new Error('SIGTERM')`). */
-  readonly signal?: AbortSignal;
-  /** The second signal: the step at work breaks off. */
-  readonly abort?: AbortSignal;
-  /** @default the real ones */
-  readonly executors?: Executors;
-}
 
 /** What reading and ending a run takes, without carrying it. */
 export interface JournalOptions {
   readonly run: string;
   readonly deps: Pick<RunDeps, 'journal' | 'journalName' | 'clock' | 'reporter'>;
-}
-
-export interface RunResult {
-  readonly run: string;
-  /** `waiting`: nothing was begun, and nothing will be before it is approved. */
-  readonly outcome: Outcome | 'waiting';
-  readonly reason?: string;
-  /** Code of the error that decided the outcome. */
-  readonly code?: string;
-  /** The signal that stopped the run. */
-  readonly signal?: string;
-  readonly state: RunState;
-  /** Milliseconds from its creation to its end, times between resumes included. */
-  readonly durationMs: number;
 }
 
 /**
@@ -72,7 +48,7 @@ export async function runPlan(
  */
 export async function resumeRun(options: RunOptions): Promise<RunResult> {
   const { deps } = options;
-  const known = await readState(options);
+  const known = await stateOfRun(options.run, options.deps);
   if (isOver(known)) return resultOf(known);
   assertIntact(known.plan);
   const first = decide(known, { now: deps.clock.now() });
@@ -87,7 +63,7 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
   let isLeft = true;
   try {
     // Read again under the lease: whoever held it until now may have written more.
-    const state = await readState(options);
+    const state = await stateOfRun(options.run, options.deps);
     const recorder = recorderFor(options, state.stack, state);
     const successor = passedOverBy(state, takeover?.from);
     if (successor !== undefined && !isOver(state)) await giveUp(recorder, successor);
@@ -116,7 +92,7 @@ async function giveUp(recorder: Recorder, { run, user, host }: LockHolder): Prom
  */
 export async function endUnapproved(options: JournalOptions): Promise<RunResult> {
   for (;;) {
-    const state = await readState(options);
+    const state = await stateOfRun(options.run, options.deps);
     const command = decide(state, { now: options.deps.clock.now() });
     if (command.kind === 'ended') return resultOf(state);
     if (command.kind === 'wait') return waitingResult(state, command);
@@ -128,7 +104,7 @@ export async function endUnapproved(options: JournalOptions): Promise<RunResult>
       await recorder.settled();
       return resultOf(recorder.state);
     } catch (error) {
-      if ((await readState(options)).sequence === state.sequence) throw error;
+      if ((await stateOfRun(options.run, options.deps)).sequence === state.sequence) throw error;
     }
   }
 }
@@ -204,10 +180,6 @@ async function carryOut(command: Command, recorder: Recorder, options: RunOption
   }
 }
 
-function titleOfReverse(step: Step): string {
-  return reverseOf(step)?.kind === 'return-before' ? 'Return to what was before' : `take back: ${step.title}`;
-}
-
 function turnWords(direction: Direction, cause: TurnCause | undefined): string {
   if (direction === 'halt') return 'halted';
   return cause === 'invalid' ? 'returning to before' : 'going back';
@@ -230,93 +202,12 @@ function leavePhase(recorder: Recorder): void {
   recorder.emit({ type: 'phase.left', phase: visit.phase, durationMs });
 }
 
-async function carryOutStep(
-  command: Extract<Command, { kind: 'step' }>,
-  recorder: Recorder,
-  options: RunOptions,
-  session: Session,
-): Promise<void> {
-  const { step, attempt, reverse } = command;
-  const { clock } = options.deps;
-  const operation = randomUUID();
-  const direction = reverse ? ({ reverse: true } as const) : {};
-  const title = reverse ? titleOfReverse(step) : step.title;
-  const phase = recorder.state.phase;
-  await recorder.append({ kind: 'step-begin', operation, step: step.id, attempt, ...direction });
-  recorder.emit({ type: 'step.started', step: step.id, title, phase });
-  const began = clock.monotonic();
-  const result = await perform(command, recorder, options, session);
-  const { outcome, message } = result;
-  await recorder.append({ kind: 'step-end', operation, step: step.id, ...result, ...direction });
-  recorder.emit({
-    type: 'step.ended',
-    step: step.id,
-    outcome,
-    durationMs: clock.monotonic() - began,
-    ...(message === undefined ? {} : { message }),
-  });
-}
-
-async function perform(
-  { step, attempt, reverse }: Extract<Command, { kind: 'step' }>,
-  recorder: Recorder,
-  options: RunOptions,
-  session: Session,
-): Promise<StepResult> {
-  const action = reverse ? reverseOf(step) : step.action;
-  if (action === undefined) throw new TypeError(`step ${step.id} has no reverse`);
-  const { deps } = options;
-  const execute = (options.executors ?? EXECUTORS)[action.kind] as Executor;
-  const context: StepContext = {
-    run: options.run,
-    state: recorder.state,
-    step,
-    attempt,
-    deps: { ...deps, lock: session.lock },
-    signal: session.signal,
-    report: (event) => recorder.emit(event),
-    effect: async (act) => {
-      await session.assertHeld();
-      session.signal.throwIfAborted();
-      return await act();
-    },
-  };
-  try {
-    return await execute(action, context);
-  } catch (error) {
-    return failureOf(error, session);
-  }
-}
-
-function failureOf(error: unknown, session: Session): StepResult {
-  if (isBackstayError(error)) {
-    if (error.code === 'LEASE_LOST') session.loseLease(error.message);
-    // A run that another one keeps from the stack ends here: how to go on must stand in its reason.
-    const message = error.code === 'STACK_UNFINISHED' ? `${error.message} ${error.next}` : error.message;
-    return { outcome: 'failed', message, code: error.code };
-  }
-  if (session.signal.aborted) return { outcome: 'failed', message: 'broken off', code: 'CANCELLED' };
-  const message = error instanceof Error ? error.message : String(error);
-  return { outcome: 'failed', message: `defect: ${message}`, code: 'INTERNAL' };
-}
-
 function outside({ signal, deps }: RunOptions, session: Session): Outside {
   return {
     now: deps.clock.now(),
     ...(signal?.aborted === true ? { stop: signalName(signal.reason) } : {}),
     ...(session.leaseLost === undefined ? {} : { leaseLost: session.leaseLost }),
   };
-}
-
-function signalName(reason: unknown): string {
-  const said = reason instanceof Error ? reason.message : String(reason);
-  return said.includes('SIGTERM') ? 'SIGTERM' : 'SIGINT';
-}
-
-async function readState({ deps, run }: JournalOptions): Promise<RunState> {
-  const entries = await deps.journal.read(run);
-  if (entries.length === 0) throw new BackstayError('RUN_UNKNOWN', `there is no run ${run} in ${deps.journalName}`);
-  return fold(entries);
 }
 
 function recorderFor({ deps, run }: JournalOptions, stack: string, state?: RunState): Recorder {
@@ -335,33 +226,4 @@ function assertIntact(plan: Plan): void {
       next: 'Plan again.',
     },
   );
-}
-
-function resultOf(state: RunState): RunResult {
-  const { ended } = state;
-  if (ended === undefined) throw new TypeError(`run ${state.run} has not ended`);
-  return {
-    run: state.run,
-    outcome: ended.outcome,
-    ...(ended.reason === undefined ? {} : { reason: ended.reason }),
-    ...(ended.code === undefined ? {} : { code: ended.code }),
-    ...(state.turn?.signal === undefined ? {} : { signal: state.turn.signal }),
-    state,
-    durationMs: between(state.startedAt, ended.at),
-  };
-}
-
-function waitingResult(state: RunState, { reason }: Extract<Command, { kind: 'wait' }>): RunResult {
-  return {
-    run: state.run,
-    outcome: 'waiting',
-    reason,
-    code: 'APPROVAL_NEEDED',
-    state,
-    durationMs: between(state.startedAt, state.lastAt),
-  };
-}
-
-function between(from: string, to: string): number {
-  return Date.parse(to) - Date.parse(from);
 }

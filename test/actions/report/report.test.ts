@@ -158,9 +158,8 @@ describe('the page', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(escapeMarkup(text)).not.toMatch(/[<>"']/);
-        expect(markup`<p title="${text}">${[text]}</p>`.text.replaceAll(escapeMarkup(text), '')).toBe(
-          '<p title=""></p>',
-        );
+        const safe = escapeMarkup(text);
+        expect(markup`<p title="${text}">${[text]}</p>`.text).toBe(`<p title="${safe}">${safe}</p>`);
       }),
     );
   });
