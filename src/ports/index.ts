@@ -1,4 +1,5 @@
 /** Interfaces only: what the domain needs from outside. One contract suite a port, in test/contracts. */
+export type * from './backups.ts';
 export type * from './cluster.ts';
 export type * from './credentials.ts';
 export type * from './data-store.ts';

@@ -1,3 +1,4 @@
+export { createBackupShelf } from './backups.ts';
 export { writeAtomically } from './atomic-write.ts';
 export { initKeys } from './init-keys.ts';
 export { createKeyReader } from './keys.ts';

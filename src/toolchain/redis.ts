@@ -1,0 +1,139 @@
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { BackstayError } from '../errors/index.ts';
+import { ToolCache, cacheRoot } from './cache.ts';
+import { unpackDebian } from './debian.ts';
+import { withLock } from './lock.ts';
+import type { ToolOptions } from './types.ts';
+import { probeVersion } from './versions.ts';
+
+/** Redis' own programs, of one version: what a backup of a Redis store is taken, checked and tried with. */
+export interface RedisTools {
+  /** Absolute paths. */
+  readonly server: string;
+  readonly cli: string;
+  readonly checkRdb: string;
+  /** `7.0.15`. */
+  readonly version: string;
+}
+
+const PROGRAMS = ['redis-server', 'redis-cli', 'redis-check-rdb'] as const;
+/** With the libraries that a bare Debian lacks. */
+const PACKAGES = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1', 'libatomic1'];
+/** Part of the entry's name in the cache. Which patch release it holds, its manifest says. */
+const ENTRY = 'debian-7';
+/** Older ones cannot say when a key expires (PEXPIRETIME). */
+const OLDEST = 7;
+
+/**
+ * In the folder that `$BACKSTAY_REDIS_BIN` names, on PATH, in the cache, else from the packages of this machine's Debian.
+ * Errors: TOOL_MISSING, TOOL_BUILD_FAILED.
+ */
+export async function findRedis(options: ToolOptions = {}): Promise<RedisTools> {
+  const env = options.env ?? process.env;
+  const named = env['BACKSTAY_REDIS_BIN'];
+  if (named !== undefined && named !== '') {
+    const tools = await toolsIn(named);
+    if (tools !== undefined) return tools;
+    throw new BackstayError(
+      'TOOL_MISSING',
+      `BACKSTAY_REDIS_BIN names ${named}, where there are no ${PROGRAMS.join(', ')} of Redis ${OLDEST} or later`,
+      { next: 'Correct it, or unset it to let Backstay find them itself.' },
+    );
+  }
+  for (const folder of (env['PATH'] ?? '').split(delimiter).filter(isAbsolute)) {
+    const tools = await toolsIn(folder);
+    if (tools !== undefined) return tools;
+  }
+  return await cachedOrFetched(options, env);
+}
+
+async function cachedOrFetched(options: ToolOptions, env: NonNullable<ToolOptions['env']>): Promise<RedisTools> {
+  const cache = new ToolCache(cacheRoot(options));
+  const entry = join(cache.root, 'redis', `${ENTRY}-${process.platform}-${process.arch}`);
+  const cached = async (): Promise<RedisTools | undefined> => {
+    const { state } = await cache.find(entry, 'redis', options.verify ?? false);
+    return state === 'found' ? await toolsIn(join(entry, 'bin')) : undefined;
+  };
+  const there = await cached();
+  if (there !== undefined) return there;
+  if ((env['BACKSTAY_OFFLINE'] ?? '') !== '')
+    throw new BackstayError('TOOL_MISSING', 'redis: not found, and BACKSTAY_OFFLINE forbids fetching it', {
+      next: `Install ${PROGRAMS.join(', ')}, or name their folder with BACKSTAY_REDIS_BIN.`,
+    });
+  const say = (stage: 'find' | 'download' | 'publish', message: string): void =>
+    options.onProgress?.({ tool: 'redis', stage, message });
+  const { signal } = options;
+  return await withLock(
+    `${cache.root}\nredis`,
+    { onWait: (says) => say('find', `another process: ${says}`), ...(signal === undefined ? {} : { signal }) },
+    async (tell) => {
+      const meanwhile = await cached();
+      if (meanwhile !== undefined) return meanwhile;
+      const staging = await cache.workFolder('redis');
+      try {
+        await unpackDebian({
+          tool: 'redis',
+          packages: PACKAGES,
+          programs: PROGRAMS,
+          staging,
+          env,
+          ...(signal === undefined ? {} : { signal }),
+          onProgress: (message) => {
+            tell(message);
+            say('download', message);
+          },
+        });
+        const made = await toolsIn(join(staging, 'bin'));
+        if (made === undefined)
+          throw new BackstayError('TOOL_MISSING', `the Redis of this machine's Debian is older than ${OLDEST}`, {
+            next: `Install Redis ${OLDEST} or later, or name the folder of its programs with BACKSTAY_REDIS_BIN.`,
+          });
+        await onlyWhatRuns(staging);
+        say('publish', `checking in Redis ${made.version}`);
+        await cache.publish(entry, staging, {
+          tool: 'redis',
+          version: made.version,
+          madeBy: 'downloaded',
+          program: join('bin', 'redis-server'),
+        });
+        const published = await toolsIn(join(entry, 'bin'));
+        if (published !== undefined) return published;
+        throw new BackstayError('TOOL_BUILD_FAILED', `Redis cannot be run from ${entry}`);
+      } finally {
+        await rm(staging, { recursive: true, force: true });
+      }
+    },
+  );
+}
+
+async function toolsIn(folder: string): Promise<RedisTools | undefined> {
+  const [server, cli, checkRdb] = PROGRAMS.map((name) => join(folder, name)) as [string, string, string];
+  if (![server, cli, checkRdb].every(isProgram)) return undefined;
+  const version = await probeVersion(server, { args: ['--version'], pattern: /v=(\d+\.\d+\.\d+)/, env: process.env });
+  if (version === undefined || Number(version.split('.')[0]) < OLDEST) return undefined;
+  return { server, cli, checkRdb, version };
+}
+
+function isProgram(path: string): boolean {
+  if (!existsSync(path)) return false;
+  try {
+    accessSync(realpathSync(path), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Programs and libraries, all executable as the cache wants its files; packages, lists and manual pages go. */
+async function onlyWhatRuns(staging: string): Promise<void> {
+  for (const name of await readdir(staging))
+    if (name !== 'bin' && name !== 'root') await rm(join(staging, name), { recursive: true });
+  const root = join(staging, 'root');
+  for (const name of await readdir(root)) if (name !== 'usr') await rm(join(root, name), { recursive: true });
+  for (const name of await readdir(join(root, 'usr')))
+    if (name !== 'bin' && name !== 'lib') await rm(join(root, 'usr', name), { recursive: true });
+  const files = await readdir(join(root, 'usr'), { recursive: true, withFileTypes: true });
+  for (const file of files) if (file.isFile()) await chmod(join(file.parentPath, file.name), 0o755);
+}
