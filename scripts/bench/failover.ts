@@ -36,8 +36,10 @@ export const failover: Bench = {
         // A release is not validated while its parser is still told to fail.
         await home.cli(['sandbox', 'fault', 'production/docling-vlm', 'off'], env);
         await home.cli(['apply', STACK, '--to', 'v1.3.0', '--allow-held', '--yes', '--reason', 'bench: release'], env);
+        // What still fires of the round before would let the failover begin, and go out before it is asked again.
+        await untilRunbook('does not apply', home, env, ingress);
         await home.cli(['sandbox', 'fault', 'production/docling-vlm', 'delay=3', 'errors=60'], env);
-        await untilRunbookApplies(home, env, ingress);
+        await untilRunbook('applies', home, env, ingress);
         say(`round ${round + 1} of ${ROUNDS}: failover`);
         const args = [
           'rollback',
@@ -76,13 +78,18 @@ async function setUp(home: Home, env: NodeJS.ProcessEnv, say: BenchContext['say'
 }
 
 /** Users keep sending documents; from what becomes of them the alert is computed. */
-async function untilRunbookApplies(home: Home, env: NodeJS.ProcessEnv, ingress: string): Promise<void> {
+async function untilRunbook(
+  wanted: 'applies' | 'does not apply',
+  home: Home,
+  env: NodeJS.ProcessEnv,
+  ingress: string,
+): Promise<void> {
   const limit = Date.now() + ALERT_LIMIT_MS;
   while (Date.now() < limit) {
-    if (await home.succeeds(['check', STACK, '--runbook'], env)) return;
+    if ((await home.succeeds(['check', STACK, '--runbook'], env)) === (wanted === 'applies')) return;
     await Promise.all([upload(ingress), upload(ingress)]);
   }
-  throw new TypeError(`no alert fired within ${ALERT_LIMIT_MS / 1000} s`);
+  throw new TypeError(`after ${ALERT_LIMIT_MS / 1000} s it is still not so that the runbook ${wanted}`);
 }
 
 function findingsOf(runs: readonly RunTimes[], cpu: readonly number[]): Awaited<ReturnType<Bench['measure']>> {
