@@ -1,5 +1,5 @@
 import type { Digest } from './json.ts';
-import type { MigrationSetting } from './migration.ts';
+import type { MigrationSetting, SchemaRevision } from './migration.ts';
 import type { KeySource, ObjectPattern } from './stack.ts';
 
 /** A database of the stack, as its file names it under `backstay:stores`. Their order there is the order of a restore. */
@@ -105,13 +105,32 @@ export interface BackupManifest {
   };
   /** `pg_dump (PostgreSQL) 15.18`. */
   readonly tool: string;
+  /** Of a folder (`files`): the sum of its files, and the digest of their list. */
   readonly file: { readonly name: string; readonly bytes: number; readonly digest: Digest };
+  /** What is in the folder that `file` names, by path within it, sorted. Absent: it is one file. */
+  readonly files?: readonly BackupFile[];
   /** Rows by `schema.table`, nodes by label, keys by database: counted in the snapshot that was dumped. */
   readonly rows: Readonly<Record<string, number>>;
+  /** What the tables held in the snapshot that was dumped; absent in manifests that only counted. PostgreSQL alone. */
+  readonly contents?: Readonly<Record<string, TableContents>>;
   /** What a dump does not carry (see DatabaseState). PostgreSQL alone. */
   readonly state?: DatabaseState;
   /** Common to the backups of several stores that were taken together, while nobody wrote. */
   readonly marker?: string;
+  /** Revision of its schema right before it was taken; absent where nobody could tell. */
+  readonly schema?: SchemaRevision;
+}
+
+export interface BackupFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly digest: Digest;
+}
+
+/** Digest of what a table holds, whatever the order of its rows; of a sample by its key where it is large. */
+export interface TableContents {
+  readonly digest: Digest;
+  readonly sampled: boolean;
 }
 
 /** What belongs to a database and is not within it: a dump leaves it out, and a swap has to carry it over. */

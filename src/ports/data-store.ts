@@ -1,4 +1,11 @@
-import type { Backup, DataStoreSetting, Digest, ProofRecord, StoreShape } from '../model/index.ts';
+import type {
+  Backup,
+  DataStoreSetting,
+  ProofRecord,
+  SchemaRevision,
+  StoreShape,
+  TableContents,
+} from '../model/index.ts';
 
 /**
  * One database of a stack. Nothing that removes or replaces data happens before a backup was proven by a restore, and
@@ -39,6 +46,8 @@ export interface BackupOptions {
   readonly signal?: AbortSignal;
   /** Written into the manifest: backups of several stores that belong together carry the same. */
   readonly marker?: string;
+  /** Revision of its schema as it was asked right before; written into the manifest. */
+  readonly schema?: SchemaRevision;
   /** Only these tables. Absent: everything. */
   readonly tables?: readonly string[];
 }
@@ -57,7 +66,7 @@ export interface Integrity {
   /** Rows by table, nodes by label, keys by database. */
   readonly rows: Readonly<Record<string, number>>;
   /** Digest of the contents by table, of all of it or of a sample of it (`sampled`). */
-  readonly contents: Readonly<Record<string, { readonly digest: Digest; readonly sampled: boolean }>>;
+  readonly contents: Readonly<Record<string, TableContents>>;
   /** What does not fit together, in words; empty: everything that was asked fits. */
   readonly problems: readonly string[];
   /** What could not be asked, in words: rights or extensions that are missing. Not asked never counts as fitting. */
