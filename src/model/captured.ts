@@ -54,12 +54,14 @@ export function carryOver(live: KubeObject, target: KubeObject, options: CarryOp
         addAt(draft, found, value, { makes: BOOKKEEPING_MAPS });
     }
   }
+  // The other's value, and not what a run of ours has put in its place for a while.
+  const acting = asItWas(live);
   for (const field of options.foreign ?? []) {
     if (!concerns(field, live)) continue;
     const path = pathOf(field);
     // A foreign field is the other's alone: what the target says about it, if anything, does not count.
     removeAt(draft, path);
-    for (const { path: found, value } of occurrences(live, path))
+    for (const { path: found, value } of occurrences(acting, path))
       addAt(draft, found, value, { near: placeOf(live, found, value) });
   }
   for (const { row, path } of PARSED) if (row.onWrite === 'drop' && applies(row, live, met)) removeAt(draft, path);

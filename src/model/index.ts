@@ -18,6 +18,15 @@ export { type Hold, heldVersion, holdOn, holdsInForce } from './held.ts';
 export * from './json.ts';
 export * from './migration.ts';
 export * from './key-files.ts';
+export {
+  type FlagPlace,
+  flagValue,
+  MAINTENANCE,
+  type MaintenanceSetting,
+  maintainedBy,
+  turnOff,
+  turnOn,
+} from './maintenance.ts';
 export * from './object.ts';
 export * from './pattern.ts';
 export * from './phase.ts';

@@ -1,4 +1,5 @@
 import { canonicalJson, type Json, type JsonObject } from './json.ts';
+import { beforeMaintenance, maintainedLike } from './maintenance.ts';
 import { groupOf, type KubeObject } from './object.ts';
 
 /** Annotation on what a run keeps from acting by itself; its value says for which runs, and what was there before. */
@@ -52,7 +53,10 @@ const withoutAutomated = (was: unknown): Json | undefined => {
   return automated === undefined ? (was as Json | undefined) : rest;
 };
 
-/** What scales by itself, and what brings Git's version back by itself. One row a kind. */
+/** A label that no node has: what must run there runs nowhere. */
+const NOWHERE = { 'backstay.dev/nowhere': 'true' };
+
+/** What scales by itself, what brings Git's version back by itself, and what runs pods. One row a kind. */
 export const SUSPENDABLE: readonly Suspendable[] = [
   {
     group: 'autoscaling',
@@ -72,10 +76,34 @@ export const SUSPENDABLE: readonly Suspendable[] = [
   { group: 'argoproj.io', kind: 'Application', path: ['spec', 'syncPolicy'], off: withoutAutomated, outlives: true },
   { group: 'kustomize.toolkit.fluxcd.io', kind: 'Kustomization', path: ['spec', 'suspend'], off: on, outlives: true },
   { group: 'helm.toolkit.fluxcd.io', kind: 'HelmRelease', path: ['spec', 'suspend'], off: on, outlives: true },
+  { group: 'apps', kind: 'Deployment', path: ['spec', 'replicas'], off: none, outlives: false },
+  { group: 'apps', kind: 'StatefulSet', path: ['spec', 'replicas'], off: none, outlives: false },
+  { group: 'argoproj.io', kind: 'Rollout', path: ['spec', 'replicas'], off: none, outlives: false },
+  { group: 'batch', kind: 'CronJob', path: ['spec', 'suspend'], off: on, outlives: false },
+  {
+    group: 'apps',
+    kind: 'DaemonSet',
+    path: ['spec', 'template', 'spec', 'nodeSelector'],
+    off: (was) => ({ ...(was as Readonly<Record<string, string>> | undefined), ...NOWHERE }),
+    outlives: false,
+  },
 ];
+
+/** Kinds that run pods, and that a run can keep from it for a while. */
+export const QUIETABLE: ReadonlySet<string> = new Set([
+  'apps/Deployment',
+  'apps/StatefulSet',
+  'apps/DaemonSet',
+  'argoproj.io/Rollout',
+  'batch/CronJob',
+]);
 
 function on(): Json {
   return true;
+}
+
+function none(): Json {
+  return 0;
 }
 
 /** What the annotation holds. `was` is absent when there was no such field. */
@@ -127,14 +155,18 @@ export function resume(object: KubeObject, run: string): Suspending {
     const left = `is still held by run ${runs.join(', ')}`;
     return { kind: 'write', object: remembering(object, { ...memory, runs }), left };
   }
-  return { kind: 'write', object: asItWas(object) };
+  return { kind: 'write', object: acting(object) };
 }
 
 /**
- * The object without the suspension: what it was and will be. What somebody changed while it was suspended stays as they
- * left it. The same object when it is not suspended.
+ * The object without what a run does to it for a while (a suspension, maintenance mode): what it was and will be. What
+ * somebody changed meanwhile stays as they left it. The same object when there is nothing of that.
  */
 export function asItWas(object: KubeObject): KubeObject {
+  return beforeMaintenance(acting(object));
+}
+
+function acting(object: KubeObject): KubeObject {
   const memory = memoryOf(object);
   const row = rowOf(object);
   if (memory === undefined || row === undefined) return object;
@@ -143,10 +175,14 @@ export function asItWas(object: KubeObject): KubeObject {
 }
 
 /**
- * `target`, which is not suspended, suspended as `live` is: what is written over a suspended object must not set it going.
- * A memory among its annotations is that of the live object, carried over, and counts for nothing.
+ * `target`, which is not suspended, suspended as `live` is: what is written over a suspended object must not set it going,
+ * nor end the maintenance. A memory among its annotations is that of the live object, carried over, and counts for nothing.
  */
 export function suspendedLike(live: KubeObject, target: KubeObject): KubeObject {
+  return maintainedLike(live, quietLike(live, target));
+}
+
+function quietLike(live: KubeObject, target: KubeObject): KubeObject {
   const memory = memoryOf(live);
   if (memory === undefined) return target;
   const row = rowOf(live);

@@ -45,6 +45,15 @@ const keda = (annotations: object = {}): KubeObject => ({
   metadata: { ...METADATA, annotations: { own: 'a', ...annotations } },
   spec: { scaleTargetRef: { name: 'web' } },
 });
+const workload = (kind: string, group: string, spec: object): KubeObject => ({
+  apiVersion: `${group}/v1`,
+  kind,
+  metadata: METADATA,
+  spec: { ...spec },
+});
+const template = (nodeSelector?: object): object => ({
+  template: { spec: { containers: [], ...(nodeSelector === undefined ? {} : { nodeSelector }) } },
+});
 
 const ACTING: readonly (readonly [string, KubeObject])[] = [
   ['an HPA without behavior', hpa()],
@@ -56,6 +65,12 @@ const ACTING: readonly (readonly [string, KubeObject])[] = [
   ['a Kustomization', flux('Kustomization', 'kustomize.toolkit.fluxcd.io')],
   ['a Kustomization that says so', flux('Kustomization', 'kustomize.toolkit.fluxcd.io', false)],
   ['a HelmRelease', flux('HelmRelease', 'helm.toolkit.fluxcd.io')],
+  ['a Deployment', workload('Deployment', 'apps', { replicas: 3 })],
+  ['a StatefulSet', workload('StatefulSet', 'apps', { replicas: 1 })],
+  ['a Rollout', workload('Rollout', 'argoproj.io', { replicas: 2 })],
+  ['a CronJob', workload('CronJob', 'batch', { schedule: '* * * * *', suspend: false })],
+  ['a DaemonSet', workload('DaemonSet', 'apps', template())],
+  ['a DaemonSet of some nodes', workload('DaemonSet', 'apps', template({ disk: 'ssd' }))],
 ];
 
 const IDLE: readonly (readonly [string, KubeObject])[] = [
@@ -211,6 +226,16 @@ describe('what is suspended', () => {
         expect(on(again, run).metadata.annotations).not.toHaveProperty([SUSPENDED]);
       }),
     );
+  });
+
+  test('replicas that an autoscaler owns come back as they were, not as the zero that we made', () => {
+    const live = workload('Deployment', 'apps', { replicas: 5, minReadySeconds: 1 });
+    const target = workload('Deployment', 'apps', { replicas: 2, minReadySeconds: 9 });
+    const foreign = [{ kind: 'Deployment', name: 'x', path: 'spec.replicas' }];
+    const written = carryOver(off(live), target, { foreign });
+    expect(written['spec']).toEqual({ replicas: 0, minReadySeconds: 9 });
+    expect(on(written)['spec']).toEqual({ replicas: 5, minReadySeconds: 9 });
+    expect(on(carryOver(off(live), target))['spec']).toEqual({ replicas: 2, minReadySeconds: 9 });
   });
 
   test('every kind of the table has a case', () => {
