@@ -186,7 +186,8 @@ async function letGo(
 /** Of the run itself, or of the one that it undid. */
 function exchangesOf({ run, plan: { steps } }: RunState): readonly Exchange[] {
   return steps.flatMap(({ action }) => {
-    if (action.kind === 'db-swap') return [{ store: action.store, run }];
+    // A migration that was taken back by a backup has set the migrated data aside.
+    if (action.kind === 'db-swap' || action.kind === 'migrate') return [{ store: action.store, run }];
     return action.kind === 'db-unswap' ? [{ store: action.store, run: action.run ?? run }] : [];
   });
 }

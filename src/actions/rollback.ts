@@ -72,7 +72,7 @@ export async function rollback(options: RollbackOptions, deps: RollbackDeps): Pr
 }
 
 /** Steps that act though no object differs: data goes back, pods that hang go. */
-const ACTS: ReadonlySet<string> = new Set(['db-swap', 'force-pods']);
+const ACTS: ReadonlySet<string> = new Set(['db-swap', 'migrate', 'force-pods']);
 
 /** Objects, data, or what another run holds: a plan for none of them is a plan for nothing. */
 function actsOn({ changes, undoes, steps }: Plan): boolean {

@@ -76,6 +76,10 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
     })),
     context: raw.context,
     stores: toStores(raw.stores, { path: inProject, source: (given) => source(given, '') }),
+    data: {
+      backupMaxAgeMs: milliseconds(raw.data.backupMaxAge),
+      ...(raw.data.scenario === undefined ? {} : { scenario: raw.data.scenario }),
+    },
     evidence: {
       limitMs: milliseconds(raw.evidence.limit),
       emergencyLimitMs: milliseconds(raw.evidence.emergencyLimit),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approvers, requireSeverity, severities } from './approvals-schema.ts';
 import { check } from './checks-schema.ts';
+import { data } from './data-schema.ts';
 import { doctor } from './doctor-schema.ts';
 import { evidence, metrics } from './evidence-schema.ts';
 import { duration, flag, httpTarget, keySource, leaseDuration, namespace, patterns, text, textList } from './fields.ts';
@@ -162,6 +163,7 @@ export const settingsSchema = z.strictObject({
     )
     .prefault({}),
   stores,
+  data,
   evidence,
   metrics: metrics.exactOptional(),
   doctor,

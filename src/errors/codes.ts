@@ -294,6 +294,30 @@ export const CODES = {
     'A migration tool failed.',
     'Read what it wrote; `backstay db migrations STACK` tells where the schema stands.',
   ),
+  SCENARIO_UNDECIDED: row(
+    'user',
+    7,
+    'What becomes of a database cannot be told from its schema.',
+    'Choose with --scenario; the choice is journaled. Nothing was changed.',
+  ),
+  DATA_LOSS_UNACCEPTED: row(
+    'user',
+    7,
+    'A migration would lose data that nobody has agreed to lose.',
+    'Read what goes, then repeat the command with --accept-data-loss. Nothing was changed.',
+  ),
+  SCHEMA_MISMATCH: row(
+    'environment',
+    7,
+    'The schema of a database is not at the revision that was expected.',
+    'Look at it with `backstay db migrations STACK`; plan again.',
+  ),
+  BACKUP_UNPROVEN: row(
+    'user',
+    7,
+    'A backup was not proven by a restore.',
+    'Run `backstay db verify STACK BACKUP`, then resume.',
+  ),
   EXEC_UNAVAILABLE: row(
     'environment',
     1,

@@ -1,5 +1,6 @@
 import type { Digest } from './json.ts';
 import type { MigrationSetting, SchemaRevision } from './migration.ts';
+import type { ArchiveSetting, PointInTimeSource } from './point-in-time.ts';
 import type { KeySource, ObjectPattern } from './stack.ts';
 
 /** A database of the stack, as its file names it under `backstay:stores`. Their order there is the order of a restore. */
@@ -20,6 +21,8 @@ export interface PostgresStoreSetting extends StoreSetting {
   readonly connection: PostgresConnection;
   /** Absent: the schema's revision is not known, and never migrated. */
   readonly migrations?: MigrationSetting;
+  /** Absent: it can be taken back to its backups alone, and to no moment between them. */
+  readonly archive?: ArchiveSetting;
 }
 
 export interface RedisStoreSetting extends StoreSetting {
@@ -115,10 +118,14 @@ export interface BackupManifest {
   readonly contents?: Readonly<Record<string, TableContents>>;
   /** What a dump does not carry (see DatabaseState). PostgreSQL alone. */
   readonly state?: DatabaseState;
+  /** What its data takes in the memory of a server. Redis alone. */
+  readonly memoryBytes?: number;
   /** Common to the backups of several stores that were taken together, while nobody wrote. */
   readonly marker?: string;
   /** Revision of its schema right before it was taken; absent where nobody could tell. */
   readonly schema?: SchemaRevision;
+  /** Absent: it was taken from the live database. `takenAt` is then the moment that it holds. PostgreSQL alone. */
+  readonly source?: PointInTimeSource;
 }
 
 export interface BackupFile {

@@ -30,6 +30,11 @@ export interface MigrationSetting {
   readonly urlScheme?: string;
   /** Revisions whose way down must not be taken, whatever their scripts say. */
   readonly irreversible: readonly string[];
+  /**
+   * Older images that are known to work with a newer schema: with `revision` in the database these images may run. Of each
+   * repository that is named, every image of the target has to match. Absent: none is known.
+   */
+  readonly compatible?: readonly { readonly revision: string; readonly images: readonly string[] }[];
 }
 
 /** What a database says of its own schema. */

@@ -1,6 +1,8 @@
 import type { Digest, Json } from './json.ts';
 import type { KubeObject, ObjectKey, ObjectRef } from './object.ts';
+import type { MigrationWay } from './migration.ts';
 import type { Phase, Scope } from './phase.ts';
+import type { DataOptions, StoreScenario } from './scenario.ts';
 import type { ForeignField, HookSetting } from './stack.ts';
 
 /** One field that differs. Secret values never appear: both sides are absent and `secret` is set. */
@@ -64,12 +66,26 @@ export type StepAction =
   | { readonly kind: 'confirm-context' }
   | { readonly kind: 'record-after' }
   /** Restores a backup beside the live data, and proves it by counting. */
-  | { readonly kind: 'db-restore'; readonly store: string; readonly backup: string; readonly digest: Digest }
+  | {
+      readonly kind: 'db-restore';
+      readonly store: string;
+      readonly backup: string;
+      readonly digest: Digest;
+      /** What its schema has to be, asked before the exchange; absent: not asked. */
+      readonly revision?: string | null;
+    }
   | { readonly kind: 'db-drop-beside'; readonly store: string }
   /** Makes what was restored beside the live data. The former data stays until the run is finalized. */
   | { readonly kind: 'db-swap'; readonly store: string }
   /** Takes `db-swap` back: of this run, or of the one that is undone. */
   | { readonly kind: 'db-unswap'; readonly store: string; readonly run?: string }
+  /** Takes a backup and proves it: by a restore, or only by reading where a rehearsal restores it right after. */
+  | { readonly kind: 'db-backup'; readonly store: string; readonly prove: 'read' | 'restored' }
+  /** Goes the way on a restored copy first, and tells what is lost; the live data is not touched. */
+  | { readonly kind: 'migrate-rehearse'; readonly store: string; readonly way: MigrationWay }
+  | { readonly kind: 'migrate'; readonly store: string; readonly way: MigrationWay }
+  /** Takes `migrate` back: the way again in the other direction, or the backup of this run. */
+  | { readonly kind: 'migrate-back'; readonly store: string; readonly way: MigrationWay }
   /** Reverse of `apply` and `prune`: one more transition, back to the *before* snapshot of the same run. */
   | { readonly kind: 'return-before' }
   /** Collects what the failing version left, within these bounds; never fails the run. */
@@ -127,6 +143,8 @@ export interface Plan {
   readonly onInvalid?: 'halt' | 'return';
   /** The run whose effect this plan takes back. */
   readonly undoes?: string;
+  /** What becomes of the data stores whose schema is not the target's, or that are forced. Absent: there are none. */
+  readonly scenarios?: readonly StoreScenario[];
 }
 
 /** What the stack's policy asks for a severity, frozen into the plan. */
@@ -167,6 +185,8 @@ export interface PlanOptions {
   readonly breakGlass?: true;
   /** Go to a version that is held because it failed. */
   readonly allowHeld?: true;
+  /** About data stores. Absent: nothing was chosen. */
+  readonly data?: DataOptions;
   /** Steps that only a flag brings into a plan. */
   readonly force?: { readonly pods?: true; readonly finalizers?: true; readonly replace?: readonly string[] };
   readonly reason?: string;

@@ -1,5 +1,6 @@
 import { type Digest, digestOf } from './json.ts';
 import { keyOf, type KubeObject, type ObjectKey } from './object.ts';
+import type { SchemaRevision } from './migration.ts';
 import type { CheckResult, Verdict } from './verdict.ts';
 
 /**
@@ -17,6 +18,11 @@ export interface SnapshotContent {
   readonly objects: readonly KubeObject[];
   readonly flags: readonly FlagValue[];
   readonly images: readonly ImageRecord[];
+  /**
+   * Of the data stores that say how they are migrated, as far as they could be asked. Absent where there is none, so that
+   * contents from before stores had schemas keep their ids.
+   */
+  readonly schemas?: readonly SchemaRevision[];
 }
 
 /** A feature flag as it was resolved, and where the value stands. */
@@ -126,6 +132,7 @@ export function orderedContent(content: SnapshotContent): SnapshotContent {
     objects: sorted(content.objects, keyOf),
     flags: sorted(content.flags, (flag) => flag.name),
     images: sorted(content.images, (image) => `${image.workload} ${image.container}`),
+    ...(content.schemas === undefined ? {} : { schemas: sorted(content.schemas, ({ store }) => store) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { DataStoreSetting } from './data-store.ts';
 import type { NamedScope, Phase } from './phase.ts';
+import type { Scenario } from './scenario.ts';
 
 /**
  * A stack's settings after validation, defaults and unit conversion (config/ makes it from `stacks/Pulumi.<stack>.yaml`,
@@ -100,6 +101,13 @@ export interface Stack {
   };
   /** The databases of the stack. */
   readonly stores: readonly DataStoreSetting[];
+  /** How data stores go with a rollback. */
+  readonly data: {
+    /** Instead of what the revisions say; a person can still force another. */
+    readonly scenario?: Scenario;
+    /** Milliseconds: an older backup is restored only where it is named. @default an hour */
+    readonly backupMaxAgeMs: number;
+  };
   /** Restart order hint: workloads by name, dependencies first. */
   readonly order: readonly string[];
   /** When the checks fail at the target: a person decides, or the run returns to *before* by itself. @default 'halt' */

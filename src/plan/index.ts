@@ -14,5 +14,18 @@ export { SCOPE_TABLE, type ScopeRow, type ScopeView, unknownWorkloads, viewScope
 export { effectiveForeign, type Refusal, shapeFlags, shapeTarget } from './shape.ts';
 export { definedKinds, inServedVersion } from './versions.ts';
 export { isRollingOut } from './workloads.ts';
-export type { PlannedRestore } from './store-steps.ts';
+export { commandOf } from './command.ts';
+export { isAccepted, lossBetween, lossInWords } from './loss.ts';
+export { migrating, type PlannedMigration, safeguarding } from './migration-steps.ts';
+export {
+  type BackupFacts,
+  chooseScenario,
+  isUnknown,
+  sameSchema,
+  type ScenarioChoice,
+  spell,
+  type StoreFacts,
+  type Unknown,
+} from './scenario.ts';
+export { exchanging, type PlannedRestore, restoringBeside } from './store-steps.ts';
 export { type JournalAddress, journalInside } from './journal-inside.ts';

@@ -12,11 +12,13 @@ import {
   type Scope,
   type Stack,
   type Step,
+  type StoreScenario,
 } from '../model/index.ts';
 import { keepsFromReturning } from './return.ts';
 import { policyOf } from './policy.ts';
 import { riskOfPlan } from './risk.ts';
 import { planSteps } from './steps.ts';
+import type { PlannedMigration } from './migration-steps.ts';
 import type { PlannedRestore } from './store-steps.ts';
 
 export interface PlanInput {
@@ -39,6 +41,10 @@ export interface PlanInput {
   readonly deliveries?: readonly ObjectRef[];
   /** Data stores that are taken back as well. Absent: none. */
   readonly restores?: readonly PlannedRestore[];
+  /** Data stores that are migrated as well. Absent: none. */
+  readonly migrations?: readonly PlannedMigration[];
+  /** What becomes of data stores, as it was chosen. Absent: nothing was. */
+  readonly scenarios?: readonly StoreScenario[];
   /** Data stores whose exchange by the run that is undone is taken back. Absent: none. */
   readonly exchanged?: readonly string[];
   /** Objects to be created whose former life is still on its way out. Absent: none. */
@@ -86,6 +92,7 @@ export function makePlan(input: PlanInput): Plan {
     ...policyOf(stack.approvals, options),
     ...(input.onInvalid === 'return' && obstacles.length === 0 ? { onInvalid: 'return' as const } : {}),
     ...(input.undoes === undefined ? {} : { undoes: input.undoes }),
+    ...(input.scenarios === undefined || input.scenarios.length === 0 ? {} : { scenarios: input.scenarios }),
   };
   return { ...plan, hash: hashOfPlan(plan) };
 }

@@ -26,7 +26,7 @@ export function keepsFromReturning({ stack, changes, steps }: Question): readonl
     ({ key, action, live }) =>
       (action === 'delete' || action === 'replace') && live !== undefined && isProtected(key, roleOf(live, stack)),
   );
-  const swapped = steps.filter(({ action }) => action.kind === 'db-swap');
+  const swapped = steps.filter(({ action }) => action.kind === 'db-swap' || action.kind === 'migrate');
   return [
     ...swapped.map(({ title }) => `"${title}": what was written since would be set aside, and a person weighs that`),
     ...acts.map(({ title }) => `"${title}" has no reverse`),

@@ -52,6 +52,11 @@ export const OPTION_RISKS: readonly {
   { when: (o) => o.allowUnsigned, risk: 'medium', because: 'nobody vouches for the snapshot' },
   { when: (o) => o.force?.pods === true, risk: 'high', because: 'pods that hang are deleted without grace' },
   { when: (o) => o.force?.finalizers === true, risk: 'high', because: 'what finalizers would clean up stays behind' },
+  {
+    when: (o) => o.data?.skipBackup === true,
+    risk: 'high',
+    because: 'a database is migrated without a backup of this run',
+  },
   { when: (o) => o.takeFrom.length > 0, risk: 'medium', because: 'a controller may set its fields back' },
 ];
 

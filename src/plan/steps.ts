@@ -16,12 +16,14 @@ import { freezing, releasing } from './hold-steps.ts';
 import { keepsFromReturning } from './return.ts';
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
+import { migrating, safeguarding } from './migration-steps.ts';
 import { exchanging, exchangingBack, restoringBeside } from './store-steps.ts';
 
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
-  const { changes, restores = [], exchanged = [] } = input;
-  if (changes.length === 0 && restores.length === 0 && exchanged.length === 0 && !forcesAlone(input))
+  const { changes, restores = [], migrations = [], exchanged = [] } = input;
+  const data = restores.length + migrations.length + exchanged.length;
+  if (changes.length === 0 && data === 0 && !forcesAlone(input))
     return input.undoes === undefined ? [] : releaseOnly(input.undoes);
   const steps = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
   return unique(keepsFromReturning({ ...input, steps }).length > 0 ? steps : steps.map(withReturn));
@@ -44,7 +46,7 @@ function releaseStep(run: string): Step {
 }
 
 function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
-  const { changes, options, restores = [], exchanged = [], undoes = '' } = input;
+  const { changes, options, restores = [], migrations = [], exchanged = [], undoes = '' } = input;
   const step = stepsOf(phase);
   const deletions = changes.filter(({ action }) => action === 'delete').map(({ key }) => key);
   switch (phase) {
@@ -74,11 +76,14 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
               }),
             ]
           : []),
-        ...restoringBeside(restores).map((part) => ({ phase, ...part })),
+        ...[...safeguarding(migrations), ...restoringBeside(restores)].map((part) => ({ phase, ...part })),
       ];
     }
     case 'restored':
-      return [...exchanging(restores), ...exchangingBack(undoes, exchanged)].map((part) => ({ phase, ...part }));
+      return [...migrating(migrations), ...exchanging(restores), ...exchangingBack(undoes, exchanged)].map((part) => ({
+        phase,
+        ...part,
+      }));
     case 'applied': {
       if (changes.length === 0 && !forcesAlone(input)) return [];
       const applied = changes.filter(({ action }) => action !== 'delete');

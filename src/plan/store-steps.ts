@@ -9,6 +9,8 @@ export interface PlannedRestore {
   readonly takenAt: string;
   /** Rows by table, when the backup was taken. */
   readonly atBackup: Readonly<Record<string, number>>;
+  /** What its schema has to be; absent: not asked. */
+  readonly revision?: string | null;
   /** Rows by table, as they were when the plan was made. */
   readonly now: Readonly<Record<string, number>>;
 }
@@ -17,10 +19,10 @@ type PhaseStep = Omit<Step, 'phase'>;
 
 /** Beside the live data, which nobody sees: the proof that there is something to go to. */
 export function restoringBeside(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
-  return restores.map(({ store, backup, digest }) => ({
+  return restores.map(({ store, backup, digest, revision }) => ({
     id: `db-restore:${store}`,
     title: `Restore backup ${backup} of ${store} beside the live data, and count its rows`,
-    action: { kind: 'db-restore', store, backup, digest },
+    action: { kind: 'db-restore', store, backup, digest, ...(revision === undefined ? {} : { revision }) },
     reverse: { kind: 'db-drop-beside', store },
     risk: 'low',
     destructive: false,

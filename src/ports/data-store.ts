@@ -1,7 +1,10 @@
 import type {
   Backup,
+  BaseBackup,
   DataStoreSetting,
   ProofRecord,
+  RecoveryTarget,
+  RecoveryWindow,
   SchemaRevision,
   StoreShape,
   TableContents,
@@ -40,6 +43,18 @@ export interface DataStore {
   finalize(run: string): Promise<readonly string[]>;
   /** Where a run's swap stands, by the names on the server. */
   stateOf(run: string): Promise<SwapState>;
+  /** From when to when `backupAt` can go. Absent, as the two below: the stack file names no archive, or the engine has none. */
+  windows?(): Promise<readonly RecoveryWindow[]>;
+  /** Takes a copy of the whole server, from which one can go forward to later moments. */
+  takeBase?(signal?: AbortSignal): Promise<BaseBackup>;
+  /** An ordinary backup of a moment of the past, recovered on this machine; the server is not touched. */
+  backupAt?(target: RecoveryTarget, options?: BackupAtOptions): Promise<Backup>;
+}
+
+export interface BackupAtOptions {
+  readonly signal?: AbortSignal;
+  /** Prove it as a server that takes writes as well. */
+  readonly promote?: boolean;
 }
 
 export interface BackupOptions {

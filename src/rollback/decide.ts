@@ -131,9 +131,11 @@ export function hasChangedObjects(state: RunState): boolean {
   return [...state.steps.values()].some((s) => mayLeaveMixed(s.step.phase) && mayHaveActed(s));
 }
 
-/** As `hasChangedObjects`, but for the exchange of a database: one transaction takes all of that back. */
+/** As `hasChangedObjects`, but for databases: their own reverse takes all of that back. */
 function isPastReturn(state: RunState): boolean {
-  const steps = new Map([...state.steps].filter(([, { step }]) => step.action.kind !== 'db-swap'));
+  const steps = new Map(
+    [...state.steps].filter(([, { step }]) => step.action.kind !== 'db-swap' && step.action.kind !== 'migrate'),
+  );
   return hasChangedObjects({ ...state, steps });
 }
 
@@ -216,7 +218,7 @@ function mayHaveActed({ attempts, status, touched }: StepState): boolean {
 
 function isReturnStep({ step }: StepState): boolean {
   const kind = reverseOf(step)?.kind;
-  return kind === 'return-before' || kind === 'db-unswap';
+  return kind === 'return-before' || kind === 'db-unswap' || kind === 'migrate-back';
 }
 
 function isOpen(reverse: StepState | undefined): boolean {

@@ -23,6 +23,7 @@ import type {
   HttpAnswer,
   JournalStore,
   Lock,
+  Migrations,
   Reporter,
   SecretHasher,
   SnapshotStore,
@@ -43,6 +44,8 @@ export interface RunDeps {
   readonly clock: Clock;
   /** Those that the stack file declares. */
   readonly dataStores: () => Promise<readonly DataStore[]>;
+  /** Of those that say how they are migrated. Absent: none does. */
+  readonly migrations?: () => Promise<readonly Migrations[]>;
   readonly reporter: Reporter;
   readonly capture: (request: CaptureRequest) => Promise<Captured>;
   readonly collectEvidence: (request: CollectRequest) => Promise<Collected>;

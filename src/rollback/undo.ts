@@ -67,13 +67,15 @@ export function judgeUndo(state: RunState, others: readonly RunState[]): UndoAns
   return { kind: 'undoable', before, abandons: ended.outcome === 'mixed' };
 }
 
+const CHANGES_DATA: ReadonlySet<string> = new Set(['db-swap', 'db-unswap', 'migrate']);
+
 /** Whether the stack is another one since the run: something was changed, and the run did not take it back itself. */
 export function changedStack(state: RunState): boolean {
   const outcome = state.ended?.outcome;
   if (outcome === 'failed' || outcome === 'cancelled' || outcome === 'returned') return false;
   const { changes, steps } = state.plan;
-  const exchanges = steps.some(({ action }) => action.kind === 'db-swap' || action.kind === 'db-unswap');
-  return (changes.length > 0 || exchanges) && hasChangedObjects(state);
+  const data = steps.some(({ action }) => CHANGES_DATA.has(action.kind));
+  return (changes.length > 0 || data) && hasChangedObjects(state);
 }
 
 /** Newest first, by when they began. */

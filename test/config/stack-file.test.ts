@@ -90,6 +90,7 @@ describe('a stack file', () => {
       checks: [],
       probes: [],
       stores: [],
+      data: { backupMaxAgeMs: 3_600_000 },
       context: { anyOf: [], dependencies: [] },
       evidence: { limitMs: 10_000, emergencyLimitMs: 3_000, limitBytes: 20 * 1024 ** 2, logLines: 2_000 },
       doctor: { hosts: [], databases: [] },

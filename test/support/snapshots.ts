@@ -71,6 +71,7 @@ export function bareStack(name: string, keyFolder: string): Stack {
     foreign: [],
     flags: [],
     stores: [],
+    data: { backupMaxAgeMs: 3_600_000 },
     secrets: {
       recipients: [],
       identity: { file: join(keyFolder, KEY_FILES.identity) },

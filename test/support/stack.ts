@@ -30,6 +30,7 @@ export function stackOf(namespace: string, change: Partial<Stack> = {}): Stack {
     onInvalid: 'halt',
     hold: { rollouts: true, autoscalers: true, deliveries: [] },
     stores: [],
+    data: { backupMaxAgeMs: 3_600_000 },
     retention: { undoMs: 604_800_000, snapshotsMs: 7_776_000_000, keep: 20 },
     readyTimeoutMs: 300_000,
     approvals: { approvers: {}, severities: {}, requireSeverity: false },

@@ -27,8 +27,18 @@ export const migrations = z
       urlVariable: text.default('DATABASE_URL').describe('Environment variable that takes the address to the tool.'),
       urlScheme: text.exactOptional().describe('What that address begins with, such as postgresql+psycopg.'),
       irreversible: textList.default([]).describe('Revisions whose way down must not be taken.'),
+      compatible: z
+        .array(
+          z.strictObject(
+            { revision: text, images: z.array(text, { error: 'a list of images' }).min(1) },
+            { error: '{revision, images}' },
+          ),
+          { error: 'a list of {revision, images}' },
+        )
+        .exactOptional()
+        .describe('Images, with * as wildcard, that are known to work with a newer schema: it can then be left alone.'),
     },
-    { error: '{tool, runs, command?, table?, undo?, urlVariable?, urlScheme?, irreversible?}' },
+    { error: '{tool, runs, command?, table?, undo?, urlVariable?, urlScheme?, irreversible?, compatible?}' },
   )
   .describe('How the schema of this store is migrated.');
 

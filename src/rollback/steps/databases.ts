@@ -1,7 +1,8 @@
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { StepAction } from '../../model/index.ts';
-import type { DataStore } from '../../ports/index.ts';
-import type { Executor, StepContext, StepResult } from '../executor.ts';
+import type { Executor, StepResult } from '../executor.ts';
+import { requireRevision } from '../rehearsal.ts';
+import { migrationsIfAny, storeOf } from './stores.ts';
 
 type Restore = Extract<StepAction, { kind: 'db-restore' }>;
 type DropBeside = Extract<StepAction, { kind: 'db-drop-beside' }>;
@@ -9,7 +10,7 @@ type Swap = Extract<StepAction, { kind: 'db-swap' }>;
 type Unswap = Extract<StepAction, { kind: 'db-unswap' }>;
 
 /** Restores beside the live data and proves it. Nothing of the live data is touched, however it ends. */
-export const dbRestore: Executor<Restore> = async ({ store: name, backup: id, digest }, context) => {
+export const dbRestore: Executor<Restore> = async ({ store: name, backup: id, digest, revision }, context) => {
   const { run, signal, effect } = context;
   const store = await storeOf(name, context);
   return await untouched(async () => {
@@ -17,6 +18,10 @@ export const dbRestore: Executor<Restore> = async ({ store: name, backup: id, di
     if (backup.manifest.file.digest !== digest)
       throw new BackstayError('BACKUP_DAMAGED', `backup ${id} is not the one that the plan was made for`);
     const restored = await effect(async () => await store.restoreBeside(backup, run, signal));
+    const { database } = restored;
+    const migrations = revision === undefined ? undefined : await migrationsIfAny(name, context);
+    if (migrations !== undefined && revision !== undefined)
+      await requireRevision(migrations, revision, { database, what: `backup ${id}` });
     return {
       outcome: 'done',
       message: restored.proof.message,
@@ -70,15 +75,6 @@ export const dbUnswap: Executor<Unswap> = async ({ store: name, run: other }, co
     result: { kept, unavailableMs },
   };
 };
-
-/** @throws STORE_UNKNOWN when the stack file does not declare it any more */
-async function storeOf(name: string, { deps }: Pick<StepContext, 'deps'>): Promise<DataStore> {
-  const found = (await deps.dataStores()).find(({ setting }) => setting.name === name);
-  if (found !== undefined) return found;
-  throw new BackstayError('STORE_UNKNOWN', `the stack file declares no data store ${name} any more`, {
-    next: 'Declare it again as it was, then resume.',
-  });
-}
 
 async function untouched(work: () => Promise<StepResult>): Promise<StepResult> {
   try {

@@ -9,6 +9,7 @@ import { forcePods } from './force-pods.ts';
 import { hook } from './hook.ts';
 import { lease } from './lease.ts';
 import { proveEqual } from './prove-equal.ts';
+import { dbBackup, migrate, migrateBack, migrateRehearse } from './migrations.ts';
 import { prune } from './prune.ts';
 import { recordAfter } from './record-after.ts';
 import { releaseHold } from './release-hold.ts';
@@ -34,6 +35,10 @@ export const EXECUTORS: Executors = {
   'db-drop-beside': dbDropBeside,
   'db-swap': dbSwap,
   'db-unswap': dbUnswap,
+  'db-backup': dbBackup,
+  'migrate-rehearse': migrateRehearse,
+  migrate,
+  'migrate-back': migrateBack,
   'return-before': returnBefore,
   evidence,
   'suspend-autoscalers': suspendAutoscalers,
