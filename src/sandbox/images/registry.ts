@@ -6,6 +6,9 @@ const entry = (folder: string): string => fileURLToPath(new URL(`./${folder}/mai
 /** Releases of Medical_KG. v1.2.2 is the last good one of the example, v1.3.0 the one that brought Docling. */
 const RELEASES = ['v1.2.0', 'v1.2.1', 'v1.2.2', 'v1.3.0', 'v1.3.1'];
 
+/** Releases of Paperless Maverick. v1.2.2 is the last good one; v1.2.3 renames a column, v1.2.4 damages data. */
+const PAPERLESS = ['v1.2.2', 'v1.2.3', 'v1.2.4'];
+
 /** What the sandbox can run. Plain data: the programs are loaded only in the pods' own processes. */
 export const SANDBOX_IMAGES: readonly SandboxImage[] = [
   { repository: 'medical-kg-rev/gateway', tags: RELEASES, entry: entry('gateway') },
@@ -14,6 +17,13 @@ export const SANDBOX_IMAGES: readonly SandboxImage[] = [
   { repository: 'medical-kg-rev/docling-vlm', tags: RELEASES, entry: entry('docling-vlm') },
   { repository: 'medical-kg-rev/services', tags: RELEASES, entry: entry('services') },
   { repository: 'medical-kg-rev/kg-monitor', tags: RELEASES, entry: entry('kg-monitor') },
+  { repository: 'paperless-maverick', tags: PAPERLESS, entry: entry('paperless-maverick'), env: { PORT: '3000' } },
+  {
+    repository: 'embedding-queue-workers',
+    tags: PAPERLESS,
+    entry: entry('embedding-queue-workers'),
+    env: { PORT: '3001' },
+  },
   {
     repository: 'postgres',
     tags: ['14', '15', '16', '17', '18'],

@@ -1,0 +1,2 @@
+DROP TABLE embedding_queue;
+DROP TABLE embeddings;

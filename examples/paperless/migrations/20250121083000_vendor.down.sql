@@ -1,0 +1,3 @@
+-- The categories are lost.
+ALTER TABLE receipts DROP COLUMN category;
+ALTER TABLE receipts RENAME COLUMN vendor TO merchant;

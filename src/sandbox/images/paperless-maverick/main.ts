@@ -1,0 +1,4 @@
+import { runService } from '../kit/run.ts';
+import { createPaperless } from './server.ts';
+
+await runService(createPaperless(process.env));
