@@ -126,6 +126,9 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     find: 'read',
     obstacles: 'read',
     stateOf: 'read',
+    windows: 'read',
+    takeBase: { write: 'take-base', detail: () => '' },
+    backupAt: { write: 'backup-at', detail: ({ kind }) => kind },
   },
   migrations: {
     migrate: { write: 'migrate', detail: ({ from, to }) => `${from ?? 'base'}..${to ?? 'base'}` },
