@@ -42,6 +42,8 @@ export interface Exec {
       readonly cwd?: string;
       readonly timeoutMs: number;
       readonly signal?: AbortSignal;
+      /** Bytes kept of stdout and of stderr each: the end. @default 65536 */
+      readonly keepBytes?: number;
     },
   ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }>;
 }

@@ -2,7 +2,7 @@ import { BackstayError } from '../../errors/index.ts';
 import type { Exec } from '../../ports/index.ts';
 import { Tail } from './tail.ts';
 
-/** Bytes kept of stdout and of stderr each: the end, where the reason usually stands. */
+/** Bytes kept of stdout and of stderr each, unless more are asked for: the end, where the reason usually stands. */
 const KEPT_OUTPUT_BYTES = 64 * 1024;
 /** Between asking a command to end and ending it. */
 const GRACE_MS = 2_000;
@@ -36,8 +36,9 @@ export function createExec({ env, graceMs = GRACE_MS, mark = async () => ({}) }:
         cleanup: false,
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       });
-      const stdout = new Tail(KEPT_OUTPUT_BYTES);
-      const stderr = new Tail(KEPT_OUTPUT_BYTES);
+      const kept = options.keepBytes ?? KEPT_OUTPUT_BYTES;
+      const stdout = new Tail(kept);
+      const stderr = new Tail(kept);
       child.stdout.on('data', (chunk: Uint8Array) => stdout.push(chunk));
       child.stderr.on('data', (chunk: Uint8Array) => stderr.push(chunk));
       const limit = AbortSignal.timeout(options.timeoutMs);
