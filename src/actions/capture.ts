@@ -11,12 +11,14 @@ import {
   type KubeObject,
   labelsInForce,
   overall,
+  type SchemaRevision,
   type Sighting,
   type SnapshotContent,
   type Stack,
 } from '../model/index.ts';
-import type { Clock, Cluster, HttpClient, SecretHasher, SnapshotStore } from '../ports/index.ts';
+import type { Clock, Cluster, HttpClient, Migrations, SecretHasher, SnapshotStore } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
+import { schemasOf } from './schemas.ts';
 import { parted, trustedAmong } from './snapshots.ts';
 
 export interface CaptureOptions {
@@ -37,6 +39,8 @@ export interface CaptureDeps {
   readonly hasher: SecretHasher;
   readonly http: HttpClient;
   readonly clock: Clock;
+  /** Of the data stores that say how they are migrated. Absent: none does. */
+  readonly migrations?: () => Promise<readonly Migrations[]>;
 }
 
 export type CaptureResult =
@@ -49,6 +53,8 @@ export type CaptureResult =
       readonly isNew: boolean;
       readonly knownGood: boolean;
       readonly checks: readonly CheckResult[];
+      /** What a person should know; absent: nothing. */
+      readonly warnings?: readonly string[];
       /** What is in the namespaces and not part of the snapshot, with the reason. */
       readonly left: Inventory['left'];
       /** The version that was seen went wrong in a run, and is no known good until a person releases it. */
@@ -77,7 +83,8 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
     const { context } = inventory.identity;
     return { kind: 'empty', namespaces: stack.namespaces, ...(context === undefined ? {} : { context }) };
   }
-  const { content, secrets } = contentOf(inventory, stack, deps.hasher);
+  const seen = await schemasOf((await deps.migrations?.()) ?? []);
+  const { content, secrets } = contentOf({ ...inventory, schemas: seen.schemas }, stack, deps.hasher);
   const checks = await measure(options, inventory, deps);
   const known = parted(await store.list(stack.name)).sightings;
   const imageDigests = Object.fromEntries(
@@ -111,6 +118,9 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
     ...(hold === undefined ? {} : { held: { run: hold.run, reason: hold.reason, snapshot: hold.id } }),
     checks,
     left: inventory.left,
+    ...(seen.problems.length === 0
+      ? {}
+      : { warnings: seen.problems.map(({ store, why }) => `the schema of ${store} is not recorded: ${why}`) }),
     moved: labels.flatMap((label) => {
       const from = led.get(label);
       return from === undefined || from === id ? [] : [{ label, from }];
@@ -120,12 +130,15 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
 
 /** The content that an inventory makes, with the Secret values beside it. */
 export function contentOf(
-  inventory: Pick<Inventory, 'objects' | 'flags' | 'images'> & { readonly identity?: Inventory['identity'] },
+  inventory: Pick<Inventory, 'objects' | 'flags' | 'images'> & {
+    readonly identity?: Inventory['identity'];
+    readonly schemas?: readonly SchemaRevision[];
+  },
   stack: Stack,
   hasher: SecretHasher,
 ): { readonly content: SnapshotContent; readonly secrets: ReturnType<SecretHasher['hide']>['secrets'] } {
   const { objects, secrets } = hasher.hide(inventory.objects);
-  const { identity } = inventory;
+  const { identity, schemas = [] } = inventory;
   const content: SnapshotContent = {
     apiVersion: 'backstay.dev/v1',
     kind: 'SnapshotContent',
@@ -135,6 +148,7 @@ export function contentOf(
     objects,
     flags: inventory.flags,
     images: inventory.images.map(({ workload, container, image }) => ({ workload, container, image })),
+    ...(schemas.length === 0 ? {} : { schemas }),
   };
   return { content, secrets };
 }

@@ -55,7 +55,11 @@ export async function planDbRestore(
   return { plan, identity };
 }
 
-async function plannedRestore(store: DataStore, id: string): Promise<PlannedRestore> {
+/**
+ * One store to one backup, with what is in both. `revision`: what the schema of the restored copy has to be.
+ * @throws BACKUP_UNKNOWN, BACKUP_DAMAGED, STORE_UNREACHABLE, STORE_REFUSED naming everything that stands in the way
+ */
+export async function plannedRestore(store: DataStore, id: string, revision?: string | null): Promise<PlannedRestore> {
   const backup = await store.find(id);
   const { manifest } = backup;
   const obstacles = await store.obstacles(backup);
@@ -71,5 +75,6 @@ async function plannedRestore(store: DataStore, id: string): Promise<PlannedRest
     takenAt: manifest.takenAt,
     atBackup: manifest.rows,
     now: rows,
+    ...(revision === undefined ? {} : { revision }),
   };
 }

@@ -29,12 +29,13 @@ import {
 } from '../plan/index.ts';
 import type { ClusterIdentity, JournalStore } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
+import { type DataDeps, planData } from './plan-data.ts';
 import { holdsFor } from './plan-holds.ts';
 import { parted, trustedAmong } from './snapshots.ts';
 import { type CompareDeps, type Compared, compareWithLive } from './plan-compare.ts';
 import { resolveTarget } from './targets.ts';
 
-export interface PlanDeps extends CompareDeps {
+export interface PlanDeps extends CompareDeps, Omit<DataDeps, 'stack'> {
   /** Opened for the durations of earlier runs alone. Absent: the plan foresees none. */
   readonly pastRuns?: () => Promise<JournalStore>;
 }
@@ -111,12 +112,18 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     flags: inventory.flags,
   };
   const { undoes, exchanged = [], onInvalid = stack.onInvalid } = request;
+  const data = await planData(
+    { target, scope, options, exchanged, ...(undoes === undefined ? {} : { undoes }) },
+    deps,
+    await expecting,
+  );
   const holds = await holdsFor(
     { changes: compared.changes, desired: compared.desired, inventory, options },
     { stack, cluster: deps.cluster, clock },
   );
-  const warnings = [...aboutTarget(target, hold), ...compared.warnings, ...holds.warnings];
-  if (compared.changes.length === 0 && undoes === undefined && !forcesAlone({ options, hanging: holds.hanging }))
+  const warnings = [...aboutTarget(target, hold), ...compared.warnings, ...holds.warnings, ...data.warnings];
+  const acts = data.restores.length + data.migrations.length > 0 || forcesAlone({ options, hanging: holds.hanging });
+  if (compared.changes.length === 0 && undoes === undefined && !acts)
     return { kind: 'nothing-to-do', target, inventory: summary, warnings };
   const plan = makePlan({
     stack,
@@ -134,6 +141,9 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     autoscalers: holds.autoscalers,
     deliveries: holds.deliveries,
     leaving: holds.leaving,
+    restores: data.restores,
+    migrations: data.migrations,
+    scenarios: data.scenarios,
     hanging: holds.hanging,
     onInvalid,
     ...(undoes === undefined ? {} : { undoes, exchanged }),

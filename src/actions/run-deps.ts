@@ -15,6 +15,7 @@ import type {
   JournalStore,
   KeyReader,
   Lock,
+  Migrations,
   PrivateFiles,
   Reporter,
   SecretHasher,
@@ -44,6 +45,8 @@ export interface RunActionDeps {
   readonly hasher: SecretHasher;
   readonly clock: Clock;
   readonly dataStores: () => Promise<readonly DataStore[]>;
+  /** Absent: none of them says how it is migrated. */
+  readonly migrations?: () => Promise<readonly Migrations[]>;
   readonly reporter: Reporter;
   readonly http: HttpClient;
   readonly exec: Exec;
@@ -64,7 +67,10 @@ export function runDepsOf(deps: RunActionDeps): RunDeps {
     ...deps,
     capture: async ({ run: _run, ...request }) => {
       const result = await capture(request, deps);
-      if (result.kind === 'captured') return { id: result.id, verdict: result.sighting.record.verdict };
+      if (result.kind === 'captured') {
+        const { id, sighting, warnings } = result;
+        return { id, verdict: sighting.record.verdict, ...(warnings === undefined ? {} : { warnings }) };
+      }
       throw new BackstayError('INTERNAL', `a capture of a run came back ${result.kind}`);
     },
     collectEvidence: async ({ run, plan, limits, signal }) =>

@@ -12,6 +12,7 @@ export { configDigestOf, withConfigDigest } from './restarts.ts';
 export { CHANGE_RISKS, OPTION_RISKS, riskOfChange } from './risk.ts';
 export { SCOPE_TABLE, type ScopeRow, type ScopeView, unknownWorkloads, viewScope } from './scope.ts';
 export { effectiveForeign, type Refusal, shapeFlags, shapeTarget } from './shape.ts';
+export { askedAfter } from './steps.ts';
 export { definedKinds, inServedVersion } from './versions.ts';
 export { isRollingOut } from './workloads.ts';
 export { commandOf } from './command.ts';

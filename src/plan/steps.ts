@@ -106,8 +106,8 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
     case 'resumed':
       return releasing(input).map((part) => ({ phase, destructive: false, ...part }));
     case 'validated': {
-      const names = checkNames('after', input);
-      if (options.skipValidation || names.length === 0) return [];
+      const names = askedAfter(input);
+      if (names.length === 0) return [];
       return [
         step('checks-after', `Validate with ${count(names.length, 'check')}`, { kind: 'checks', when: 'after', names }),
       ];
@@ -202,10 +202,18 @@ function concerns(scopes: readonly NamedScope[] | undefined, scope: Scope): bool
 }
 
 /** After a run every check is asked; before it those that say so, as evidence, or every one when it was asked for. */
-function checkNames(when: 'before' | 'after', { stack, scope, options }: PlanInput): readonly string[] {
+function checkNames(
+  when: 'before' | 'after',
+  { stack, scope, options }: Pick<PlanInput, 'stack' | 'scope' | 'options'>,
+): readonly string[] {
   const asked = (check: CheckSetting): boolean =>
     when === 'after' || options.validateBefore || check.when.includes('before');
   return stack.checks.filter((check) => asked(check) && concerns(check.scopes, scope)).map(({ name }) => name);
+}
+
+/** Checks by name that a run asks at its target: what proves that it works there. */
+export function askedAfter(input: Pick<PlanInput, 'stack' | 'scope' | 'options'>): readonly string[] {
+  return input.options.skipValidation ? [] : checkNames('after', input);
 }
 
 function contextTitle({ stack }: PlanInput): string {

@@ -79,6 +79,8 @@ export interface CaptureRequest {
 export interface Captured {
   readonly id: Digest;
   readonly verdict: Verdict;
+  /** What could not be recorded, in words. */
+  readonly warnings?: readonly string[];
 }
 
 export interface CollectRequest {

@@ -20,7 +20,7 @@ export const recordAfter: Executor = async (_action, context) => {
   return {
     outcome: 'done',
     touched: false,
-    message: `after snapshot ${shortId(captured.id)}${held === undefined ? '' : `; ${shortId(held)} is held${marked}`}`,
+    message: `after snapshot ${shortId(captured.id)}${held === undefined ? '' : `; ${shortId(held)} is held${marked}`}${(captured.warnings ?? []).map((one) => `; ${one}`).join('')}`,
     result: { id: captured.id, verdict: captured.verdict, ...(held === undefined ? {} : { held }) },
   };
 };

@@ -16,7 +16,7 @@ export const snapshotBefore: Executor = async (_action, { run, state, deps, sign
   return {
     outcome: 'done',
     touched: false,
-    message: `before snapshot ${shortId(captured.id)}, read back`,
+    message: [`before snapshot ${shortId(captured.id)}, read back`, ...(captured.warnings ?? [])].join('; '),
     result: { id: captured.id, verdict: captured.verdict },
   };
 };
