@@ -20,17 +20,26 @@ import { overhead } from './bench/overhead.ts';
 import { rollout } from './bench/rollout.ts';
 import { capture, diff } from './bench/snapshots.ts';
 import { startup } from './bench/startup.ts';
+import { parsed } from './parsed.ts';
 
 /** The quiet ones first: from the failover on, pods run beside what is measured. */
 const BENCHES: readonly Bench[] = [startup, journal, diff, capture, engine, overhead, rollout, failover];
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    json: { type: 'string' },
-    check: { type: 'boolean', default: false },
-  },
-});
+const USAGE = `npm run bench -- [--only NAME]… [--json FILE] [--check]; there are ${BENCHES.map(({ name }) => name).join(', ')}`;
+const options = parsed(USAGE, () =>
+  parseArgs({
+    options: {
+      only: { type: 'string', multiple: true },
+      json: { type: 'string' },
+      check: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  }),
+).values;
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const chosen = BENCHES.filter(({ name }) => options.only === undefined || options.only.includes(name));
 const unknown = options.only?.filter((name) => BENCHES.every((bench) => bench.name !== name)) ?? [];
 if (unknown.length > 0) {

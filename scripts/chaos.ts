@@ -2,7 +2,9 @@
  * Kills real runs with SIGKILL at every failpoint, once and twice, goes on with them from other processes, and counts what
  * happened from outside: by the API server's audit log and the logs of those whom the hooks reach.
  *
- *   npm run chaos -- [--only TEXT]… [--sample] [--json FILE]
+ *   npm run chaos -- [--only TEXT]… [--sample] [--database] [--json FILE]
+ *
+ * With `--database` the journal is in Postgres, the run takes a database back, and Postgres' own log is counted as well.
  *
  * Exit code 1 when anything was lost, doubled or left behind. docs/architecture/crash-safety.md explains it.
  */
@@ -16,15 +18,28 @@ import { ensureTools, progressPrinter } from '../src/toolchain/index.ts';
 import { chaos } from './chaos/harness.ts';
 import { type Point, sampleOf } from './chaos/points.ts';
 import { endAll } from './chaos/processes.ts';
+import { LOGGING } from './chaos/database.ts';
 import { caseLine, HEAD, summary } from './chaos/table.ts';
+import { parsed } from './parsed.ts';
+import { startTestPostgres } from '../test/support/postgres-server.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    sample: { type: 'boolean', default: false },
-    json: { type: 'string' },
-  },
-});
+const USAGE = 'npm run chaos -- [--only TEXT]… [--sample] [--database] [--json FILE]';
+
+const options = parsed(USAGE, () =>
+  parseArgs({
+    options: {
+      only: { type: 'string', multiple: true },
+      sample: { type: 'boolean', default: false },
+      database: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false, short: 'h' },
+    },
+  }),
+).values;
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 
 const began = performance.now();
 const say = (line: string): void =>
@@ -62,11 +77,13 @@ try {
       'kube-scheduler': tools['kube-scheduler'].path,
     },
   });
+  const server = options.database ? await startTestPostgres(LOGGING) : undefined;
   let headed = false;
   const results = await chaos({
     kubeconfig: info.kubeconfig,
     auditLog: join(info.dir, 'logs', 'audit.jsonl'),
     parallel: 2,
+    ...(server === undefined ? {} : { server }),
     say,
     choose,
     onResult: (result) => {
@@ -75,6 +92,7 @@ try {
       console.log(caseLine(result));
     },
   });
+  await server?.stop();
   console.log(`\n${summary(results)}`);
   if (options.json !== undefined)
     await writeFile(

@@ -68,8 +68,7 @@ export async function runCase(world: World, undisturbed: Undisturbed, { point, k
 
 /** The first process plans and starts; as soon as there is a run, the others go on with it. */
 export async function carryOn(world: World, run: string | undefined, at: string | undefined): Promise<Ended> {
-  const start = ['rollback', world.stack, '--to', 'good', '--reason', 'chaos'];
-  const args = [...(run === undefined ? start : ['resume', run]), '--yes', '--output', 'json'];
+  const args = [...(run === undefined ? world.begin : ['resume', run]), '--yes', '--output', 'json'];
   return await world.start(args, at === undefined ? {} : { BACKSTAY_FAILPOINT: at }).ended;
 }
 
@@ -79,13 +78,19 @@ export async function startMeasuring(
 ): Promise<{ readonly former: string | undefined; effects(): Promise<Effects> }> {
   const [since, commands, former] = await Promise.all([world.audit.end(), world.commandRuns(), newestRun(world)]);
   const calls = world.receivers.calls.length;
+  const data = await world.database?.startMeasuring();
   return {
     former,
     effects: async () => {
-      const [writes, ran] = await Promise.all([world.audit.writes(world.namespace, since), world.commandRuns()]);
+      const [writes, ran, committed] = await Promise.all([
+        world.audit.writes(world.namespace, since),
+        world.commandRuns(),
+        data?.(),
+      ]);
       // The line that the command writes is its run's id: a repeat for the same run is the same wish.
       const runs = new Set(ran.slice(commands.length));
-      return together(writes, hookEffects(world.receivers.calls.slice(calls)), new Map([['command', runs.size]]));
+      const called = hookEffects(world.receivers.calls.slice(calls));
+      return together(writes, called, new Map([['command', runs.size]]), committed ?? new Map());
     },
   };
 }

@@ -8,6 +8,7 @@ import { connectCluster } from '../../src/adapters/kubernetes/index.ts';
 import { healthOf } from '../../src/health/index.ts';
 import { capturedForm, digestOf, type KubeObject, refOf } from '../../src/model/index.ts';
 import type { ApiKind, Cluster } from '../../src/ports/index.ts';
+import { ChaosDatabase, type LoggingServer } from './database.ts';
 import { AuditLog } from './effects.ts';
 import { objectsOf } from './objects.ts';
 import { type Ended, spawned, type Spawned } from './processes.ts';
@@ -23,8 +24,8 @@ const KINDS = [
 export interface WorldOptions {
   readonly kubeconfig: string;
   readonly auditLog: string;
-  /** Over the process' own, such as BACKSTAY_DATABASE_URL. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Data is taken back instead of objects, and the journal is in Postgres as well: on this server. */
+  readonly server?: LoggingServer;
 }
 
 /** A machine with a stack of its own on a cluster that others may share. */
@@ -37,6 +38,8 @@ export class World {
   readonly cluster: Cluster;
   readonly audit: AuditLog;
   readonly receivers: Receivers;
+  readonly database: ChaosDatabase | undefined;
+  #backup = '';
 
   static async make(options: WorldOptions): Promise<World> {
     const [dir, cluster, receivers] = await Promise.all([
@@ -56,6 +59,7 @@ export class World {
     this.cluster = cluster;
     this.receivers = receivers;
     this.audit = new AuditLog(options.auditLog);
+    this.database = options.server === undefined ? undefined : new ChaosDatabase(options.server);
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(BACKSTAY_\w+|KUBECONFIG|NODE_OPTIONS|PULUMI_\w+|VITEST\w*)$/.test(name),
     );
@@ -70,7 +74,7 @@ export class World {
       BACKSTAY_SNAPSHOTS_DIR: join(dir, 'snapshots'),
       CHAOS_WEBHOOK: `${receivers.url}/webhook`,
       CHAOS_TOKEN: receivers.token,
-      ...options.env,
+      ...this.database?.env,
     };
   }
 
@@ -90,8 +94,22 @@ export class World {
     await writeFile(join(project, `Pulumi.${this.stack}.yaml`), stringify({ config }));
     const items = objectsOf(this.namespace, 'good');
     await writeFile(join(manifests, 'good.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    await this.database?.make();
     await this.ok(['keys', 'init', this.stack]);
     await this.ok(['import-manifests', this.stack, manifests, '--as', 'good']);
+    if (this.database === undefined) return;
+    await this.#resetObjects();
+    const { stdout } = await this.ok(['db', 'backup', this.stack, '--output', 'json']);
+    this.#backup = (JSON.parse(stdout) as { readonly id: string }).id;
+  }
+
+  /** What the first process of a run is told, without the flags that all of them have. */
+  get begin(): readonly string[] {
+    const to =
+      this.database === undefined
+        ? ['rollback', this.stack, '--to', 'good']
+        : ['db', 'restore', this.stack, this.#backup];
+    return [...to, '--reason', 'chaos'];
   }
 
   /** Runs a command in a process group of its own. */
@@ -107,6 +125,11 @@ export class World {
 
   /** Puts the bad version in place, as somebody with kubectl would, and waits until its pods are there. */
   async reset(): Promise<void> {
+    if (this.database !== undefined) return await this.database.damage();
+    await this.#resetObjects();
+  }
+
+  async #resetObjects(): Promise<void> {
     const wanted = objectsOf(this.namespace, 'bad');
     const live = await this.#objects();
     const worker = live.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'worker');
@@ -119,8 +142,11 @@ export class World {
 
   /** The captured form of every object, as one digest a name. Ours and the cluster's own bookkeeping is outside it. */
   async form(): Promise<ReadonlyMap<string, string>> {
-    const objects = await this.#objects();
-    return new Map(objects.map((object) => [nameOf(object), digestOf(capturedForm(object))]));
+    const [objects, data] = await Promise.all([this.#objects(), this.database?.form()]);
+    return new Map([
+      ...objects.map((object) => [nameOf(object), digestOf(capturedForm(object))] as const),
+      ...(data ?? []),
+    ]);
   }
 
   /** Who holds the stack's lease; empty when nobody does. */
@@ -175,13 +201,14 @@ export class World {
 const nameOf = ({ kind, metadata }: KubeObject): string => `${kind}/${metadata.name}`;
 
 /** Hooks of every kind that leaves a mark outside, and a check that decides about the end. */
-function settingsOf({ namespace, receivers, commandLog }: World): Readonly<Record<string, unknown>> {
+function settingsOf({ namespace, receivers, commandLog, database }: World): Readonly<Record<string, unknown>> {
   const http = (path: string) => ({ kind: 'http', target: { url: `${receivers.url}${path}` } });
   const logged = `echo "$BACKSTAY_RUN" >> ${commandLog}`;
   return {
     namespaces: [namespace],
     requireReason: false,
     readyTimeout: '1m',
+    ...(database === undefined ? {} : { stores: [database.setting] }),
     hooks: [
       { name: 'pause', phase: 'frozen', action: http('/pause'), reverse: http('/unpause') },
       { name: 'log', phase: 'frozen', action: { kind: 'command', command: ['sh', '-c', logged] } },
