@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
 import { BackstayError } from './errors/index.ts';
-import type { DataStoreSetting, PasswordSource, Stack } from './model/index.ts';
+import type { DataStoreSetting, MigrationSetting, PasswordSource, Stack } from './model/index.ts';
 import type {
   Archive,
   Clock,
@@ -15,6 +15,7 @@ import type {
   JournalStore,
   KeyReader,
   Lock,
+  Migrations,
   PrivateFiles,
   ReadManifests,
   SecretHasher,
@@ -22,6 +23,7 @@ import type {
   StateLock,
 } from './ports/index.ts';
 import type { Failpoints } from './adapters/failpoints/index.ts';
+import type { MigrationsOptions } from './adapters/migrations/index.ts';
 import type { ClosableHttpClient } from './adapters/system/index.ts';
 import type { ToolProgress } from './toolchain/index.ts';
 import { VERSION } from './version.ts';
@@ -51,6 +53,8 @@ export interface Composition {
   archive(): Promise<Archive>;
   /** In the order of the stack file. None of them is connected before it is asked something. */
   dataStores(): Promise<readonly DataStore[]>;
+  /** Of each store whose setting has migrations. None of them is asked anything before it is told to. */
+  migrations(): Promise<readonly Migrations[]>;
   hasher(): Promise<SecretHasher>;
   cluster(): Promise<Cluster>;
   journal(): Promise<JournalStore>;
@@ -140,6 +144,17 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       env: { ...env, ...(await system.childMark('engine', stack.name)) },
     };
   });
+  const home = stack.namespaces[0] ?? 'default';
+  /** How a store is reached, opened once for all who ask. */
+  const ways = memoized(({ connection: { via, password } }: DataStoreSetting) => {
+    const forward = once(
+      async () => await closing((await cluster()).forward({ namespace: home, ...(via ?? { service: '', port: 0 }) })),
+    );
+    return async (): Promise<Reached> => ({
+      place: via === undefined ? {} : placeOf(await forward()),
+      password: password === undefined ? undefined : await passwordOf(password, home, keys, cluster),
+    });
+  });
   return {
     environment,
     stack,
@@ -157,22 +172,28 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     }),
     archive: openArchive,
     dataStores: once(async () => {
-      const home = stack.namespaces[0] ?? 'default';
       const opened = { stack: stack.name, root: join(environment.stateDir, 'backups'), clock, env };
       return await Promise.all(
-        stack.stores.map(async (setting) => {
-          const { via, password } = setting.connection;
-          const forward = once(
-            async () =>
-              await closing((await cluster()).forward({ namespace: home, ...(via ?? { service: '', port: 0 }) })),
-          );
-          const reached = async (): Promise<Reached> => ({
-            place: via === undefined ? {} : placeOf(await forward()),
-            password: password === undefined ? undefined : await passwordOf(password, home, keys, cluster),
-          });
-          return around('dataStore', await openStore(setting, reached, opened), 'data-store');
-        }),
+        stack.stores.map(async (setting) =>
+          around('dataStore', await openStore(setting, ways(setting), opened), 'data-store'),
+        ),
       );
+    }),
+    migrations: once(async () => {
+      const parts = {
+        // Its own points lie around it: a question to a tool is no write.
+        exec: system.createExec({ env, mark: async () => await system.childMark('command', stack.name) }),
+        cluster: once(async () => (await fence()).cluster(await cluster())),
+        namespace: home,
+        clock,
+      };
+      return await Promise.all(
+        stack.stores.flatMap((setting) =>
+          'migrations' in setting && setting.migrations !== undefined
+            ? [openMigrations(setting, setting.migrations, ways(setting), parts)]
+            : [],
+        ),
+      ).then((opened) => opened.map((one) => around('migrations', one)));
     }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
     cluster: once(async () => (await fence()).cluster(around('cluster', await cluster()))),
@@ -298,6 +319,24 @@ async function openStore(
   }
 }
 
+/** @throws STORE_UNSUPPORTED for a kind whose schema nobody migrates here */
+async function openMigrations(
+  store: DataStoreSetting,
+  setting: MigrationSetting,
+  reached: () => Promise<Reached>,
+  parts: Omit<MigrationsOptions, 'store' | 'setting' | 'database'>,
+): Promise<Migrations> {
+  if (store.kind !== 'postgres')
+    throw new BackstayError('STORE_UNSUPPORTED', `${store.name}: the schema of a ${store.kind} store is not migrated.`);
+  const { createMigrations } = await import('./adapters/migrations/index.ts');
+  const { createMigrationDatabase } = await import('./adapters/postgres/store/migration-database.ts');
+  const database = createMigrationDatabase(async () => {
+    const { place, password } = await reached();
+    return { connection: { ...store.connection, ...place }, password };
+  });
+  return createMigrations({ ...parts, store: store.name, setting, database });
+}
+
 async function passwordOf(
   source: PasswordSource,
   home: string,
@@ -312,6 +351,15 @@ async function passwordOf(
   throw new BackstayError('KEY_MISSING', `There is no key ${key} in secret/${name} of ${namespace}.`, {
     next: 'Look at the password of the data store in the stack file.',
   });
+}
+
+function memoized<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    const there = made.get(key) ?? make(key);
+    made.set(key, there);
+    return there;
+  };
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -62,7 +62,13 @@ export function createAlembic({ setting, runner, database }: ToolParts): Migrati
     known: async (where) => {
       const all = await standing(where, 'history');
       const applied = appliedUnder(all);
-      return inOrder(all.known).map(({ script: _, ...one }) => ({ ...one, applied: applied.has(one.revision) }));
+      return inOrder(all.known).map(({ revision, title, after, reversible }) => ({
+        revision,
+        title,
+        after,
+        reversible,
+        applied: applied.has(revision),
+      }));
     },
     way: async (to, where) => {
       const way = wayThrough(await standing(where, 'history'), to);

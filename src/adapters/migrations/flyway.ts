@@ -4,7 +4,7 @@ import type { KnownRevision } from '../../model/index.ts';
 import type { MigrationPlace, MigrationSql } from '../../ports/index.ts';
 import { lastLine, readable } from './output.ts';
 import { listScripts, type RunResult } from './runner.ts';
-import { byVersion, runScripts, sameVersion, type ScriptStep, scriptText } from './scripts.ts';
+import { byVersion, quoted, runScripts, sameVersion, type ScriptStep, scriptText } from './scripts.ts';
 import { ASK_MS, MIGRATE_MS, type MigrationTool, type ToolParts } from './tool.ts';
 import { digested, refused, type Scripted, wayThrough } from './way.ts';
 
@@ -102,13 +102,13 @@ export function createFlyway({ setting, runner, database }: ToolParts): Migratio
   const removeRow =
     (version: string): ScriptStep['record'] =>
     async (sql) => {
-      await sql.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+      await sql.query(`LOCK TABLE ${quoted(table)} IN ACCESS EXCLUSIVE MODE`);
       const newest = (await installed(sql, table)).toSorted(byVersion).at(-1);
       if (newest !== version)
         throw refused(`${table} was changed meanwhile: it is at ${newest ?? 'nothing'}, not at ${version}.`, {
           next: 'Plan again.',
         });
-      await sql.query(`DELETE FROM ${table} WHERE version = $1`, [version]);
+      await sql.query(`DELETE FROM ${quoted(table)} WHERE version = $1`, [version]);
     };
 
   return {
@@ -119,7 +119,15 @@ export function createFlyway({ setting, runner, database }: ToolParts): Migratio
         .map(({ version }) => version),
     known: async (where) => {
       const { known, applied } = await line(where);
-      return known.map(({ file: _, ...one }): KnownRevision => ({ ...one, applied: applied.includes(one.revision) }));
+      return known.map(
+        ({ revision, title, after, reversible }): KnownRevision => ({
+          revision,
+          title,
+          after,
+          reversible,
+          applied: applied.includes(revision),
+        }),
+      );
     },
     way: async (to, where) => {
       const { known, heads } = await line(where);
@@ -182,10 +190,10 @@ function isApplied({ installedOnUTC, state }: Migration): boolean {
 
 /** Versions whose row says that they are applied, and that no later row says were undone. */
 async function installed(sql: MigrationSql, table: string): Promise<readonly string[]> {
-  const [there] = await sql.query('SELECT to_regclass($1) IS NOT NULL AS yes', [table]);
+  const [there] = await sql.query('SELECT to_regclass($1) IS NOT NULL AS yes', [quoted(table)]);
   if (there?.['yes'] !== true) return [];
   const rows = await sql.query(
-    `SELECT DISTINCT ON (version) version, type FROM ${table}
+    `SELECT DISTINCT ON (version) version, type FROM ${quoted(table)}
       WHERE success AND version IS NOT NULL ORDER BY version, installed_rank DESC`,
   );
   return rows.filter(({ type }) => !String(type).startsWith('UNDO')).map(({ version }) => String(version));

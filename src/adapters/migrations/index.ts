@@ -139,7 +139,7 @@ function isTimeout(error: unknown): boolean {
 }
 
 function isLockTimeout({ message, details }: BackstayError): boolean {
-  return /lock timeout|LockNotAvailable|55P03/i.test(`${message} ${String(details?.['output'] ?? '')}`);
+  return /lock timeout|LockNotAvailable|55P03/i.test(`${message} ${JSON.stringify(details ?? {})}`);
 }
 
 const HOLDERS = `SELECT pid, usename AS user, application_name AS application FROM pg_stat_activity

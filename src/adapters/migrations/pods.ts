@@ -122,7 +122,7 @@ interface PodStatus {
 }
 
 function statusOf(pod: KubeObject): PodStatus {
-  return (pod['status'] ?? {}) as PodStatus;
+  return pod['status'] ?? {};
 }
 
 function containerOf(pod: KubeObject, wanted: string | undefined): string {

@@ -112,3 +112,11 @@ function oneTransaction({ file, script }: ScriptStep): string {
     file,
   });
 }
+
+/** `schema.table` or `table`, as an identifier. */
+export function quoted(table: string): string {
+  return table
+    .split('.')
+    .map((part) => `"${part.replaceAll('"', '""')}"`)
+    .join('.');
+}

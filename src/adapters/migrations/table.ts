@@ -2,6 +2,7 @@ import type { KnownRevision } from '../../model/index.ts';
 import type { MigrationPlace, MigrationSql } from '../../ports/index.ts';
 import {
   byVersion,
+  quoted,
   runScripts,
   sameVersion,
   type ScriptPair,
@@ -31,6 +32,7 @@ export function createTable({ setting, runner, database }: ToolParts): Migration
   const standing = async (where: MigrationPlace) => {
     const [state, pairs] = await Promise.all([look(where), scriptPairs(runner, folder, where)]);
     assertClean(state, table);
+    assertOnce(pairs);
     const heads = headsOf(state, pairs);
     if (state.form === 'rows') assertAll(state, pairs, heads);
     return { state, pairs, heads };
@@ -134,6 +136,14 @@ function pairOf(pairs: readonly ScriptPair[], version: string): ScriptPair | und
   return pairs.find((pair) => pair.name === version || sameVersion(pair.version, version));
 }
 
+function assertOnce(pairs: readonly ScriptPair[]): void {
+  const twice = pairs.filter(({ version }, at) => at > 0 && sameVersion(version, pairs[at - 1]?.version ?? ''));
+  if (twice.length === 0) return;
+  throw refused(`Several scripts have the version ${twice.map(({ version }) => version).join(', ')}.`, {
+    next: 'Give each a version of its own: which of them comes first is not known.',
+  });
+}
+
 /** A revision in the middle that is missing from the table was never applied: no line leads through it. */
 function assertAll({ versions }: Table, pairs: readonly ScriptPair[], [head]: readonly string[]): void {
   const top = pairs.findIndex(({ name }) => name === head);
@@ -175,12 +185,4 @@ function recordOf(
 function spelled(versions: readonly string[], pair: ScriptPair | undefined): string {
   const whole = versions.some((one) => !/^\d+(\.\d+)*$/.test(one));
   return (whole ? pair?.name : pair?.version) ?? '';
-}
-
-/** `schema.table` or `table`, as an identifier. */
-function quoted(table: string): string {
-  return table
-    .split('.')
-    .map((part) => `"${part.replaceAll('"', '""')}"`)
-    .join('.');
 }
