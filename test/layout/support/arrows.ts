@@ -69,6 +69,7 @@ export const PACKAGES: readonly { readonly pattern: RegExp; readonly where: read
   { pattern: /^@kubernetes\/client-node/, where: ['adapters/kubernetes'] },
   { pattern: /^node:sqlite$/, where: ['adapters/sqlite'] },
   { pattern: /^pg$/, where: ['adapters/postgres', 'sandbox'] },
+  { pattern: /^neo4j-driver$/, where: ['adapters/neo4j'] },
   { pattern: /^commander$/, where: ['cli'] },
   { pattern: /^hono(\/|$)|^@hono\//, where: ['http'] },
 ];
