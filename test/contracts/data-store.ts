@@ -39,6 +39,7 @@ export function dataStoreContract(name: string, make: () => Promise<DataStoreFix
     test(
       `${name} ${what}`,
       async () => {
+        expect.hasAssertions();
         const fixture = await make();
         try {
           await work(fixture);
@@ -138,7 +139,7 @@ function backupTests(it: It): void {
     await expect(store.find('20200101-000000-000000')).rejects.toMatchObject({ code: 'BACKUP_UNKNOWN' });
     expect(await readFile(join(backup.folder, 'manifest.json'), 'utf8')).not.toContain(password);
     for (const path of [file(backup), join(backup.folder, 'manifest.json')])
-      expect((await stat(path)).mode & 0o077, path).toBe(0);
+      expect({ path, others: (await stat(path)).mode & 0o077 }).toEqual({ path, others: 0 });
     expect(await beside()).toEqual([]);
   });
 
@@ -307,11 +308,11 @@ function exchangeTests(it: It): void {
 function abortTests(it: It): void {
   it('leaves nothing when it is told to stop before it began', async ({ store, beside, marker }) => {
     const signal = AbortSignal.abort();
-    await expect(store.backup({ signal })).rejects.toThrow();
+    await expect(store.backup({ signal })).rejects.toThrow(/abort/);
     expect(await store.backups()).toEqual([]);
     const backup = await store.backup();
-    await expect(store.prove(backup, 'restored', signal)).rejects.toThrow();
-    await expect(store.restoreBeside(backup, 'r1', signal)).rejects.toThrow();
+    await expect(store.prove(backup, 'restored', signal)).rejects.toThrow(/abort/);
+    await expect(store.restoreBeside(backup, 'r1', signal)).rejects.toThrow(/abort/);
     expect(await beside()).toEqual([]);
     expect(await store.stateOf('r1')).toBe('nothing');
     expect(await marker()).toBe('one');
@@ -319,14 +320,14 @@ function abortTests(it: It): void {
 
   it('leaves nothing of a restore that is stopped in its middle, and begins anew', async (fixture) => {
     const { store, beside, untilRestoring, rows } = fixture;
+    expect(await beside()).toEqual([]);
     if (untilRestoring === undefined) return;
     const backup = await store.backup();
     const stop = new AbortController();
     const restoring = store.restoreBeside(backup, 'r1', stop.signal);
-    const refused = expect(restoring).rejects.toThrow();
-    await untilRestoring();
-    stop.abort();
-    await refused;
+    const stopped = untilRestoring().then(() => stop.abort());
+    await expect(restoring).rejects.toThrow(/abort/);
+    await stopped;
     expect(await beside()).toEqual([]);
     expect((await store.restoreBeside(backup, 'r1')).rows).toEqual(rows);
     await store.finalize('r1');

@@ -1,14 +1,17 @@
-import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createHash } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BackstayError } from '../../../errors/index.ts';
-import type { Backup, BackupManifest, Digest, ProofRecord } from '../../../model/index.ts';
-import { type Access, connected, toolEnvironment } from './connection.ts';
-import { countRows, databaseState, serverFacts } from './inspect.ts';
-import { type ClientTools, runTool } from './tools.ts';
+import type { Client } from 'pg';
+import { isBackstayError } from '../../../errors/index.ts';
+import type { Backup, BackupManifest, ProofRecord, SchemaRevision, TableContents } from '../../../model/index.ts';
+import { type Access, connected } from './connection.ts';
+import { contentsOf, countOf, pinSession, shared, type Table, tablesOf } from './contents.ts';
+import { assertTables, dump, readBack, readFile, readPart } from './dump.ts';
+import { assertThere, damaged, filesOf, flush } from './files.ts';
+import { databaseState, serverFacts } from './inspect.ts';
+import type { ClientTools } from './tools.ts';
 
-const DUMP = 'database.dump';
+/** Connections that count beside the dump: more would only take the server's time from it. */
+const COUNTERS = 2;
 
 export interface BackupRequest {
   readonly id: string;
@@ -18,52 +21,36 @@ export interface BackupRequest {
   readonly folder: string;
   /** ISO 8601. */
   readonly now: () => string;
+  /** Connections that dump at once, where the database has at least `parallelFrom` bytes. */
+  readonly jobs: number;
+  readonly parallelFrom: number;
   /** Common to backups that were taken together. */
   readonly marker?: string;
+  readonly schema?: SchemaRevision;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Dumps the database in one snapshot, in which its rows are counted as well, so that counts and dump cannot disagree. The
- * file has its name only once it is whole and flushed, and the manifest comes last: what has none is no backup.
+ * Dumps the database in one snapshot, in which its rows are counted and digested as well, so that these and the dump cannot disagree. The
+ * dump has its name only once it is whole, read back and flushed, and the manifest comes last: what has none is no backup.
  * @throws STORE_FAILED with what the tool said (a full disk among it).
  */
 export async function takeBackup(
-  { id, stack, store, folder, now, marker, signal }: BackupRequest,
+  request: BackupRequest,
   access: Access,
   toolsFor: (major: number) => Promise<ClientTools>,
 ): Promise<BackupManifest> {
+  const { id, stack, store, folder, marker, schema, signal } = request;
   const began = performance.now();
+  signal?.throwIfAborted();
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
-    const partial = join(folder, `${DUMP}.partial`);
-    const { takenAt, facts, lsn, rows, state, tools } = await connected(access, async (client) => {
-      const server = await serverFacts(client);
-      const chosen = await toolsFor(server.major);
-      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const { rows: shared } = await client.query<{ snapshot: string; lsn: string }>(
-        'SELECT pg_export_snapshot() AS snapshot, pg_current_wal_lsn()::text AS lsn',
-      );
-      const time = now();
-      const args = ['-Fc', '--no-password', '--snapshot', shared[0]?.snapshot ?? '', '-f', partial];
-      // Both at once, in the same snapshot: it lives as long as this transaction.
-      const dumped = runTool(join(chosen.bin, 'pg_dump'), [...args, access.connection.database], {
-        env: toolEnvironment(access),
-        ...(signal === undefined ? {} : { signal }),
-      });
-      const [counted] = await Promise.all([countRows(client), dumped]);
-      return {
-        takenAt: time,
-        facts: server,
-        lsn: shared[0]?.lsn ?? '',
-        rows: counted,
-        state: await databaseState(client, access.connection.database),
-        tools: chosen,
-      };
-    });
-    const { digest, bytes } = await readThrough(partial, tools, access, signal);
-    await flush(partial);
-    await rename(partial, join(folder, DUMP));
+    const { tools, facts, jobs, taken } = await connected(
+      access,
+      async (client) => await dumpedOf(client, request, access, toolsFor),
+    );
+    const files = await readBack({ folder, jobs, ...(signal === undefined ? {} : { signal }) }, access, tools);
+    const { lsn, ...seen } = taken;
     const manifest: BackupManifest = {
       apiVersion: 'backstay.dev/v1',
       kind: 'BackupManifest',
@@ -71,15 +58,14 @@ export async function takeBackup(
       stack,
       store,
       engine: 'postgres',
-      takenAt,
       durationMs: Math.round(performance.now() - began),
       database: access.connection.database,
       server: { version: facts.version, systemIdentifier: facts.systemIdentifier, lsn },
       tool: `pg_dump ${tools.version}`,
-      file: { name: DUMP, bytes, digest },
-      rows,
-      state,
+      ...files,
+      ...seen,
       ...(marker === undefined ? {} : { marker }),
+      ...(schema === undefined ? {} : { schema }),
     };
     await writeWhole(join(folder, 'manifest.json'), manifest);
     await flush(folder);
@@ -90,64 +76,121 @@ export async function takeBackup(
   }
 }
 
-/**
- * Reads the file once: its digest is taken while pg_restore reads and unpacks every byte of it on the way to nowhere.
- * The digest finds what pg_restore does not (a flipped bit in an unpacked archive), pg_restore what was never whole.
- */
-export async function readThrough(
-  file: string,
-  tools: ClientTools,
+type Seen = Required<Pick<BackupManifest, 'takenAt' | 'rows' | 'contents' | 'state'>> & { readonly lsn: string };
+
+async function dumpedOf(
+  client: Client,
+  { folder, now, signal, ...request }: BackupRequest,
   access: Access,
-  signal?: AbortSignal,
-): Promise<{ readonly digest: Digest; readonly bytes: number }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const counted = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      yield chunk;
-    }
+  toolsFor: (major: number) => Promise<ClientTools>,
+) {
+  const facts = await serverFacts(client);
+  const tools = await toolsFor(facts.major);
+  const { database } = access.connection;
+  const state = await databaseState(client, database);
+  // It idles while others dump what it shares with them.
+  await client.query('SET idle_in_transaction_session_timeout = 0');
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const { rows: exported } = await client.query<{ snapshot: string; lsn: string; bytes: string }>(
+    `SELECT pg_export_snapshot() AS snapshot, pg_current_wal_lsn()::text AS lsn,
+            pg_database_size(current_database())::text AS bytes`,
+  );
+  const [{ snapshot, lsn, bytes } = { snapshot: '', lsn: '', bytes: '0' }] = exported;
+  const takenAt = now();
+  const jobs = Number(bytes) >= request.parallelFrom ? request.jobs : 1;
+  // All at once, in the same snapshot: it lives as long as this transaction. A failure of one ends the other.
+  const stop = new AbortController();
+  const both = AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]);
+  const ending = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      stop.abort(error);
+      throw error;
+    });
+  const done = await Promise.allSettled([
+    ending(countedIn(snapshot, access, both)),
+    ending(dump({ folder, jobs, snapshot, signal: both }, access, tools)),
+  ]);
+  const failures = done.filter((one) => one.status === 'rejected').map(({ reason }): unknown => reason);
+  if (failures.length > 0) {
+    signal?.throwIfAborted();
+    // The other one only tells that it was ended.
+    throw failures.find((one) => isBackstayError(one)) ?? failures[0];
+  }
+  const [counted] = done;
+  if (counted.status !== 'fulfilled') throw new TypeError('counted and not counted');
+  const taken: Seen = { takenAt, lsn, state, ...counted.value };
+  return { tools, facts, jobs, taken };
+}
+
+/** Rows and contents of every table, over connections of their own that see what the snapshot sees. */
+async function countedIn(
+  snapshot: string,
+  access: Access,
+  signal: AbortSignal,
+): Promise<Required<Pick<BackupManifest, 'rows' | 'contents'>>> {
+  const begin = async (client: Client): Promise<void> => {
+    await pinSession(client);
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await client.query(`SET TRANSACTION SNAPSHOT '${snapshot}'`);
   };
-  await runTool(join(tools.bin, 'pg_restore'), ['-f', '/dev/null', '-Fc'], {
-    env: toolEnvironment(access),
-    input: counted(),
-    ...(signal === undefined ? {} : { signal }),
+  return await connected(access, async (first) => {
+    await begin(first);
+    const tables = await tablesOf(first);
+    const rows: Record<string, number> = {};
+    const contents: Record<string, TableContents> = {};
+    const look = (client: Client) => async (table: Table) => {
+      signal.throwIfAborted();
+      const count = await countOf(client, table);
+      rows[table.name] = count;
+      const held = await contentsOf(client, table, count);
+      if (held !== undefined) contents[table.name] = held;
+    };
+    const second = async (client: Client): Promise<void> => {
+      await begin(client);
+      await shared(tables, [look(first), look(client)]);
+    };
+    await (tables.length < COUNTERS ? shared(tables, [look(first)]) : connected(access, second));
+    return { rows: sorted(rows), contents: sorted(contents) };
   });
-  return { digest: `sha256:${hash.digest('hex')}`, bytes };
 }
 
 /**
- * Reads every byte of a backup again and compares it with its manifest.
+ * Reads every byte of a backup again, unpacks it, and compares it with its manifest.
  * @throws BACKUP_DAMAGED naming the file and what is wrong with it.
  */
 export async function proveRead(
-  { manifest, folder }: Backup,
+  backup: Backup,
   tools: ClientTools,
   access: Access,
   now: () => string,
+  signal?: AbortSignal,
 ): Promise<ProofRecord> {
   const began = performance.now();
-  const file = join(folder, manifest.file.name);
-  const damaged = (what: string, cause?: unknown): BackstayError =>
-    new BackstayError('BACKUP_DAMAGED', `${file} ${what}`, {
-      details: { backup: manifest.id, file },
-      ...(cause === undefined ? {} : { cause }),
+  const { manifest, folder } = backup;
+  const given = signal === undefined ? {} : { signal };
+  await assertThere(backup);
+  const parts = filesOf(backup);
+  const single = manifest.files === undefined;
+  for (const { path, digest } of parts) {
+    const found = await (single ? readFile(path, access, tools, signal) : readPart(path, given)).catch(
+      (error: unknown) => {
+        signal?.throwIfAborted();
+        throw damaged(manifest, path, `cannot be read to its end: ${(error as Error).message}`, error);
+      },
+    );
+    if (found.digest !== digest) throw damaged(manifest, path, 'is not the file that was written: its digest differs');
+  }
+  const whole = join(folder, manifest.file.name);
+  if (!single)
+    await assertTables(whole, access, tools, signal).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw damaged(manifest, whole, `cannot be listed: ${(error as Error).message}`, error);
     });
-  const { size } = await stat(file).catch((error: unknown) => {
-    throw damaged('is not there', error);
-  });
-  if (size !== manifest.file.bytes)
-    throw damaged(`has ${size} bytes; when it was written it had ${manifest.file.bytes}`);
-  const { digest } = await readThrough(file, tools, access).catch((error: unknown) => {
-    throw damaged(`cannot be read to its end: ${error instanceof Error ? error.message : String(error)}`, error);
-  });
-  if (digest !== manifest.file.digest) throw damaged('is not the file that was written: its digest differs');
   return {
     proof: 'read',
     at: now(),
     durationMs: Math.round(performance.now() - began),
-    message: `${size} bytes read, digest as written`,
+    message: `${manifest.file.bytes} bytes${single ? '' : ` in ${parts.length} files`} read, digest as written`,
   };
 }
 
@@ -157,11 +200,6 @@ export async function writeWhole(file: string, value: unknown): Promise<void> {
   await rename(`${file}.partial`, file);
 }
 
-async function flush(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+function sorted<T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

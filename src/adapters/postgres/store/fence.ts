@@ -6,9 +6,15 @@ export const MAINTENANCE = 'postgres';
 
 /**
  * Takes the fence of a database for a run: from now on whoever holds an older epoch can commit no swap. Sessions of older
- * runs are ended, for a killed process' tools go on without it.
+ * runs are ended, for a killed process' tools go on without it. `asHolder`: only where no other run has taken it since ours.
+ * @throws STORE_FENCED naming the run that has
  */
-export async function raiseFence(client: Client, database: string, run: string): Promise<number> {
+export async function raiseFence(
+  client: Client,
+  database: string,
+  run: string,
+  { asHolder = false }: { readonly asHolder?: boolean } = {},
+): Promise<number> {
   await client.query('BEGIN');
   try {
     // Two that make it at once: the second waits here, and then finds it made.
@@ -17,6 +23,7 @@ export async function raiseFence(client: Client, database: string, run: string):
     await client.query(
       `CREATE TABLE IF NOT EXISTS backstay.fence (database text PRIMARY KEY, epoch bigint NOT NULL, run text NOT NULL)`,
     );
+    if (asHolder) await assertHolder(client, database, run);
     const { rows } = await client.query<{ epoch: string }>(
       `INSERT INTO backstay.fence AS f VALUES ($1, 1, $2)
        ON CONFLICT (database) DO UPDATE SET epoch = f.epoch + 1, run = excluded.run RETURNING epoch::text`,
@@ -35,6 +42,18 @@ export async function raiseFence(client: Client, database: string, run: string):
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** Held up anywhere since it restored, a run finds here who came after it. */
+async function assertHolder(client: Client, database: string, run: string): Promise<void> {
+  const { rows } = await client.query<{ run: string }>('SELECT run FROM backstay.fence WHERE database = $1', [
+    database,
+  ]);
+  const holder = rows[0]?.run;
+  if (holder === undefined || holder === run) return;
+  throw new BackstayError('STORE_FENCED', `database ${database} belongs to run ${holder} by now, not to ${run}`, {
+    details: { database, run, holder },
+  });
 }
 
 /** `application_name` of a run's sessions (63 bytes at most): epoch and database, by which older ones are found. */

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { BackstayError } from '../../../errors/index.ts';
 import { isProven, type PostgresStoreSetting } from '../../../model/index.ts';
-import type { Clock, DataStore } from '../../../ports/index.ts';
+import type { Clock, DataStore, RestoredBeside } from '../../../ports/index.ts';
 import { proveRead, takeBackup } from './backup.ts';
 import { integrityOf } from './integrity.ts';
 import { otherSessions, shapeOf } from './shape.ts';
@@ -10,7 +12,7 @@ import { type Access, connected, describeConnection } from './connection.ts';
 import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
 import { countRows, serverFacts } from './inspect.ts';
 import { obstaclesTo } from './preflight.ts';
-import { restoreBeside } from './restore.ts';
+import { type RestoreRequest, restoreBeside } from './restore.ts';
 import { finalizeSwap, swap, swapState, undoSwap } from './swap.ts';
 import { type ClientTools, findClientTools } from './tools.ts';
 
@@ -23,38 +25,51 @@ export interface PostgresStoreOptions {
   readonly root: string;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Connections that restore at once. @default 2 */
+  /** Connections that dump or restore at once. @default as many as this machine has cores, 2 to 8 */
   readonly jobs?: number;
+  /** Bytes from which on a database is dumped by several connections, into a folder. @default 256 MiB */
+  readonly parallelFrom?: number;
 }
+
+/** Below, several connections take longer to begin than one takes to end. */
+const PARALLEL_FROM = 2 ** 28;
 
 /** A PostgreSQL database, by its own client tools and over connections of its own. */
 export function createPostgresStore(options: PostgresStoreOptions): DataStore {
-  const { stack, setting, clock, env, jobs = 2 } = options;
+  const { stack, setting, clock, env, parallelFrom = PARALLEL_FROM } = options;
+  const jobs = options.jobs ?? Math.min(8, Math.max(2, availableParallelism()));
   const { database } = setting.connection;
   const root = join(options.root, stack, setting.name);
   const now = (): string => new Date(clock.now()).toISOString();
   const accessed = options.access;
   const tools = async (access: Access): Promise<ClientTools> =>
     await findClientTools(await connected(access, async (client) => (await serverFacts(client)).major), env);
-  /** The fence is raised for each act: whoever began earlier, and was held up, can no longer end. */
-  const fenced = async (run: string): Promise<{ readonly access: Access; readonly epoch: number }> => {
+  /** Raised for each act: whoever began earlier, and was held up, can no longer end. */
+  const fenced = async (run: string, as?: { readonly asHolder: boolean }) => {
     const access = await accessed();
-    const epoch = await connected(access, async (client) => await raiseFence(client, database, run), {
+    const epoch = await connected(access, async (client) => await raiseFence(client, database, run, as), {
       database: MAINTENANCE,
     });
     return { access: { ...access, application: applicationOf(epoch, database) }, epoch };
   };
   const given = (signal?: AbortSignal) => (signal === undefined ? {} : { signal });
 
+  const restored = async (request: Omit<RestoreRequest, 'jobs' | 'now'>, access: Access): Promise<RestoredBeside> => {
+    const done = await restoreBeside({ ...request, jobs, now }, access, await tools(access));
+    return { ...done, backup: await recordProof(request.backup, done.proof) };
+  };
+
   const prove: DataStore['prove'] = async (backup, wanted, signal) => {
     if (isProven(backup, wanted)) return backup;
     const access = await accessed();
-    if (wanted === 'read') return await recordProof(backup, await proveRead(backup, await tools(access), access, now));
-    const trial = `proof-${newId(clock.now())}`;
+    if (wanted === 'read')
+      return await recordProof(backup, await proveRead(backup, await tools(access), access, now, signal));
+    // Without the fence: a trial is nobody's run, and takes nothing from one that is under way.
+    const run = `proof-${newId(clock.now())}`;
     try {
-      return (await store.restoreBeside(backup, trial, signal)).backup;
+      return (await restored({ backup, run, ...given(signal) }, access)).backup;
     } finally {
-      await finalizeSwap(access, trial);
+      await finalizeSwap(access, run);
     }
   };
 
@@ -77,12 +92,24 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     integrity: async (at = database) => await connected(await accessed(), integrityOf, { database: at }),
     backups: async () => await listBackups(root),
     find: async (id) => await findBackup(root, id),
-    backup: async ({ signal, marker } = {}) => {
+    backup: async ({ signal, marker, schema, tables } = {}) => {
+      if (tables !== undefined) throw new BackstayError('STORE_UNSUPPORTED', 'single tables cannot be backed up yet');
       const id = newId(clock.now());
       const folder = join(root, id);
       const access = await accessed();
       const manifest = await takeBackup(
-        { id, stack, store: setting.name, folder, now, ...(marker === undefined ? {} : { marker }), ...given(signal) },
+        {
+          id,
+          stack,
+          store: setting.name,
+          folder,
+          now,
+          jobs,
+          parallelFrom,
+          ...(marker === undefined ? {} : { marker }),
+          ...(schema === undefined ? {} : { schema }),
+          ...given(signal),
+        },
         access,
         async (major) => await findClientTools(major, env),
       );
@@ -96,15 +123,12 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
       return await obstaclesTo(backup.manifest, access, major);
     },
     restoreBeside: async (backup, run, signal) => {
-      // Read again even if it was before: what lies on a disk for weeks may have changed since.
+      signal?.throwIfAborted();
       const { access } = await fenced(run);
-      const found = await tools(access);
-      await proveRead(backup, found, access, now);
-      const restored = await restoreBeside({ backup, run, jobs, now, ...given(signal) }, access, found);
-      return { ...restored, backup: await recordProof(backup, restored.proof) };
+      return await restored({ backup, run, ...given(signal) }, access);
     },
     swap: async (run) => {
-      const { access, epoch } = await fenced(run);
+      const { access, epoch } = await fenced(run, { asHolder: true });
       return await swap(access, run, epoch);
     },
     undoSwap: async (run) => {

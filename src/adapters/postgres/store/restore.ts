@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { Client } from 'pg';
-import { BackstayError } from '../../../errors/index.ts';
 import type { Backup, BackupManifest } from '../../../model/index.ts';
 import type { RestoredBeside } from '../../../ports/index.ts';
 import { type Access, connected, identifier, literal, toolEnvironment } from './connection.ts';
 import { MAINTENANCE } from './fence.ts';
-import { carryState, countRows, databaseState } from './inspect.ts';
+import { assertDigests, assertThere } from './files.ts';
+import { carryState, databaseState } from './inspect.ts';
 import { besideName } from './names.ts';
+import { assertCounts, proveContents } from './prove.ts';
 import { type ClientTools, runTool } from './tools.ts';
 
 /** Set on a database when its restore is proven, last of all: what lacks it is half of something and starts anew. */
@@ -22,18 +23,20 @@ export interface RestoreRequest {
 }
 
 /**
- * Restores a backup into a fresh database beside the live one, which is not touched, and proves it: the counts are those
- * of the moment of the dump. What a dump leaves out is carried over from the live database, planner statistics are
- * gathered, and only then is it marked as whole. One that an earlier attempt left whole is taken as it is; any other is
- * dropped first. @throws STORE_FAILED, BACKUP_DAMAGED when the counts differ
+ * Restores a backup into a fresh database beside the live one, which is not touched, and proves it: files as they were
+ * written, counts and contents as in the snapshot that was dumped. What a dump leaves out is carried over from the live
+ * database, planner statistics are gathered, and only then is it marked as whole. One that an earlier attempt left whole is
+ * taken as it is; any other is dropped first, and so is this one when it fails.
+ * @throws STORE_FAILED, BACKUP_DAMAGED when anything is not as it was written
  */
 export async function restoreBeside(
-  { backup, run, jobs, now, signal }: RestoreRequest,
+  request: RestoreRequest,
   access: Access,
   tools: ClientTools,
 ): Promise<RestoredBeside> {
   const began = performance.now();
-  const { manifest, folder } = backup;
+  const { backup, run, now, signal } = request;
+  const { manifest } = backup;
   const live = access.connection.database;
   const database = besideName(live, run);
   const done = (rows: BackupManifest['rows'], message: string): RestoredBeside => ({
@@ -42,47 +45,57 @@ export async function restoreBeside(
     rows,
     proof: { proof: 'restored', at: now(), durationMs: Math.round(performance.now() - began), message },
   });
+  signal?.throwIfAborted();
+  await assertThere(backup);
   const mark = await connected(access, async (client) => await markOf(client, database), { database: MAINTENANCE });
   if (mark === markFor(manifest)) {
-    const rows = await connected(access, countRows, { database });
-    assertCounts(manifest, rows, database);
+    await assertDigests(backup, signal);
+    const rows = await assertCounts(manifest, access, database);
     return done(rows, `${database} was restored before`);
   }
-  await connected(access, async (client) => await makeFresh(client, live, database), { database: MAINTENANCE });
-  await runTool(
-    join(tools.bin, 'pg_restore'),
-    [
-      '--no-password',
-      '--exit-on-error',
-      '--jobs',
-      String(jobs),
-      '--dbname',
-      database,
-      join(folder, manifest.file.name),
-    ],
-    { env: toolEnvironment(access), ...(signal === undefined ? {} : { signal }) },
-  );
-  const rows = await connected(
-    access,
-    async (client) => {
-      const counted = await countRows(client);
-      assertCounts(manifest, counted, database);
-      // Otherwise the first queries after a swap are planned as if every table were empty.
-      await client.query('ANALYZE');
-      return counted;
-    },
-    { database },
-  );
-  await connected(
-    access,
-    async (client) => {
-      await carryState(client, database, await databaseState(client, live));
-      await client.query(`ALTER DATABASE ${identifier(database)} SET ${MARK} = ${literal(markFor(manifest))}`);
-    },
-    { database: MAINTENANCE },
-  );
-  const total = Object.values(rows).reduce((sum, count) => sum + count, 0);
-  return done(rows, `${Object.keys(rows).length} tables with ${total} rows in ${database}, as when it was taken`);
+  try {
+    await connected(access, async (client) => await makeFresh(client, live, database), { database: MAINTENANCE });
+    await load(request, access, tools, database);
+    const { rows, message } = await proveContents(request, access, database);
+    await connected(
+      access,
+      async (client) => {
+        await carryState(client, database, await databaseState(client, live));
+        signal?.throwIfAborted();
+        await client.query(`ALTER DATABASE ${identifier(database)} SET ${MARK} = ${literal(markFor(manifest))}`);
+      },
+      { database: MAINTENANCE },
+    );
+    return done(rows, message);
+  } catch (error) {
+    // Best effort: what stays has no mark, and is dropped by the next attempt or by finalizing.
+    await connected(access, async (client) => await dropWhole(client, database), { database: MAINTENANCE }).catch(
+      () => undefined,
+    );
+    throw error;
+  }
+}
+
+/**
+ * The files are digested while they are restored: whoever is ahead brings them into memory for the other, so that a disk reads them once. A file that is not
+ * the one that was written ends the restore, whatever pg_restore thinks of it; and where pg_restore fails, the digests say whose fault it is.
+ */
+async function load(
+  { backup, jobs, signal }: RestoreRequest,
+  access: Access,
+  { bin }: ClientTools,
+  database: string,
+): Promise<void> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]);
+  const digested = assertDigests(backup, signal).catch((error: unknown) => {
+    stop.abort(error);
+    throw error;
+  });
+  const path = join(backup.folder, backup.manifest.file.name);
+  const args = ['--no-password', '--exit-on-error', '--jobs', String(jobs), '--dbname', database, path];
+  const loaded = runTool(join(bin, 'pg_restore'), args, { env: toolEnvironment(access), signal: both });
+  for (const one of await Promise.allSettled([digested, loaded])) if (one.status === 'rejected') throw one.reason;
 }
 
 /** Ends its sessions and drops it, whatever state an interrupted drop left it in. */
@@ -115,16 +128,4 @@ export async function markOf(client: Client, database: string): Promise<string |
   );
   const mark = rows[0]?.settings?.find((setting) => setting.startsWith(`${MARK}=`));
   return mark?.slice(MARK.length + 1);
-}
-
-function assertCounts(manifest: BackupManifest, rows: Readonly<Record<string, number>>, database: string): void {
-  const names = [...new Set([...Object.keys(manifest.rows), ...Object.keys(rows)])].sort();
-  const wrong = names.filter((name) => manifest.rows[name] !== rows[name]);
-  if (wrong.length === 0) return;
-  const said = wrong.map(
-    (name) => `${name}: ${manifest.rows[name] ?? 'no table'} then, ${rows[name] ?? 'no table'} now`,
-  );
-  throw new BackstayError('BACKUP_DAMAGED', `backup ${manifest.id}, restored into ${database}: ${said.join('; ')}`, {
-    details: { backup: manifest.id, tables: wrong },
-  });
 }

@@ -32,7 +32,9 @@ export async function swapState(access: Access, run: string): Promise<SwapState>
 export async function swap(access: Access, run: string, epoch: number): Promise<Swapped> {
   const { database } = access.connection;
   const beside = besideName(database, run);
-  requireState(await swapState(access, run), 'before', `run ${run} has restored nothing beside ${database}`);
+  const state = await swapState(access, run);
+  if (state === 'swapped') return { kept: previousName(database, run), unavailableMs: 0 };
+  requireState(state, 'before', `run ${run} has restored nothing beside ${database}`);
   const whole = await connected(access, async (client) => await markOf(client, beside), { database: MAINTENANCE });
   if (whole === undefined) throw refused(`${beside} was never restored to its end`);
   const previous = previousName(database, run);
@@ -47,7 +49,9 @@ export async function swap(access: Access, run: string, epoch: number): Promise<
 export async function undoSwap(access: Access, run: string, epoch: number): Promise<Swapped> {
   const { database } = access.connection;
   const undone = undoneName(database, run);
-  requireState(await swapState(access, run), 'swapped', `run ${run} has not exchanged ${database}, or finalized it`);
+  const state = await swapState(access, run);
+  if (state === 'undone') return { kept: undone, unavailableMs: 0 };
+  requireState(state, 'swapped', `run ${run} has not exchanged ${database}, or finalized it`);
   const unavailableMs = await exchange(access, epoch, [
     { from: database, to: undone, open: false },
     { from: previousName(database, run), to: database, open: true },

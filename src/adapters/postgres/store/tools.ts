@@ -61,6 +61,8 @@ export interface ToolRun {
   readonly signal?: AbortSignal;
   /** Fed to its standard input. */
   readonly input?: AsyncIterable<Uint8Array>;
+  /** Sees what it writes to its standard output. */
+  readonly onOutput?: (text: string) => void;
 }
 
 const KEPT = 8_000;
@@ -69,18 +71,22 @@ const KEPT = 8_000;
  * Runs one of the tools to its end. Its exit code is necessary and not sufficient: callers look at what it left.
  * @throws STORE_FAILED with the end of what it said.
  */
-export async function runTool(file: string, args: readonly string[], { env, signal, input }: ToolRun): Promise<void> {
+export async function runTool(file: string, args: readonly string[], run: ToolRun): Promise<void> {
+  const { env, signal, input, onOutput } = run;
   signal?.throwIfAborted();
   const child = spawn(file, [...args], {
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', ...env },
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', onOutput === undefined ? 'ignore' : 'pipe', 'pipe'],
     ...(signal === undefined ? {} : { signal }),
   });
   let said = '';
+  if (onOutput !== undefined) child.stdout?.setEncoding('utf8').on('data', onOutput);
   child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-KEPT)));
   const ended = new Promise<{ code: number | null; cause?: unknown }>((resolve) => {
-    child.once('error', (cause) => resolve({ code: null, cause }));
-    child.once('close', (code) => resolve({ code }));
+    let cause: unknown;
+    // Told to stop is not stopped: only its end is. One that never began has no end.
+    child.once('error', (error) => (child.pid === undefined ? resolve({ code: null, cause: error }) : (cause = error)));
+    child.once('close', (code) => resolve({ code, cause }));
   });
   let unread: unknown;
   if (input !== undefined && child.stdin !== null) {
