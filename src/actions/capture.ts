@@ -83,7 +83,7 @@ export async function capture(options: CaptureOptions, deps: CaptureDeps): Promi
     const { context } = inventory.identity;
     return { kind: 'empty', namespaces: stack.namespaces, ...(context === undefined ? {} : { context }) };
   }
-  const seen = await schemasOf((await deps.migrations?.()) ?? []);
+  const seen = await schemasOf(await migrationsOf(deps));
   const { content, secrets } = contentOf({ ...inventory, schemas: seen.schemas }, stack, deps.hasher);
   const checks = await measure(options, inventory, deps);
   const known = parted(await store.list(stack.name)).sightings;
@@ -151,6 +151,11 @@ export function contentOf(
     ...(schemas.length === 0 ? {} : { schemas }),
   };
   return { content, secrets };
+}
+
+/** Not even opened where no store says how it is migrated. */
+async function migrationsOf({ stack, migrations }: CaptureDeps): Promise<readonly Migrations[]> {
+  return stack.stores.some((store) => 'migrations' in store) ? ((await migrations?.()) ?? []) : [];
 }
 
 function heldBy({ id: _id, ...hold }: Hold & { readonly id: Digest }): Hold {

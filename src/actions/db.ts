@@ -1,5 +1,5 @@
 import { BackstayError, didYouMean } from '../errors/index.ts';
-import { type Backup, isProven, type Proof, provenTo } from '../model/index.ts';
+import { type Backup, isProven, type Proof, provenTo, type SchemaRevision } from '../model/index.ts';
 import type { DamagedBackup, DataStore, StoreInspection } from '../ports/index.ts';
 
 export interface ListedBackup {
@@ -84,9 +84,18 @@ export interface TakenBackup {
 /** Takes a backup and proves it. What cannot be restored is no backup, so that is the default. */
 export async function backUp(
   store: DataStore,
-  options: { readonly prove: 'read' | 'restored'; readonly signal?: AbortSignal },
+  options: {
+    readonly prove: 'read' | 'restored';
+    /** Written into its manifest, so that it is known later which version it fits. */
+    readonly schema?: SchemaRevision;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<TakenBackup> {
-  const taken = await store.backup(options.signal === undefined ? {} : { signal: options.signal });
+  const { signal, schema } = options;
+  const taken = await store.backup({
+    ...(signal === undefined ? {} : { signal }),
+    ...(schema === undefined ? {} : { schema }),
+  });
   const backup = await store.prove(taken, options.prove, options.signal);
   return { backup, proven: provenTo(backup) ?? 'listed' };
 }

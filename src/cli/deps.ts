@@ -7,7 +7,16 @@ import type { Reporter } from '../ports/index.ts';
 export async function planDepsOf(composition: Composition): Promise<PlanDeps> {
   const [cluster, hasher] = await Promise.all([composition.cluster(), composition.hasher()]);
   const { stack, store, clock } = composition;
-  return { stack, cluster, store, hasher, clock, pastRuns: async () => await composition.journal() };
+  return {
+    stack,
+    cluster,
+    store,
+    hasher,
+    clock,
+    pastRuns: async () => await composition.journal(),
+    dataStores: async () => await composition.dataStores(),
+    migrations: async () => await composition.migrations(),
+  };
 }
 
 /** What a run needs: everything. */

@@ -1,6 +1,7 @@
 import { type Trigger, TRIGGERS } from '../actions/require-person.ts';
 import { BackstayError } from '../errors/index.ts';
 import { type PlanOptions, type Scope, SCOPES, type Stack } from '../model/index.ts';
+import { dataOptionsOf, requireReasonForData } from './data-options.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -64,6 +65,7 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
     hold,
     allowUnknownImages: options['allowUnknownImages'] === true,
     ...(options['allowHeld'] === true ? { allowHeld: true as const } : {}),
+    ...dataOptionsOf(options),
     ...forceOf(options),
     ...(severity === undefined ? {} : { severity }),
     ...(options['breakGlass'] === true ? { breakGlass: true as const } : {}),
@@ -82,6 +84,7 @@ export function requireSaid(
     throw new BackstayError('USAGE', `${what} needs --reason: it is journaled, announced and in the report.`);
   if (options.breakGlass === true && (options.reason ?? '').trim() === '')
     throw new BackstayError('USAGE', '--break-glass needs --reason: it is journaled and in the report.');
+  requireReasonForData(options);
   if (stack.approvals.requireSeverity && options.severity === undefined) {
     const names = Object.keys(stack.approvals.severities);
     throw new BackstayError('USAGE', `${what} needs --severity: one of ${names.join(', ')}.`);

@@ -32,6 +32,10 @@ const OF_THE_PLAN = [
   'forceReplace',
   'forcePods',
   'forceFinalizers',
+  'scenario',
+  'restore',
+  'skipDatabaseBackup',
+  'acceptDataLoss',
 ];
 
 /** `--plan` and whether `--replan` goes with it. */

@@ -20,6 +20,7 @@ export { heldDeliveries, letDeliveriesGo, releaseSnapshots } from './let-go.ts';
 export { unmarkHeld } from './steps/held-mark.ts';
 export { type Exit, PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
 export { type ReportedStep, type RunReport, reportOf } from './report/index.ts';
+export { rehearse, type Rehearsed } from './rehearsal.ts';
 export { Recorder } from './recorder.ts';
 export { endUnapproved, resumeRun, runPlan } from './run.ts';
 export type { RunResult } from './run-result.ts';

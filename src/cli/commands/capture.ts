@@ -24,7 +24,7 @@ export const capture: CommandRun = async (invocation) => {
             `  ${paintVerdict(check.verdict, terminal.err)}  ${check.name}  ${terminal.err.dim(check.reason)}`,
           ),
       },
-      { stack, cluster, store, hasher, http, clock },
+      { stack, cluster, store, hasher, http, clock, migrations: async () => await composition.migrations() },
     );
     if (result.kind === 'empty') {
       terminal.result(
@@ -42,6 +42,7 @@ export const capture: CommandRun = async (invocation) => {
         ...content.flags.map((flag) => `  flag ${flag.name} = ${flag.value ?? '(unset)'}  ${out.dim(flag.source)}`),
         ...result.moved.map((moved) => `  label ${moved.label} led to ${shortId(moved.from)} until now`),
       ];
+      for (const warning of result.warnings ?? []) lines.push(`  ${out.warn('warning')} ${warning}`);
       if (result.held !== undefined)
         lines.push(
           `  ${out.bad('held')}: run ${result.held.run} went back from this version (${result.held.reason}); \`backstay release ${stack.name} ${shortId(result.id)}\` lets it go`,

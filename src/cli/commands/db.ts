@@ -1,4 +1,6 @@
 import type { ListedBackup, ListedStore } from '../../actions/db.ts';
+import type { Composition } from '../../compose.ts';
+import type { SchemaRevision } from '../../model/index.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import type { Style } from '../render/style.ts';
 import { size, table } from '../render/table.ts';
@@ -63,7 +65,8 @@ export const backup: CommandRun = async (invocation) => {
     const prove = options['restore'] === false ? 'read' : 'restored';
     const done = await stoppable(invocation, async (signal) => {
       terminal.note(`backing up ${store.setting.name}${prove === 'restored' ? ', then restoring it beside' : ''} …`);
-      return await backUp(store, { prove, signal });
+      const schema = await schemaOf(store.setting.name, composition, (line) => terminal.note(terminal.err.warn(line)));
+      return await backUp(store, { prove, signal, ...(schema === undefined ? {} : { schema }) });
     });
     const told = listed(done.backup);
     terminal.result('Backup', { ...told, manifest: done.backup.manifest, proofs: done.backup.proofs }, () =>
@@ -75,6 +78,19 @@ export const backup: CommandRun = async (invocation) => {
     return 0;
   });
 };
+
+/** Revision of its schema now; one that cannot be asked is left out of the manifest, and said. */
+async function schemaOf(
+  name: string,
+  composition: Composition,
+  warn: (line: string) => void,
+): Promise<SchemaRevision | undefined> {
+  const { schemasOf } = await import('../../actions/schemas.ts');
+  const asked = (await composition.migrations()).filter(({ store }) => store === name);
+  const { schemas, problems } = await schemasOf(asked);
+  for (const { why } of problems) warn(`the schema of ${name} is not recorded: ${why}`);
+  return schemas[0];
+}
 
 export const verify: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;

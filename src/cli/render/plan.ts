@@ -9,6 +9,7 @@ import {
   shortId,
 } from '../../model/index.ts';
 import type { Moved } from '../../actions/plan-file.ts';
+import { renderScenarios } from './scenarios.ts';
 import type { Style } from './style.ts';
 import { duration } from './time.ts';
 
@@ -29,6 +30,7 @@ export function renderPlan(plan: Plan, style: Style, options: { readonly steps: 
   if (plan.changes.length === 0 && data.length === 0) lines.push('  nothing');
   lines.push(...data);
   for (const change of plan.changes) lines.push(...renderChange(change, style));
+  lines.push(...renderScenarios(plan, style));
   if (options.steps) {
     lines.push('', style.bold('What will be done'));
     const width = Math.max(...plan.steps.map((step) => step.phase.length), 0);
@@ -100,9 +102,9 @@ export function renderDifferences(one: Plan, other: Plan, differences: readonly 
 
 /** A database that is exchanged is no object of the cluster, and the greatest change of all. */
 function renderDataStep({ action, dataLoss }: Plan['steps'][number], style: Style): string[] {
-  if (action.kind !== 'db-swap' && action.kind !== 'db-unswap') return [];
+  if (action.kind !== 'db-swap' && action.kind !== 'db-unswap' && action.kind !== 'migrate') return [];
   return [
-    `  ${style.bad(`± data    ${action.store}`)}`,
+    `  ${style.bad(`${action.kind === 'migrate' ? '~ schema ' : '± data   '} ${action.store}`)}`,
     ...(dataLoss ?? '').split('; ').map((line) => `      ${style.warn(line)}`),
   ];
 }

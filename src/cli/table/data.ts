@@ -25,6 +25,17 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/db.ts')).verify,
   },
   {
+    name: 'db rehearse',
+    summary: 'migrate a restored copy of a data store, tell what would be lost, and drop the copy',
+    args: [STACK, STORE],
+    options: [
+      ['--to <revision>', 'where to: a revision as the tool names it, or -1 for one back'],
+      ['--backup <id>', 'go from this backup instead of a new one'],
+    ],
+    examples: ['backstay db rehearse medical-kg --to 3f9a2c'],
+    load: async () => (await import('../commands/db-rehearse.ts')).rehearse,
+  },
+  {
     name: 'db restore',
     summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
     args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],

@@ -18,6 +18,20 @@ export const PERMISSIONS = [
   ['--delete-protected', 'also delete PVCs, namespaces, CRDs and data-store workloads that the target lacks'],
 ] as const;
 
+/** What becomes of the data stores in a rollback. */
+const DATA = [
+  [
+    '--scenario <choice>',
+    'A (leave the data alone), B (migrate it) or C (restore it) instead of what the plan chooses; also STORE=A,STORE=C (needs --reason)',
+  ],
+  ['--restore <backups>', 'STORE=BACKUP with commas: restore these with the rollback (BACKUP: an id, or latest)'],
+  ['--skip-database-backup', 'migrate without a backup and without a rehearsal (needs --reason; journaled)'],
+  [
+    '--accept-data-loss <digests>',
+    'of the reports that were read (`db rehearse` tells them): a migration may lose that',
+  ],
+] as const;
+
 /** Flags of `rollback` and `apply`; the older names are Paperless' script's. */
 export const TRANSITION = [
   TO,
@@ -49,6 +63,7 @@ export const TRANSITION = [
   ['--force-pods', 'delete pods that hang (beyond their grace, or on a node that is gone) without grace'],
   ['--force-finalizers', 'take the finalizers off what the plan deletes, where it hangs on them'],
   ['-y, --yes', 'do not ask'],
+  ...DATA,
   ...PERMISSIONS,
 ] as const;
 
@@ -87,4 +102,8 @@ export const RESTORE = without(
   'exact-replicas',
   'take',
   'delete-protected',
+  'scenario',
+  'restore',
+  'skip-database-backup',
+  'accept-data-loss',
 );
