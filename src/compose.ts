@@ -172,7 +172,8 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     }),
     archive: openArchive,
     dataStores: once(async () => {
-      const opened = { stack: stack.name, root: join(environment.stateDir, 'backups'), clock, env };
+      const told = options.onToolProgress === undefined ? {} : { onToolProgress: options.onToolProgress };
+      const opened = { stack: stack.name, root: join(environment.stateDir, 'backups'), clock, env, ...told };
       return await Promise.all(
         stack.stores.map(async (setting) =>
           around('dataStore', await openStore(setting, ways(setting), opened), 'data-store'),
@@ -301,7 +302,13 @@ interface Reached {
 async function openStore(
   setting: DataStoreSetting,
   reached: () => Promise<Reached>,
-  opened: { readonly stack: string; readonly root: string; readonly clock: Clock; readonly env: Variables },
+  opened: {
+    readonly stack: string;
+    readonly root: string;
+    readonly clock: Clock;
+    readonly env: Variables;
+    readonly onToolProgress?: (progress: ToolProgress) => void;
+  },
 ): Promise<DataStore> {
   switch (setting.kind) {
     case 'postgres': {
@@ -312,7 +319,25 @@ async function openStore(
       };
       return createPostgresStore({ ...opened, setting, access });
     }
-    case 'redis':
+    case 'redis': {
+      const { createRedisStore } = await import('./adapters/redis/index.ts');
+      const { createBackupShelf } = await import('./adapters/fs/index.ts');
+      const { stack, root, clock, env, onToolProgress } = opened;
+      return createRedisStore({
+        stack,
+        setting,
+        clock,
+        shelf: createBackupShelf(join(root, stack, setting.name), clock),
+        access: async () => {
+          const { place, password } = await reached();
+          return { connection: { ...setting.connection, ...place }, password };
+        },
+        tools: once(async () => {
+          const { findRedis } = await import('./toolchain/redis.ts');
+          return await findRedis({ env, ...(onToolProgress === undefined ? {} : { onProgress: onToolProgress }) });
+        }),
+      });
+    }
     case 'neo4j':
     case 'sqlserver':
       throw new BackstayError('STORE_UNSUPPORTED', `${setting.name}: stores of kind ${setting.kind} cannot be opened.`);

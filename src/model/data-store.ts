@@ -14,6 +14,8 @@ interface StoreSetting {
   readonly tables: readonly string[];
   /** Workloads that write to it: scaled to zero, and proven gone, before its data is exchanged. */
   readonly writers: readonly ObjectPattern[];
+  /** Users or applications whose sessions may stay while writers are gone (`*` only): monitoring, a pool that is empty. */
+  readonly readers?: readonly string[];
 }
 
 export interface PostgresStoreSetting extends StoreSetting {

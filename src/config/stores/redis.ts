@@ -10,17 +10,22 @@ export const redisStore = z.strictObject(
   {
     ...common,
     kind: z.literal('redis'),
-    connection: z.strictObject(
-      {
-        ...server,
-        database: index.default(0),
-        spare: index
-          .default(15)
-          .describe('A logical database that nobody uses: what is restored stands there until the exchange.'),
-        tls: flag.exactOptional(),
-      },
-      { error: '{host, port or via, database?, spare?, user, password, tls}' },
-    ),
+    connection: z
+      .strictObject(
+        {
+          ...server,
+          database: index.default(0),
+          spare: index
+            .default(15)
+            .describe('A logical database that nobody uses: what is restored stands there until the exchange.'),
+          tls: flag.exactOptional(),
+        },
+        { error: '{host, port or via, database?, spare?, user, password, tls}' },
+      )
+      .refine(({ database, spare }) => database !== spare, {
+        error: 'a spare database that is not the live one',
+        path: ['spare'],
+      }),
   },
   { error: '{name, kind, connection, tables?, writers?}' },
 );
