@@ -264,6 +264,18 @@ export const CODES = {
     'A database could not be taken back as it stands.',
     'Clear what is named, then plan again. Nothing was changed.',
   ),
+  WRITERS_REMAIN: row(
+    'environment',
+    7,
+    'Something still writes to a database that is to be exchanged.',
+    'End what is named, name its workload under `writers` of the store, or its user under `readers`; then try again. No data was changed.',
+  ),
+  MAINTENANCE_UNPROVEN: row(
+    'environment',
+    1,
+    'Maintenance mode does not show as it was set.',
+    'Look at the flag and at what reads it (`backstay:maintenance`).',
+  ),
   STORE_FENCED: row(
     'environment',
     5,

@@ -40,9 +40,38 @@ export interface RedisStoreSetting extends StoreSetting {
 
 export interface Neo4jStoreSetting extends StoreSetting {
   readonly kind: 'neo4j';
-  /** `database` is its name on the server: `neo4j` unless it was chosen otherwise. */
+  /** `database` is the name that it had before anything was exchanged: `neo4j` unless it was chosen otherwise. */
   readonly connection: ServerConnection & { readonly database: string; readonly tls?: boolean };
+  /** How it is stopped and started, and where its data is. Absent: it is looked at, and never backed up nor taken back. */
+  readonly server?: Neo4jServer;
+  /** Programs of Neo4j's own on this machine, as many words each as are needed. Absent: those on PATH, else fetched. */
+  readonly tools?: { readonly admin: readonly string[]; readonly console: readonly string[] };
+  /** How long one call of a program, one stop or one start may take, in milliseconds. */
+  readonly limitMs: number;
 }
+
+/** Neo4j Community dumps a database only while nobody serves it. */
+export type Neo4jServer =
+  | {
+      readonly kind: 'local';
+      /** NEO4J_HOME. */
+      readonly home: string;
+      /** Folder of neo4j.conf. @default conf in its home */
+      readonly conf?: string;
+      /** Programs and arguments. Each comes back when it is done. */
+      readonly stop: readonly string[];
+      readonly start: readonly string[];
+    }
+  | {
+      readonly kind: 'workload';
+      /** Scaled to zero and back. */
+      readonly workload: { readonly kind: 'StatefulSet' | 'Deployment'; readonly name: string };
+      readonly namespace?: string;
+      /** Container of the server. @default the first */
+      readonly container?: string;
+      /** Where its data volume is mounted. @default /data */
+      readonly mount: string;
+    };
 
 /** Spoken to by `sqlcmd` alone. */
 export interface SqlServerStoreSetting extends StoreSetting {

@@ -24,6 +24,8 @@ export {
   MAINTENANCE,
   type MaintenanceSetting,
   maintainedBy,
+  setFlag,
+  type Turning,
   turnOff,
   turnOn,
 } from './maintenance.ts';

@@ -1,4 +1,4 @@
-import { canonicalJson, type Json } from './json.ts';
+import { canonicalJson } from './json.ts';
 import type { KubeObject } from './object.ts';
 import type { HttpTarget } from './stack.ts';
 
@@ -80,7 +80,7 @@ export function beforeMaintenance(object: KubeObject): KubeObject {
   const memory = memoryOf(object);
   if (memory === undefined) return object;
   const free = remembering(object, undefined);
-  return isOn(object, memory) ? withFlag(free, memory.place, memory.was) : free;
+  return isOn(object, memory) ? setFlag(free, memory.place, memory.was) : free;
 }
 
 /** `target` with the maintenance that `live` is in: what it says of the flag itself is what the flag will be. */
@@ -94,7 +94,7 @@ export function maintainedLike(live: KubeObject, target: KubeObject): KubeObject
 }
 
 function turned(object: KubeObject, memory: Memory): KubeObject {
-  return remembering(withFlag(object, memory.place, memory.on), memory);
+  return remembering(setFlag(object, memory.place, memory.on), memory);
 }
 
 function isOn(object: KubeObject, { place, on }: Memory): boolean {
@@ -116,7 +116,7 @@ function memoryOf({ metadata }: KubeObject): Memory | undefined {
 function remembering(object: KubeObject, memory: Memory | undefined): KubeObject {
   const { annotations, ...rest } = object.metadata;
   const { [MAINTENANCE]: _, ...others } = annotations ?? {};
-  const kept = memory === undefined ? others : { ...others, [MAINTENANCE]: canonicalJson(memory as unknown as Json) };
+  const kept = memory === undefined ? others : { ...others, [MAINTENANCE]: canonicalJson(memory) };
   const metadata = Object.keys(kept).length === 0 ? rest : { ...rest, annotations: kept };
   return { ...object, metadata };
 }
@@ -147,7 +147,7 @@ function hasPlace(object: KubeObject, place: FlagPlace): boolean {
 }
 
 /** Null takes it away, with the map or list that this leaves empty. */
-function withFlag(object: KubeObject, place: FlagPlace, value: string | null): KubeObject {
+export function setFlag(object: KubeObject, place: FlagPlace, value: string | null): KubeObject {
   if (place.kind === 'key') {
     const { data, ...rest } = object as KubeObject & { readonly data?: Readonly<Record<string, string>> };
     const { [place.key]: _, ...others } = data ?? {};

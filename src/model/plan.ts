@@ -1,4 +1,5 @@
 import type { Digest, Json } from './json.ts';
+import type { FlagPlace, MaintenanceSetting } from './maintenance.ts';
 import type { KubeObject, ObjectKey, ObjectRef } from './object.ts';
 import type { MigrationWay } from './migration.ts';
 import type { Phase, Scope } from './phase.ts';
@@ -96,12 +97,32 @@ export type StepAction =
   /** Argo CD Applications stop putting Git's version back. They stay so after a rollback, until it is finalized or undone. */
   | { readonly kind: 'suspend-sync'; readonly applications: readonly ObjectRef[] }
   | { readonly kind: 'resume-sync'; readonly applications: readonly ObjectRef[] }
+  /** Stops workloads, waits until their pods are gone and nobody is connected to the stores. */
+  | { readonly kind: 'quiesce-writers'; readonly workloads: readonly ObjectRef[]; readonly stores: readonly string[] }
+  /** Takes `quiesce-writers` back: as its reverse, and as a step of the phase `resumed`. */
+  | { readonly kind: 'resume-writers'; readonly workloads: readonly ObjectRef[]; readonly stores: readonly string[] }
+  | (MaintenanceAction & { readonly kind: 'maintenance-on' })
+  /** Takes `maintenance-on` back: as its reverse, and as a step of the phase `resumed`. */
+  | (MaintenanceAction & { readonly kind: 'maintenance-off' })
   /** Undo only: what the named run holds (failing version, Argo CD) is let go. */
   | { readonly kind: 'release-hold'; readonly run: string }
   /** Deletes pods that hang, without grace; by flag only. */
   | { readonly kind: 'force-pods'; readonly workloads: readonly ObjectKey[] }
   /** Takes finalizers off objects that the plan deletes and that will not go; by flag only. */
   | { readonly kind: 'force-finalizers'; readonly objects: readonly ObjectKey[] };
+
+/** How the stack is closed for a while: which flag, where it stands, and who reads it. */
+export interface MaintenanceAction {
+  readonly flag: string;
+  /** What holds the flag. */
+  readonly object: ObjectRef;
+  readonly place: FlagPlace;
+  readonly on: string;
+  readonly off: string;
+  /** Restarted, for they read the flag when they start. */
+  readonly workloads: readonly ObjectRef[];
+  readonly check?: NonNullable<MaintenanceSetting['check']>;
+}
 
 /** Milliseconds of all steps that are foreseen together, and of how many runs at most; undefined where none is. */
 export function expectedTotal(steps: readonly Pick<Step, 'expected'>[]): Step['expected'] {

@@ -1,4 +1,5 @@
 import type { DataStoreSetting } from './data-store.ts';
+import type { MaintenanceSetting } from './maintenance.ts';
 import type { NamedScope, Phase } from './phase.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -121,6 +122,8 @@ export interface Stack {
     /** What brings Git's version back: kept off after a rollback, until it is undone or finalized. */
     readonly deliveries: readonly Delivery[];
   };
+  /** How the stack is closed while data is exchanged or migrated; absent: it is not. */
+  readonly maintenance?: MaintenanceSetting;
   /** How long ways back stay open; `finalize --expired` closes those that are past it. */
   readonly retention: {
     /** Milliseconds from the end of a run. @default 7 days */

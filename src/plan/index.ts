@@ -10,11 +10,18 @@ export { mayTakeFrom } from './owners.ts';
 export { comparePlans, planFileText, readPlanFile } from './plan-file.ts';
 export { configDigestOf, withConfigDigest } from './restarts.ts';
 export { CHANGE_RISKS, OPTION_RISKS, riskOfChange } from './risk.ts';
+export {
+  maintenanceOf,
+  type PlannedMaintenance,
+  type PlannedQuiesce,
+  type Writers,
+  writersOf,
+} from './quiesce-steps.ts';
 export { SCOPE_TABLE, type ScopeRow, type ScopeView, unknownWorkloads, viewScope } from './scope.ts';
-export { effectiveForeign, type Refusal, shapeFlags, shapeTarget } from './shape.ts';
+export { effectiveForeign, replicasOf, type Refusal, shapeFlags, shapeTarget } from './shape.ts';
 export { askedAfter } from './steps.ts';
 export { definedKinds, inServedVersion } from './versions.ts';
-export { isRollingOut } from './workloads.ts';
+export { isRollingOut, matchesLabels } from './workloads.ts';
 export { commandOf } from './command.ts';
 export { isAccepted, lossBetween, lossInWords } from './loss.ts';
 export { migrating, type PlannedMigration, safeguarding } from './migration-steps.ts';

@@ -16,6 +16,7 @@ import {
 } from '../model/index.ts';
 import { keepsFromReturning } from './return.ts';
 import { policyOf } from './policy.ts';
+import type { PlannedMaintenance, PlannedQuiesce } from './quiesce-steps.ts';
 import { riskOfPlan } from './risk.ts';
 import { planSteps } from './steps.ts';
 import type { PlannedMigration } from './migration-steps.ts';
@@ -47,6 +48,10 @@ export interface PlanInput {
   readonly scenarios?: readonly StoreScenario[];
   /** Data stores whose exchange by the run that is undone is taken back. Absent: none. */
   readonly exchanged?: readonly string[];
+  /** What must not write meanwhile. Absent: nothing is stopped. */
+  readonly quiesce?: PlannedQuiesce;
+  /** How the stack is closed meanwhile. Absent: it is not. */
+  readonly maintenance?: PlannedMaintenance;
   /** Objects to be created whose former life is still on its way out. Absent: none. */
   readonly leaving?: readonly ObjectKey[];
   /** Workloads with pods that hang. Absent: none. */

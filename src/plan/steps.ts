@@ -14,6 +14,7 @@ import type { PlanInput } from './make-plan.ts';
 import { forcedAfter, forcedBefore, forcesAlone } from './force-steps.ts';
 import { freezing, releasing } from './hold-steps.ts';
 import { keepsFromReturning } from './return.ts';
+import { bringingBack, givesBackAlone, opening, quiescing } from './quiesce-steps.ts';
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
 import { migrating, safeguarding } from './migration-steps.ts';
@@ -23,7 +24,7 @@ import { exchanging, exchangingBack, restoringBeside } from './store-steps.ts';
 export function planSteps(input: PlanInput): readonly Step[] {
   const { changes, restores = [], migrations = [], exchanged = [] } = input;
   const data = restores.length + migrations.length + exchanged.length;
-  if (changes.length === 0 && data === 0 && !forcesAlone(input))
+  if (changes.length === 0 && data === 0 && !forcesAlone(input) && !givesBackAlone(input))
     return input.undoes === undefined ? [] : releaseOnly(input.undoes);
   const steps = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
   return unique(keepsFromReturning({ ...input, steps }).length > 0 ? steps : steps.map(withReturn));
@@ -103,8 +104,14 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
         step('prove-equal', 'Prove that every object in scope equals the target', { kind: 'prove-equal' }),
       ];
     }
+    case 'quiesced':
+      return quiescing(input.quiesce, input.maintenance).map((part) => ({ phase, ...part }));
     case 'resumed':
-      return releasing(input).map((part) => ({ phase, destructive: false, ...part }));
+      return [
+        ...bringingBack(input.quiesce).map((part) => ({ phase, ...part })),
+        ...releasing(input).map((part) => ({ phase, destructive: false, ...part })),
+        ...opening(input.maintenance).map((part) => ({ phase, ...part })),
+      ];
     case 'validated': {
       const names = askedAfter(input);
       if (names.length === 0) return [];

@@ -103,7 +103,12 @@ export function pullSecretsOf(object: KubeObject): readonly string[] {
 /** Whether a label selector (`matchLabels` and `matchExpressions`, or a Service's plain map) picks the pods of a workload. */
 export function selects(selector: unknown, workload: KubeObject): boolean {
   const labels = map(podTemplateOf(workload)?.metadata).labels as Readonly<Record<string, string>> | undefined;
-  if (labels === undefined || typeof selector !== 'object' || selector === null) return false;
+  return labels !== undefined && matchesLabels(selector, labels);
+}
+
+/** Whether a label selector picks what has these labels; one that says nothing picks nothing. */
+export function matchesLabels(selector: unknown, labels: Readonly<Record<string, string>>): boolean {
+  if (typeof selector !== 'object' || selector === null) return false;
   const { matchLabels, matchExpressions, ...plain } = selector as Fields;
   const isPlain = matchLabels === undefined && matchExpressions === undefined;
   const wanted = isPlain ? plain : map(matchLabels);

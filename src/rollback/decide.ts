@@ -131,11 +131,12 @@ export function hasChangedObjects(state: RunState): boolean {
   return [...state.steps.values()].some((s) => mayLeaveMixed(s.step.phase) && mayHaveActed(s));
 }
 
-/** As `hasChangedObjects`, but for databases: their own reverse takes all of that back. */
+/** Their own reverse takes all of it back: databases, and what was stopped or closed for their sake. */
+const TAKEN_BACK: ReadonlySet<string> = new Set(['db-swap', 'migrate', 'resume-writers', 'maintenance-off']);
+
+/** As `hasChangedObjects`, but for what a reverse takes back wholly. */
 function isPastReturn(state: RunState): boolean {
-  const steps = new Map(
-    [...state.steps].filter(([, { step }]) => step.action.kind !== 'db-swap' && step.action.kind !== 'migrate'),
-  );
+  const steps = new Map([...state.steps].filter(([, { step }]) => !TAKEN_BACK.has(step.action.kind)));
   return hasChangedObjects({ ...state, steps });
 }
 

@@ -10,7 +10,9 @@ import { hook } from './hook.ts';
 import { lease } from './lease.ts';
 import { proveEqual } from './prove-equal.ts';
 import { dbBackup, migrate, migrateBack, migrateRehearse } from './migrations.ts';
+import { maintenanceOff, maintenanceOn } from './maintenance.ts';
 import { prune } from './prune.ts';
+import { quiesceWriters, resumeWriters } from './quiesce.ts';
 import { recordAfter } from './record-after.ts';
 import { releaseHold } from './release-hold.ts';
 import { returnBefore } from './return-before.ts';
@@ -45,6 +47,10 @@ export const EXECUTORS: Executors = {
   'resume-autoscalers': resumeAutoscalers,
   'suspend-sync': suspendSync,
   'resume-sync': resumeSync,
+  'quiesce-writers': quiesceWriters,
+  'resume-writers': resumeWriters,
+  'maintenance-on': maintenanceOn,
+  'maintenance-off': maintenanceOff,
   'release-hold': releaseHold,
   'force-pods': forcePods,
   'force-finalizers': forceFinalizers,

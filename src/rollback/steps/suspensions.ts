@@ -78,6 +78,16 @@ async function resumed(refs: readonly ObjectRef[], context: StepContext): Promis
 }
 
 async function suspendEach(refs: readonly ObjectRef[], context: StepContext): Promise<StepResult> {
+  const { held, others } = await holdEach(refs, context);
+  const said = [...(held.length === 0 ? [] : [`held: ${names(held)}`]), ...others];
+  return { outcome: 'done', message: said.join('; '), result: { held: held.map(keyOf) } };
+}
+
+/** Keeps each from acting for this run. `others`: what is not this run's to hold, and why. */
+export async function holdEach(
+  refs: readonly ObjectRef[],
+  context: GiveBack,
+): Promise<{ readonly held: readonly ObjectRef[]; readonly others: readonly string[] }> {
   const held: ObjectRef[] = [];
   const others: string[] = [];
   for (const ref of refs) {
@@ -87,8 +97,7 @@ async function suspendEach(refs: readonly ObjectRef[], context: StepContext): Pr
     else held.push(ref);
     if (answer?.kind === 'write' && answer.left !== undefined) others.push(`${names([ref])}: ${answer.left}`);
   }
-  const said = [...(held.length === 0 ? [] : [`held: ${names(held)}`]), ...others];
-  return { outcome: 'done', message: said.join('; '), result: { held: held.map(keyOf) } };
+  return { held, others };
 }
 
 /** One object brought to what `change` makes of it, and seen to be so. Undefined: it is not there. */
