@@ -25,6 +25,13 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/db.ts')).verify,
   },
   {
+    name: 'db check',
+    summary: 'tell whether live data fits together: rows, contents, foreign keys, sequences, pages',
+    args: [STACK, ['[store]', 'name of a data store; all of them without one']],
+    examples: ['backstay db check medical-kg'],
+    load: async () => (await import('../commands/db-check.ts')).check,
+  },
+  {
     name: 'db rehearse',
     summary: 'migrate a restored copy of a data store, tell what would be lost, and drop the copy',
     args: [STACK, STORE],

@@ -66,9 +66,14 @@ export async function countOf(client: Client, table: Table): Promise<number> {
  * has follows from their keys and the count alone: equal tables have equal ones. Undefined when a row is too large to be
  * written as text (about half a gigabyte). In a pinned session, within a transaction.
  */
-export async function contentsOf(client: Client, table: Table, rows: number): Promise<TableContents | undefined> {
+export async function contentsOf(
+  client: Client,
+  table: Table,
+  rows: number,
+  whole = WHOLE_ROWS,
+): Promise<TableContents | undefined> {
   const { columns, key } = table;
-  const every = key.length === 0 ? 1 : samplingOf(rows);
+  const every = key.length === 0 ? 1 : samplingOf(rows, whole);
   const row = rowText(columns);
   const taken = every === 1 ? row : `CASE WHEN mod(hashtextextended(${rowText(key)}, 0), ${every}) = 0 THEN ${row} END`;
   await client.query('SAVEPOINT contents');
@@ -88,8 +93,8 @@ export async function contentsOf(client: Client, table: Table, rows: number): Pr
 }
 
 /** Every how manieth row is read; a power of two. */
-export function samplingOf(rows: number): number {
-  return rows <= WHOLE_ROWS ? 1 : 2 ** Math.ceil(Math.log2(rows / WHOLE_ROWS));
+export function samplingOf(rows: number, whole = WHOLE_ROWS): number {
+  return rows <= whole ? 1 : 2 ** Math.ceil(Math.log2(rows / whole));
 }
 
 export function quoted({ schema, table }: Pick<Table, 'schema' | 'table'>): string {
