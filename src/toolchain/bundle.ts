@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BackstayError } from '../errors/index.ts';
+import { cacheRoot, ToolCache } from './cache.ts';
+import { withLock } from './lock.ts';
+import type { ToolOptions } from './types.ts';
+
+/** A tool that is a folder of files rather than one program. */
+export interface BundleSpec {
+  readonly name: string;
+  readonly version: string;
+  /** All that it is made of: another text is another entry of the cache. */
+  readonly pins: string;
+  /** Path of its program within the folder. */
+  readonly program: string;
+  /** Fills the empty folder. Called by one process at a time. */
+  readonly make: (staging: string, work: BundleWork) => Promise<void>;
+}
+
+export interface BundleWork {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+  readonly say: (message: string, fraction?: number) => void;
+}
+
+/**
+ * The folder's place in the cache; made and published whole when it is not there yet.
+ * Errors: TOOL_MISSING, TOOL_BUILD_FAILED.
+ */
+export async function ensureBundle(spec: BundleSpec, options: ToolOptions = {}): Promise<string> {
+  const { name, version, program } = spec;
+  const env = options.env ?? process.env;
+  const cache = new ToolCache(cacheRoot(options));
+  const hash = createHash('sha256').update(spec.pins).digest('hex').slice(0, 12);
+  const entry = join(cache.root, name, `${version}-${process.platform}-${process.arch}-${hash}`);
+  const isThere = async (): Promise<boolean> =>
+    (await cache.find(entry, name, options.verify ?? false)).state === 'found';
+  if (await isThere()) return entry;
+  if ((env['BACKSTAY_OFFLINE'] ?? '') !== '')
+    throw new BackstayError('TOOL_MISSING', `${name}: not found, and BACKSTAY_OFFLINE forbids fetching it`);
+  const say = (stage: 'find' | 'download' | 'publish', message: string, fraction?: number): void =>
+    options.onProgress?.({ tool: name, stage, message, ...(fraction === undefined ? {} : { fraction }) });
+  const given = options.signal === undefined ? {} : { signal: options.signal };
+  const onWait = (says: string): void => say('find', `another process: ${says || 'at work on it'}`);
+  return await withLock(`${cache.root}\n${name}`, { onWait, ...given }, async (tell) => {
+    if (await isThere()) return entry;
+    const staging = await cache.workFolder(name);
+    try {
+      await spec.make(staging, {
+        env,
+        ...given,
+        say: (message, fraction) => {
+          tell(message);
+          say('download', message, fraction);
+        },
+      });
+      await markRunnable(staging);
+      say('publish', `checking in ${name} ${version}`, 1);
+      await cache.publish(entry, staging, { tool: name, version, madeBy: 'downloaded', program });
+      return entry;
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  });
+}
+
+/** As the cache wants its files. */
+async function markRunnable(folder: string): Promise<void> {
+  for (const file of await readdir(folder, { recursive: true, withFileTypes: true }))
+    if (file.isFile()) await chmod(join(file.parentPath, file.name), 0o755);
+}
