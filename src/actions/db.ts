@@ -75,6 +75,35 @@ export function chooseStore(stores: readonly DataStore[], name: string | undefin
   });
 }
 
+/**
+ * By store the backup that was taken with the others under this marker. @throws BACKUP_UNKNOWN naming the stores that have no
+ * whole one, STORE_UNKNOWN where the stack declares none
+ */
+export async function backupsMarked(
+  stores: readonly DataStore[],
+  marker: string,
+  stack: string,
+): Promise<Readonly<Record<string, string>>> {
+  if (stores.length === 0) chooseStore(stores, undefined, stack);
+  const found = await Promise.all(
+    stores.map(async (store) => {
+      const backups = (await store.backups()).filter((one): one is Backup => !('damaged' in one));
+      return [store.setting.name, backups.find(({ manifest }) => manifest.marker === marker)?.manifest.id] as const;
+    }),
+  );
+  const missing = found.filter(([, id]) => id === undefined).map(([name]) => name);
+  if (missing.length === 0)
+    return Object.fromEntries(found.flatMap(([name, id]) => (id === undefined ? [] : [[name, id]])));
+  throw new BackstayError(
+    'BACKUP_UNKNOWN',
+    `${missing.join(', ')}: there is no whole backup with the marker ${marker}.`,
+    {
+      next: `Choose one of \`backstay db list ${stack}\`, or restore the stores one by one.`,
+      details: { marker, missing },
+    },
+  );
+}
+
 export interface TakenBackup {
   readonly backup: Backup;
   /** Restored beside the live data and counted, unless it was asked not to. */

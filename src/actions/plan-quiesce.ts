@@ -9,6 +9,8 @@ import {
   writersOf,
 } from '../plan/index.ts';
 
+import type { PlannedData } from './plan-data.ts';
+
 export interface QuiesceRequest {
   /** Data stores whose data is exchanged, migrated or backed up together. */
   readonly concerned: readonly string[];
@@ -60,6 +62,24 @@ export function quiesceFor(
     ],
     isNothing: isNothing && answer.maintenance === undefined,
   };
+}
+
+/** The same for a rollback, which may exchange, migrate, or take exchanges back. */
+export function quiesceForData(
+  { restores, migrations }: Pick<PlannedData, 'restores' | 'migrations'>,
+  exchanged: readonly string[],
+  request: Omit<QuiesceRequest, 'concerned' | 'migrated'>,
+  stack: Stack,
+): Quiesced {
+  const migrated = migrations.map(({ store }) => store);
+  const concerned = [...new Set([...restores.map(({ store }) => store), ...migrated, ...exchanged])];
+  const quiesced = quiesceFor({ ...request, concerned, migrated }, stack);
+  return { ...quiesced, warnings: [...quiesced.warnings, ...betweenStores(restores)] };
+}
+
+/** Each object once. */
+export function union(...lists: readonly (readonly ObjectRef[])[]): readonly ObjectRef[] {
+  return [...new Map(lists.flat().map((ref) => [keyOf(ref), ref])).values()];
 }
 
 /** What is not atomic between stores that are exchanged in one run, in words. */

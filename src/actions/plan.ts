@@ -30,6 +30,7 @@ import {
 import type { ClusterIdentity, JournalStore } from '../ports/index.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
 import { type DataDeps, planData } from './plan-data.ts';
+import { quiesceForData, union } from './plan-quiesce.ts';
 import { holdsFor } from './plan-holds.ts';
 import { parted, trustedAmong } from './snapshots.ts';
 import { type CompareDeps, type Compared, compareWithLive } from './plan-compare.ts';
@@ -121,8 +122,16 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     { changes: compared.changes, desired: compared.desired, inventory, options },
     { stack, cluster: deps.cluster, clock },
   );
-  const warnings = [...aboutTarget(target, hold), ...compared.warnings, ...holds.warnings, ...data.warnings];
-  const acts = data.restores.length + data.migrations.length > 0 || forcesAlone({ options, hanging: holds.hanging });
+  const quiesced = quiesceForData(data, exchanged, { live: inventory.live, desired: compared.desired, options }, stack);
+  const warnings = [
+    ...aboutTarget(target, hold),
+    ...compared.warnings,
+    ...holds.warnings,
+    ...data.warnings,
+    ...quiesced.warnings,
+  ];
+  const moves = data.restores.length + data.migrations.length > 0;
+  const acts = moves || !quiesced.isNothing || forcesAlone({ options, hanging: holds.hanging });
   if (compared.changes.length === 0 && undoes === undefined && !acts)
     return { kind: 'nothing-to-do', target, inventory: summary, warnings };
   const plan = makePlan({
@@ -138,7 +147,8 @@ export async function planRollback(request: PlanRequest, deps: PlanDeps): Promis
     warnings,
     rollingOut: new Set([...inventory.live].filter(([, object]) => isRollingOut(object)).map(([key]) => key)),
     options,
-    autoscalers: holds.autoscalers,
+    autoscalers: union(holds.autoscalers, quiesced.autoscalers),
+    ...quiesced.parts,
     deliveries: holds.deliveries,
     leaving: holds.leaving,
     restores: data.restores,

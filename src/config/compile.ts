@@ -14,6 +14,7 @@ import { SIZE } from './evidence-schema.ts';
 import { isOn, milliseconds } from './fields.ts';
 import { toHold } from './hold-schema.ts';
 import type { RawHook } from './hooks-schema.ts';
+import { toMaintenance } from './maintenance-schema.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
 import { toPattern } from './pattern.ts';
@@ -92,6 +93,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
     readyTimeoutMs: milliseconds(raw.readyTimeout),
     onInvalid: raw.onInvalid,
     hold: toHold(raw.hold),
+    ...(raw.maintenance === undefined ? {} : { maintenance: toMaintenance(raw.maintenance) }),
     retention: {
       undoMs: milliseconds(raw.retention.undo),
       snapshotsMs: milliseconds(raw.retention.snapshots),

@@ -36,6 +36,14 @@ export function crossCheck(raw: unknown): Finding[] {
       expected: declared('flags', flags),
     });
   }
+  const closing = isRecord(settings.maintenance) ? settings.maintenance.flag : undefined;
+  if (typeof closing === 'string' && !flags.includes(closing)) {
+    findings.push({
+      path: ['maintenance', 'flag'],
+      found: JSON.stringify(closing),
+      expected: declared('flags', flags),
+    });
+  }
   const dependencies = isRecord(settings.context) ? listOf(settings.context.dependencies) : [];
   for (const [index, name] of dependencies.entries()) {
     if (typeof name === 'string' && !namesOf(checks).includes(name)) {

@@ -7,6 +7,7 @@ import { evidence, metrics } from './evidence-schema.ts';
 import { duration, flag, httpTarget, keySource, leaseDuration, namespace, patterns, text, textList } from './fields.ts';
 import { hold } from './hold-schema.ts';
 import { hook } from './hooks-schema.ts';
+import { maintenance } from './maintenance-schema.ts';
 import { probe } from './probes-schema.ts';
 import { onInvalid, retention } from './retention-schema.ts';
 import { stores } from './stores-schema.ts';
@@ -171,6 +172,7 @@ export const settingsSchema = z.strictObject({
   onInvalid,
   retention,
   hold,
+  maintenance: maintenance.exactOptional(),
   readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),
   approvers,
   severities,

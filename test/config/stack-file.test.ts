@@ -140,6 +140,25 @@ describe('a stack file', () => {
     expect(problems).toMatchObject([{ line: 4, expected: 'one of Kustomization, HelmRelease' }]);
   });
 
+  test('says how it is closed while data is moved, by one of its flags', async () => {
+    const flags = 'backstay:flags: [{ name: CLOSED, source: { configMap: web, key: CLOSED } }]';
+    const written = (maintenance: string): string =>
+      `config:\n  backstay:namespaces: shop\n  ${flags}\n  backstay:maintenance: ${maintenance}\n`;
+    const check = '{ target: { url: /, via: { service: web, port: 80 } }, timeout: 5s }';
+    await write('closed', written(`{ flag: CLOSED, on: 'yes', workloads: [web], check: ${check} }`));
+    expect((await loadStack('closed', { projectDir, env })).maintenance).toEqual({
+      flag: 'CLOSED',
+      on: 'yes',
+      off: 'false',
+      workloads: ['web'],
+      check: { target: { url: '/', via: { service: 'web', port: 80 } }, accept: [503], timeoutMs: 5_000 },
+    });
+    expect(await problemsOf(written('{ flag: SHUT }'))).toMatchObject([{ expected: 'one of the flags: CLOSED' }]);
+    expect(await problemsOf(written("{ flag: CLOSED, off: 'true' }"))).toMatchObject([
+      { expected: 'another value than `on`' },
+    ]);
+  });
+
   test('is compiled: durations to milliseconds, patterns taken apart, paths made absolute', async () => {
     await write(
       'full',

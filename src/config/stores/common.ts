@@ -33,6 +33,9 @@ export const common = {
   writers: patterns
     .default([])
     .describe('Workloads that write to it: scaled to zero, and proven gone, before its data is exchanged.'),
+  readers: textList
+    .exactOptional()
+    .describe('Users or applications (* as wildcard) whose sessions may stay while the writers are gone.'),
 } as const;
 
 /** What paths and keys in a stack file are relative to. */
