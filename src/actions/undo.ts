@@ -2,8 +2,9 @@ import { BackstayError } from '../errors/index.ts';
 import type { RunState } from '../journal/index.ts';
 import type { Plan, PlanOptions } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
-import { judgeUndo, runsOf, stateOfRun } from '../rollback/index.ts';
+import { judgeUndo, lostInMigration, runsOf, stateOfRun } from '../rollback/index.ts';
 import { type PlanDeps, planRollback, type PlanResult } from './plan.ts';
+import { planUndoData } from './undo-data.ts';
 import { rollback, type RollbackDeps, type RollbackOptions, type RunEnded } from './rollback.ts';
 
 export interface UndoRequest {
@@ -35,11 +36,19 @@ export async function planUndo(request: UndoRequest, deps: PlanDeps & JournalDep
   const { run, options, onInvalid, signal } = request;
   const state = await stateOfRun(run, deps);
   const { before, abandons } = await undoable(state, deps);
+  if (before === undefined) {
+    const wanted = onInvalid === undefined ? {} : { onInvalid };
+    const { plan, identity } = await planUndoData(
+      { undoes: run, exchanged: exchangedBy(state), options, ...wanted },
+      deps,
+    );
+    return { plan, inventory: { identity, objects: 0, flags: [] }, abandons };
+  }
   const planned = await planRollback(
     {
       target: before,
       scope: state.plan.scope,
-      options: { ...options, hold: false },
+      options: withLost({ ...options, hold: false }, lostInMigration(state)),
       undoes: run,
       exchanged: exchangedBy(state),
       ...(onInvalid === undefined ? {} : { onInvalid }),
@@ -50,6 +59,18 @@ export async function planUndo(request: UndoRequest, deps: PlanDeps & JournalDep
   if (planned.kind !== 'planned')
     throw new BackstayError('INTERNAL', `a plan that undoes a run came back ${planned.kind}`);
   return { plan: planned.plan, inventory: planned.inventory, abandons };
+}
+
+/** What a migration dropped is only in the backup that the run took before it; whoever names a scenario wins. */
+function withLost(options: PlanOptions, lost: Readonly<Record<string, string>>): PlanOptions {
+  const { data = {} } = options;
+  const scenario = data.scenario;
+  const open = Object.entries(lost).filter(
+    ([store]) =>
+      data.restore?.[store] === undefined && (typeof scenario === 'object' ? scenario[store] : scenario) === undefined,
+  );
+  if (open.length === 0) return options;
+  return { ...options, data: { ...data, restore: { ...Object.fromEntries(open), ...data.restore } } };
 }
 
 /** Data stores whose live data is what the run put there. */

@@ -8,6 +8,7 @@ import {
   type Plan,
   refOf,
   type RunEventBody,
+  type Step,
   type StepAction,
 } from '../../src/model/index.ts';
 import type { EngineResult, EngineUpdate } from '../../src/ports/index.ts';
@@ -36,6 +37,8 @@ export interface Given {
   readonly deps?: Partial<RunDeps>;
   /** Results of earlier steps, by kind of action. */
   readonly before?: Readonly<Partial<Record<StepAction['kind'], unknown>>>;
+  /** Steps that are done already, whole, with their results. */
+  readonly beforeSteps?: readonly { readonly step: Step; readonly result: unknown }[];
   readonly up?: (update: EngineUpdate, cluster: FakeCluster) => Promise<EngineResult>;
   readonly stack?: Parameters<typeof aStack>[0];
 }
@@ -79,7 +82,11 @@ export async function perform(action: StepAction, given: Given = {}): Promise<Ou
   } as unknown as RunDeps;
   const context: StepContext = {
     run: 'r1',
-    state: stateOf({ ...given.plan, steps: [...(given.plan?.steps ?? []), step] }, given.before ?? {}),
+    state: stateOf(
+      { ...given.plan, steps: [...(given.plan?.steps ?? []), step] },
+      given.before ?? {},
+      given.beforeSteps,
+    ),
     step,
     attempt: given.attempt ?? 1,
     deps,
@@ -92,13 +99,20 @@ export async function perform(action: StepAction, given: Given = {}): Promise<Ou
 }
 
 /** A run in which steps of the given kinds are done, with these results. */
-function stateOf(plan: Partial<Omit<Plan, 'hash'>>, before: Readonly<Record<string, unknown>>): RunState {
+function stateOf(
+  plan: Partial<Omit<Plan, 'hash'>>,
+  before: Readonly<Record<string, unknown>>,
+  whole: Given['beforeSteps'] = [],
+): RunState {
   const done = Object.keys(before).map((kind) =>
     aStep(kind, 'safeguarded', { action: actionOf(kind as StepAction['kind']) }),
   );
-  const whole = aPlan({ ...plan, steps: [...done, ...(plan.steps ?? [])] });
-  const facts: JournalFact[] = [{ kind: 'run-created', plan: whole, by: { user: 'ada', host: 'laptop' } }];
-  for (const [kind, result] of Object.entries(before)) {
+  const made = aPlan({ ...plan, steps: [...done, ...whole.map(({ step }) => step), ...(plan.steps ?? [])] });
+  const facts: JournalFact[] = [{ kind: 'run-created', plan: made, by: { user: 'ada', host: 'laptop' } }];
+  for (const [kind, result] of [
+    ...Object.entries(before),
+    ...whole.map(({ step, result: seen }) => [step.id, seen] as const),
+  ]) {
     facts.push({ kind: 'step-begin', step: kind, operation: kind, attempt: 1 });
     facts.push({ kind: 'step-end', step: kind, operation: kind, outcome: 'done', result: result as Json });
   }

@@ -213,6 +213,19 @@ async function isAsRehearsed(name: string, store: DataStore, state: RunState): P
   return now?.schema === before;
 }
 
+/**
+ * Stores that a run migrated with a loss, each with the backup that it took before: migrating them again brings the schema
+ * back, and not what was in it.
+ */
+export function lostInMigration(state: RunState): Readonly<Record<string, string>> {
+  const lost = [...state.steps.values()].flatMap(({ step: { id, action }, attempts }) => {
+    if (action.kind !== 'migrate' || attempts === 0 || state.reverses.get(id)?.status === 'done') return [];
+    const backup = backupOf(state, action.store);
+    return backup === undefined || rehearsalOf(state, action.store)?.lossless !== false ? [] : [[action.store, backup]];
+  });
+  return Object.fromEntries(lost) as Readonly<Record<string, string>>;
+}
+
 interface Rehearsal {
   readonly before: Digest;
   readonly lossless: boolean;
