@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
 import { BackstayError } from './errors/index.ts';
-import type { DataStoreSetting, MigrationSetting, PasswordSource, Stack } from './model/index.ts';
+import type {
+  DataStoreSetting,
+  MigrationSetting,
+  PasswordSource,
+  PostgresConnection,
+  PostgresStoreSetting,
+  Stack,
+} from './model/index.ts';
 import type {
   Archive,
   Clock,
@@ -59,6 +66,8 @@ export interface Composition {
   cluster(): Promise<Cluster>;
   journal(): Promise<JournalStore>;
   lock(): Promise<Lock>;
+  /** The lease in a data store's own server, for a run that may not ask the cluster. @throws STORE_UNKNOWN, STORE_UNSUPPORTED */
+  databaseLock(store: string): Promise<Lock>;
   /** Finds the Pulumi CLI (and builds or fetches it when it is nowhere, with progress). */
   engine(): Promise<Engine>;
   /** Who holds the stack in Pulumi's own backend; asked without the CLI. */
@@ -206,6 +215,19 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       const lock = createLeaseLock(own, { namespace, durationMs, clock, host: by.host });
       return around('lock', (await fence()).lock(system.withoutOrphans(lock, clock)), 'lease');
     }),
+    databaseLock: async (name) => {
+      const setting = stack.stores.find((one) => one.name === name);
+      if (setting?.kind !== 'postgres')
+        throw new BackstayError('STORE_UNSUPPORTED', `The data store ${name} cannot hold the lease of a run.`);
+      const [{ createLeaseLock }, { createLeaseTable }] = await Promise.all([
+        import('./adapters/kubernetes/lease.ts'),
+        import('./adapters/postgres/store/lease-table.ts'),
+      ]);
+      const table = createLeaseTable(accessOf(setting, ways(setting)));
+      const { leaseNamespace: namespace, leaseDurationMs: durationMs } = stack.cluster;
+      const lock = createLeaseLock(table, { namespace, durationMs, clock, host: by.host });
+      return around('lock', system.withoutOrphans(lock, clock), 'lease');
+    },
     engine: once(async () => {
       const { createPulumiEngine } = await import('./adapters/pulumi/index.ts');
       // What the provider writes has points of its own: they lie inside those of the engine.
@@ -298,6 +320,16 @@ interface Reached {
   readonly password: string | undefined;
 }
 
+function accessOf(
+  { connection }: PostgresStoreSetting,
+  reached: () => Promise<Reached>,
+): () => Promise<{ readonly connection: PostgresConnection; readonly password: string | undefined }> {
+  return async () => {
+    const { place, password } = await reached();
+    return { connection: { ...connection, ...place }, password };
+  };
+}
+
 /** @throws STORE_UNSUPPORTED for a kind that can be declared and not be taken back yet */
 async function openStore(
   setting: DataStoreSetting,
@@ -313,11 +345,7 @@ async function openStore(
   switch (setting.kind) {
     case 'postgres': {
       const { createPostgresStore } = await import('./adapters/postgres/store/index.ts');
-      const access = async () => {
-        const { place, password } = await reached();
-        return { connection: { ...setting.connection, ...place }, password };
-      };
-      return createPostgresStore({ ...opened, setting, access });
+      return createPostgresStore({ ...opened, setting, access: accessOf(setting, reached) });
     }
     case 'redis': {
       const { createRedisStore } = await import('./adapters/redis/index.ts');
@@ -355,10 +383,7 @@ async function openMigrations(
     throw new BackstayError('STORE_UNSUPPORTED', `${store.name}: the schema of a ${store.kind} store is not migrated.`);
   const { createMigrations } = await import('./adapters/migrations/index.ts');
   const { createMigrationDatabase } = await import('./adapters/postgres/store/migration-database.ts');
-  const database = createMigrationDatabase(async () => {
-    const { place, password } = await reached();
-    return { connection: { ...store.connection, ...place }, password };
-  });
+  const database = createMigrationDatabase(accessOf(store, reached));
   return createMigrations({ ...parts, store: store.name, setting, database });
 }
 

@@ -1,16 +1,22 @@
 import { BackstayError } from '../errors/index.ts';
-import { digestOf, type Plan, type PlanOptions } from '../model/index.ts';
+import { type Digest, digestOf, type Plan, type PlanOptions } from '../model/index.ts';
 import { makePlan, type PlannedRestore } from '../plan/index.ts';
 import type { ClusterIdentity, DataStore } from '../ports/index.ts';
-import { chooseStore } from './db.ts';
+import { backupsMarked, chooseStore } from './db.ts';
+import { takeInventory } from './inventory.ts';
+import { betweenStores, quiesceFor } from './plan-quiesce.ts';
 import { type PlanDeps, requireClusterOfStack, requireKnownPlaceholders } from './plan.ts';
 
 export interface DbRestoreRequest {
   /** Absent: the only one. */
   readonly store?: string;
-  /** Id, or `latest`. */
+  /** Id, or `latest`; with `all` the marker that the backups of every store have in common. */
   readonly backup: string;
+  /** Every store of the stack, in its order. */
+  readonly all?: boolean;
   readonly options: PlanOptions;
+  /** Leave the cluster unasked: it cannot answer, and the data cannot wait for it. */
+  readonly withoutCluster?: boolean;
   readonly onInvalid?: 'halt' | 'return';
 }
 
@@ -18,6 +24,13 @@ export interface DbRestorePlanned {
   readonly plan: Plan;
   readonly identity: ClusterIdentity;
 }
+
+const UNASKED: ClusterIdentity = { uid: '', version: '', server: 'the cluster is not asked' };
+
+const WITHOUT_CLUSTER = [
+  'the cluster is not asked: nothing is captured of it, no check is made, and what writes to the database is not stopped',
+  'the lease is taken in the database server; a run that the cluster leases meanwhile is kept from this database by its fence',
+];
 
 /**
  * The plan that takes one database back to a backup and leaves every object of the stack as it is: the hooks and checks of
@@ -32,27 +45,62 @@ export async function planDbRestore(
   const { stack, cluster, clock } = deps;
   const { options, onInvalid = stack.onInvalid } = request;
   requireKnownPlaceholders(stack);
-  const store = chooseStore(await deps.dataStores(), request.store, stack.name);
-  const [identity, restore] = await Promise.all([cluster.identity(), plannedRestore(store, request.backup)]);
-  requireClusterOfStack(identity, stack, options);
+  const chosen = await chosenFor(request, await deps.dataStores(), stack.name);
+  const without = request.withoutCluster === true;
+  const [inventory, restores] = await Promise.all([
+    without ? undefined : takeInventory(cluster, stack),
+    Promise.all(chosen.map(async ({ store, backup }) => await plannedRestore(store, backup))),
+  ]);
+  const identity = inventory?.identity ?? UNASKED;
+  if (!without) requireClusterOfStack(identity, stack, options);
+  const concerned = restores.map(({ store }) => store);
+  const quiesced = inventory && quiesceFor({ concerned, live: inventory.live, options }, stack);
   const plan = makePlan({
     stack,
     clusterUid: identity.uid,
     createdAt: new Date(clock.now()).toISOString(),
     scope: { kind: 'database' },
-    target: { id: restore.digest, said: `backup ${restore.backup} of ${restore.store}`, labels: [] },
+    target: { id: targetOf(restores), said: saidOf(request, restores), labels: [] },
     live: digestOf([]),
     foreign: stack.foreign,
     changes: [],
     desired: [],
-    warnings: [],
+    warnings: [...(quiesced?.warnings ?? []), ...betweenStores(restores), ...(without ? WITHOUT_CLUSTER : [])],
     rollingOut: new Set(),
-    restores: [restore],
+    restores,
+    ...quiesced?.parts,
+    autoscalers: quiesced?.autoscalers ?? [],
     // Nothing of the application is called failing, so nothing of it is held.
-    options: { ...options, hold: false },
+    options: {
+      ...options,
+      hold: false,
+      ...(without ? { databaseLease: concerned[0] ?? '', skipValidation: true } : {}),
+    },
     onInvalid,
   });
   return { plan, identity };
+}
+
+/** @throws STORE_UNKNOWN, BACKUP_UNKNOWN naming the stores that have no whole backup with the marker */
+async function chosenFor(
+  { all, backup, store }: DbRestoreRequest,
+  stores: readonly DataStore[],
+  stack: string,
+): Promise<readonly { readonly store: DataStore; readonly backup: string }[]> {
+  if (all !== true) return [{ store: chooseStore(stores, store, stack), backup }];
+  const marked = await backupsMarked(stores, backup, stack);
+  return stores.map((one) => ({ store: one, backup: marked[one.setting.name] ?? backup }));
+}
+
+function targetOf(restores: readonly PlannedRestore[]): Digest {
+  const [first, ...others] = restores;
+  return first !== undefined && others.length === 0 ? first.digest : digestOf(restores.map(({ digest }) => digest));
+}
+
+function saidOf({ all, backup }: DbRestoreRequest, restores: readonly PlannedRestore[]): string {
+  const [first] = restores;
+  if (all !== true) return `backup ${first?.backup ?? backup} of ${first?.store ?? ''}`;
+  return `the backups of ${restores.map(({ store }) => store).join(', ')} with marker ${backup}`;
 }
 
 /**

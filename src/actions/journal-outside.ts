@@ -15,8 +15,9 @@ interface OutsideDeps {
 export async function requireJournalOutside(plan: Plan, deps: OutsideDeps): Promise<void> {
   const { stack, cluster, journalName, journalAddress } = deps;
   if (journalAddress === undefined) return;
+  const isAsked = plan.options.databaseLease === undefined;
   const [services, pods] = await Promise.all(
-    ['Service', 'Pod'].map(async (kind) => await listed(kind, stack, cluster)),
+    ['Service', 'Pod'].map(async (kind) => (isAsked ? await listed(kind, stack, cluster) : [])),
   );
   const inside = journalInside(journalAddress, { plan, stack, services: services ?? [], pods: pods ?? [] });
   if (inside === undefined) return;

@@ -1,8 +1,7 @@
-import { fold } from '../journal/index.ts';
-import { resumeRun, type RunResult } from '../rollback/index.ts';
+import { resumeRun, type RunResult, stateOfRun } from '../rollback/index.ts';
 import { requireJournalOutside } from './journal-outside.ts';
 import { endOf, given, type RollbackDeps, type RunEnded } from './rollback.ts';
-import { runDepsOf } from './run-deps.ts';
+import { runDepsOf, withLockOf } from './run-deps.ts';
 import { afterWaiting } from './wait-for-approval.ts';
 
 export interface ResumeOptions {
@@ -17,10 +16,10 @@ export interface ResumeOptions {
  * Goes on with a run that was cut off or that halted. One that is over stays as it ended.
  * @throws RUN_UNKNOWN, LEASE_HELD (the run may be at work elsewhere), JOURNAL_BROKEN, PLAN_REFUSED.
  */
-export async function resume({ run, wait, signal, abort }: ResumeOptions, deps: RollbackDeps): Promise<RunEnded> {
-  // Before the lease is taken; a run that is not known is told as such by what follows.
-  const entries = await deps.journal.read(run);
-  if (entries.length > 0) await requireJournalOutside(fold(entries).plan, deps);
+export async function resume({ run, wait, signal, abort }: ResumeOptions, wired: RollbackDeps): Promise<RunEnded> {
+  const { plan } = await stateOfRun(run, wired);
+  const deps = await withLockOf(plan, wired);
+  await requireJournalOutside(plan, deps);
   const asked = { run, deps: runDepsOf(deps), ...given(signal, abort) };
   const result = await resumeRun(asked);
   await giveBack(result, deps);

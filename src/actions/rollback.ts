@@ -7,7 +7,7 @@ import { afterWaiting } from './wait-for-approval.ts';
 import { requireJournalOutside } from './journal-outside.ts';
 import { requirePerson } from './require-person.ts';
 import { type WrittenReport, writeReport } from './report.ts';
-import { type RunActionDeps, runDepsOf } from './run-deps.ts';
+import { type RunActionDeps, runDepsOf, withLockOf } from './run-deps.ts';
 
 export interface RollbackOptions {
   /** As it was shown and agreed to. */
@@ -57,8 +57,9 @@ export interface RunEnded {
  * Carries a plan out. A plan without changes starts no run and touches nothing.
  * @throws PLAN_REFUSED for a plan that was altered, PERSON_NEEDED, JOURNAL_INSIDE, JOURNAL_BROKEN; what a run meets is in its outcome.
  */
-export async function rollback(options: RollbackOptions, deps: RollbackDeps): Promise<RollbackResult> {
+export async function rollback(options: RollbackOptions, wired: RollbackDeps): Promise<RollbackResult> {
   const { plan, signal, abort } = options;
+  const deps = await withLockOf(plan, wired);
   // An undo may have nothing to change and still something to let go of.
   if (!actsOn(plan)) return { kind: 'nothing-to-do', outcome: 'nothing-to-do', exitCode: 0 };
   const { trigger = 'person' } = options;

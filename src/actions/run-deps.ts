@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { runChecks } from '../checks/index.ts';
 import { BackstayError } from '../errors/index.ts';
 import { askTarget, resolveTarget, runHook } from '../hooks/index.ts';
-import type { Stack } from '../model/index.ts';
+import type { Plan, Stack } from '../model/index.ts';
 import type { JournalAddress } from '../plan/index.ts';
 import type {
   Archive,
@@ -39,6 +39,8 @@ export interface RunActionDeps {
   /** Absent: the journal is a file of this machine. */
   readonly journalAddress?: JournalAddress;
   readonly lock: Lock;
+  /** In the server of a data store, for plans that leave the cluster unasked. */
+  readonly databaseLock: (store: string) => Promise<Lock>;
   readonly cluster: Cluster;
   readonly engine: Engine;
   readonly store: SnapshotStore;
@@ -55,6 +57,14 @@ export interface RunActionDeps {
   readonly files: PrivateFiles;
   /** Absolute path; what a run leaves goes to `<stateDir>/runs/<run>/`. */
   readonly stateDir: string;
+}
+
+/** With the lease where the plan has it. */
+export async function withLockOf<T extends Pick<RunActionDeps, 'lock' | 'databaseLock'>>(
+  { options: { databaseLease } }: Plan,
+  deps: T,
+): Promise<T> {
+  return databaseLease === undefined ? deps : { ...deps, lock: await deps.databaseLock(databaseLease) };
 }
 
 /** Gives the machine its hooks and checks, which live beside it and know nothing of runs. */

@@ -37,6 +37,7 @@ export async function runDepsOf(composition: Composition, reporter: Reporter): P
     journalName,
     ...(journalAddress === undefined ? {} : { journalAddress }),
     lock,
+    databaseLock: async (name) => await composition.databaseLock(name),
     engine,
     reporter,
     http,

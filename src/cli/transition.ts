@@ -3,8 +3,7 @@ import type { RollbackDeps, RollbackOptions, RollbackResult } from '../actions/r
 import type { Composition } from '../compose.ts';
 import { BackstayError } from '../errors/index.ts';
 import type { PlanOptions } from '../model/index.ts';
-import type { ClusterIdentity } from '../ports/index.ts';
-import type { Abandon } from '../rollback/index.ts';
+import type { ClusterIdentity, Lock } from '../ports/index.ts';
 import type { Invocation } from './commands.ts';
 import { confirmByName } from './confirm.ts';
 import { planDepsOf, runDepsOf } from './deps.ts';
@@ -34,7 +33,7 @@ export interface Planning {
   readonly composition: Composition;
   readonly deps: PlanDeps;
   /** Refuses when another run left the stack half way; asked before anything is shown. Nothing in a dry run. */
-  readonly requireFinished: (abandon?: Abandon) => Promise<void>;
+  readonly requireFinished: (lock?: () => Promise<Lock>) => Promise<void>;
 }
 
 export type Planned =
@@ -68,11 +67,10 @@ export async function carryAcross(invocation: Invocation, transition: Transition
     const planned = await transition.plan({
       composition,
       deps: await planDepsOf(composition),
-      requireFinished: async (given) => {
+      requireFinished: async (lockOf = composition.lock) => {
         if (dryRun) return;
-        const [lock, journal] = await Promise.all([composition.lock(), composition.journal()]);
-        const request = { stack: stack.name, ...(given === undefined ? abandon : { abandon: given }) };
-        await requireFinished(request, { lock, journal, clock });
+        const [lock, journal] = await Promise.all([lockOf(), composition.journal()]);
+        await requireFinished({ stack: stack.name, ...abandon }, { lock, journal, clock });
       },
     });
     if (dryRun || planned.kind === 'nothing-to-do') {

@@ -204,6 +204,11 @@ export interface PlanOptions {
   readonly severity?: string;
   /** Go on without the approval that the policy asks for. Needs a reason; journaled and reported. */
   readonly breakGlass?: true;
+  /**
+   * The cluster is not asked at all: the lease is taken in the server of this data store, and nothing is done but what the
+   * data needs.
+   */
+  readonly databaseLease?: string;
   /** Go to a version that is held because it failed. */
   readonly allowHeld?: true;
   /** About data stores. Absent: nothing was chosen. */

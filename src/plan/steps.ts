@@ -26,8 +26,21 @@ export function planSteps(input: PlanInput): readonly Step[] {
   const data = restores.length + migrations.length + exchanged.length;
   if (changes.length === 0 && data === 0 && !forcesAlone(input) && !givesBackAlone(input))
     return input.undoes === undefined ? [] : releaseOnly(input.undoes);
-  const steps = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
+  const all = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
+  const steps = input.options.databaseLease === undefined ? all : all.filter(doesWithoutCluster);
   return unique(keepsFromReturning({ ...input, steps }).length > 0 ? steps : steps.map(withReturn));
+}
+
+/** What acts on data alone, or outside of the cluster. */
+function doesWithoutCluster({ action }: Step): boolean {
+  if (action.kind === 'hook') return canDoWithoutCluster(action.hook);
+  return action.kind === 'lease' || action.kind.startsWith('db-');
+}
+
+function canDoWithoutCluster({ action, reverse }: HookSetting): boolean {
+  return [action, ...(reverse === undefined ? [] : [reverse])].every(
+    (one) => one.kind !== 'restart' && !(one.kind === 'http' && one.target.via !== undefined),
+  );
 }
 
 /** `apply` and `prune` are taken back together, by one more transition within the run. */

@@ -7,8 +7,8 @@ import { beforeId } from './steps/record-after.ts';
 export type UndoAnswer =
   | {
       readonly kind: 'undoable';
-      /** Where the stack goes: what it was before the run acted. */
-      readonly before: Digest;
+      /** Where the stack goes: what it was before the run acted. Absent: the run left the cluster unasked, and went on data alone. */
+      readonly before?: Digest;
       /** The run ended mixed: undoing it gives it up, and no resume goes on with it. */
       readonly abandons: boolean;
     }
@@ -48,7 +48,8 @@ export function judgeUndo(state: RunState, others: readonly RunState[]): UndoAns
     );
   }
   const before = beforeId(state);
-  if (!changedStack(state) || before === undefined) {
+  const isOfDataAlone = state.plan.options.databaseLease !== undefined;
+  if (!changedStack(state) || (before === undefined && !isOfDataAlone)) {
     return refused(
       'NOTHING_TO_UNDO',
       `Run ${run} ended ${ended.outcome}: it changed nothing.`,
@@ -61,10 +62,10 @@ export function judgeUndo(state: RunState, others: readonly RunState[]): UndoAns
     return refused(
       'RUN_OVERTAKEN',
       `Run ${later.run} (to ${later.plan.target.said}) came after run ${run} and changed the stack.`,
-      `Run \`backstay ${way} ${later.run}\` first, or go to where it began: \`backstay rollback ${stack} --to ${shortId(before)}\`.`,
+      `Run \`backstay ${way} ${later.run}\` first${before === undefined ? '' : `, or go to where it began: \`backstay rollback ${stack} --to ${shortId(before)}\``}.`,
     );
   }
-  return { kind: 'undoable', before, abandons: ended.outcome === 'mixed' };
+  return { kind: 'undoable', ...(before === undefined ? {} : { before }), abandons: ended.outcome === 'mixed' };
 }
 
 const CHANGES_DATA: ReadonlySet<string> = new Set(['db-swap', 'db-unswap', 'migrate']);

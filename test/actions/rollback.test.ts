@@ -86,6 +86,7 @@ beforeEach(async () => {
     http,
     by: { user: 'ada', host: 'laptop' },
     lock: createLeaseLock(cluster, { namespace: namespace.name, clock }),
+    databaseLock: async (store) => await Promise.reject(new TypeError(`there is no store ${store}`)),
     engine: directEngine(cluster),
     exec: createExec({ env: { PATH: process.env['PATH'] } }),
     keys: { read: async () => `${outside.url}/webhook/${CANARY}` },

@@ -68,6 +68,7 @@ export async function running(settings: (url: string) => Partial<Stack>): Promis
     journalName: 'the test',
     by: { user: 'ada', host: 'laptop' },
     lock: createLeaseLock(cluster, { namespace: space.name, clock }),
+    databaseLock: async (store) => await Promise.reject(new TypeError(`there is no store ${store}`)),
     engine: directEngine(cluster),
     exec: createExec({ env: { PATH: process.env['PATH'] } }),
     keys: place.keys,

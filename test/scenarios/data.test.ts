@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
 import { type RunAnswer, type Shop, shop } from '../support/shop.ts';
@@ -106,6 +108,37 @@ describe('taking a database back', () => {
     },
   );
 
+  it('goes back while the API server is down, with the lease in the database server, by a flag alone', async () => {
+    const kubeconfig = join(here.machine.dir, 'down.kubeconfig');
+    await writeFile(kubeconfig, DOWN);
+    const down = { env: { KUBECONFIG: kubeconfig } };
+    expect(await here.machine.refused(restore(), down)).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
+    expect(await rows()).toBe(200);
+
+    const killed = await here.machine.run(restore('--database-lease'), {
+      env: { ...down.env, BACKSTAY_FAILPOINT: 'data-store.swap.before' },
+    });
+    expect(killed.code).toBe(137);
+    const held = await here.machine.refused(restore('--database-lease'), down);
+    expect(held).toMatchObject({ exit: 7, code: 'STACK_UNFINISHED' });
+    const { items } = await here.machine.json<{ items: { run: string }[] }>(['history', here.name]);
+    const run = items[0]?.run ?? '';
+    const done = await here.machine.run(['resume', run, '--yes', '--output', 'json'], down);
+    expect({ ...(JSON.parse(done.stdout) as object), exit: done.code }).toMatchObject({
+      exit: 8,
+      outcome: 'unvalidated',
+    });
+    expect(await rows()).toBe(500);
+    const events = await server.run(
+      'postgres',
+      `SELECT lease->'spec'->>'holderIdentity' AS holder FROM backstay.leases WHERE name = 'backstay-${here.name}'`,
+    );
+    expect(events).toEqual([{ holder: '' }]);
+
+    expect(await here.machine.json<RunAnswer>(['undo', run, '--yes'])).toMatchObject({ outcome: 'succeeded' });
+    expect(await rows()).toBe(200);
+  });
+
   it('refuses before anything is paused what would stop it in the middle', async () => {
     await server.run('postgres', `ALTER ROLE ada CONNECTION LIMIT -1`, `CREATE ROLE clerk LOGIN PASSWORD 'clerk-word'`);
     const settings = `config:
@@ -123,3 +156,12 @@ describe('taking a database back', () => {
     expect(refused.message).toContain('does not own books');
   });
 });
+
+/** Of a cluster that nobody answers for. */
+const DOWN = `apiVersion: v1
+kind: Config
+current-context: down
+clusters: [{ name: down, cluster: { server: 'https://127.0.0.1:1' } }]
+users: [{ name: down, user: {} }]
+contexts: [{ name: down, context: { cluster: down, user: down } }]
+`;

@@ -4,6 +4,9 @@ import type { Clock, Cluster, HeldLock, LockHolder, Takeover } from '../../ports
 import { freeLease, heldLease, type LeaseContent, over, recordOf } from './lease-record.ts';
 import type { ProcessMark } from './process-mark.ts';
 
+/** As much of a cluster as a Lease needs; a database may keep one, too. */
+export type LeaseCluster = Pick<Cluster, 'get' | 'create' | 'replace' | 'watch' | 'kindOf'>;
+
 /** Renewals in the time after which others take over. */
 const RENEWALS = 4.5;
 /** Of the duration: as long as the last renewal is younger, nobody can have taken the Lease. */
@@ -23,7 +26,7 @@ export interface Claim {
 export class HeldLease implements HeldLock {
   readonly token: number;
   readonly takeover?: Takeover;
-  readonly #cluster: Cluster;
+  readonly #cluster: LeaseCluster;
   readonly #clock: Clock;
   readonly #claim: Claim;
   readonly #lost = new AbortController();
@@ -37,7 +40,7 @@ export class HeldLease implements HeldLock {
   /** When the last write that the server took was begun, on both clocks: one of them stands still while a laptop sleeps. */
   #renewed: { readonly monotonic: number; readonly now: number };
 
-  constructor(cluster: Cluster, clock: Clock, claim: Claim, lease: KubeObject) {
+  constructor(cluster: LeaseCluster, clock: Clock, claim: Claim, lease: KubeObject) {
     this.#cluster = cluster;
     this.#clock = clock;
     this.#claim = claim;

@@ -1,7 +1,7 @@
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { KubeObject, ObjectRef } from '../../model/index.ts';
-import type { Clock, Cluster, HeldLock, Lock, LockHolder, LockSight, UnfinishedRun } from '../../ports/index.ts';
-import { HeldLease } from './lease-held.ts';
+import type { Clock, HeldLock, Lock, LockHolder, LockSight, UnfinishedRun } from '../../ports/index.ts';
+import { HeldLease, type LeaseCluster } from './lease-held.ts';
 import { heldLease, type LeaseRecord, leftBy, over, recordOf } from './lease-record.ts';
 import { isDead, processMark } from './process-mark.ts';
 
@@ -25,7 +25,7 @@ const ATTEMPTS = 3;
  * machines need not agree; `acquire` therefore waits that long, once, before it takes over, and until the next renewal before
  * it gives up. Only a holder on this machine whose process is gone is known to be dead at once.
  */
-export function createLeaseLock(cluster: Cluster, options: LeaseOptions): Lock {
+export function createLeaseLock(cluster: LeaseCluster, options: LeaseOptions): Lock {
   const refOf = (stack: string): ObjectRef => ({
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
@@ -53,7 +53,7 @@ interface Request {
 }
 
 /** Undefined: the Lease changed under our hands. */
-async function tryOnce(cluster: Cluster, options: LeaseOptions, request: Request): Promise<HeldLock | undefined> {
+async function tryOnce(cluster: LeaseCluster, options: LeaseOptions, request: Request): Promise<HeldLock | undefined> {
   const { ref, stack, holder, admit } = request;
   const { clock, durationMs: wanted = DEFAULT_DURATION_MS, host } = options;
   // Others read whole seconds from the Lease, and both sides must mean the same time.
@@ -80,7 +80,7 @@ async function tryOnce(cluster: Cluster, options: LeaseOptions, request: Request
 
 /** Why the Lease may be taken; `at work` when it may not, `changed` when it is another one than was read. */
 async function howGone(
-  cluster: Cluster,
+  cluster: LeaseCluster,
   { clock, host }: LeaseOptions,
   { ref }: Request,
   present: KubeObject | undefined,
@@ -101,7 +101,7 @@ async function howGone(
 
 /** Watches the Lease for its holder's duration; a renewal or release answers at once. */
 async function watched(
-  cluster: Cluster,
+  cluster: LeaseCluster,
   ref: ObjectRef,
   present: KubeObject,
   durationMs: number,

@@ -6,17 +6,26 @@ import { carryAcross } from '../transition.ts';
 export const restore: CommandRun = async (invocation) => {
   const [stack = '', backup = '', store] = invocation.args;
   const options = planOptionsOf(invocation.options, false);
-  const request = { backup, options, ...onInvalidOf(invocation.options), ...(store === undefined ? {} : { store }) };
+  const withoutCluster = invocation.options['databaseLease'] === true;
+  const request = {
+    backup,
+    options,
+    withoutCluster,
+    ...onInvalidOf(invocation.options),
+    ...(store === undefined ? {} : { store }),
+  };
   let said = `backup ${backup}`;
   return await carryAcross(invocation, {
     stack,
     what: `A restore of ${stack}`,
     options,
     plan: async ({ composition, deps, requireFinished }) => {
-      await requireFinished();
+      if (!withoutCluster) await requireFinished();
       const dataStores = async () => await composition.dataStores();
       const { plan, identity } = await planDbRestore(request, { ...deps, dataStores });
       ({ said } = plan.target);
+      const { databaseLease: holder } = plan.options;
+      if (holder !== undefined) await requireFinished(async () => await composition.databaseLock(holder));
       return { kind: 'planned', plan, identity };
     },
     question: (where) => `Take the data of ${stack} on ${where} to ${said}?`,

@@ -46,7 +46,13 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     name: 'db restore',
     summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
     args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
-    options: RESTORE,
+    options: [
+      ...RESTORE,
+      [
+        '--database-lease',
+        'the API server is down: take the lease in the database server, do only what the data needs, ask no check',
+      ],
+    ],
     examples: ['backstay db restore medical-kg latest --reason "v1.3.1 damaged documents"'],
     load: async () => (await import('../commands/db-restore.ts')).restore,
   },
