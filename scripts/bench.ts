@@ -1,7 +1,7 @@
 /**
  * Speed and size of Backstay on this machine, beside what else would do the job, all in one run.
  *
- *   npm run bench -- [--only NAME]… [--json FILE] [--check]
+ *   npm run bench -- [--only NAME]… [--size MB] [--json FILE] [--check]
  *
  * A missed target is told and does not fail the command unless `--check` is given. docs/benchmarks.md explains each figure.
  */
@@ -17,13 +17,14 @@ import { Home } from './bench/home.ts';
 import { breakdownTable, describeMachine, figureTable, thisMachine } from './bench/print.ts';
 import { stopAll } from './bench/process-times.ts';
 import { overhead } from './bench/overhead.ts';
+import { restore } from './bench/restore.ts';
 import { rollout } from './bench/rollout.ts';
 import { capture, diff } from './bench/snapshots.ts';
 import { startup } from './bench/startup.ts';
 import { parsed } from './parsed.ts';
 
 /** The quiet ones first: from the failover on, pods run beside what is measured. */
-const BENCHES: readonly Bench[] = [startup, journal, diff, capture, engine, overhead, rollout, failover];
+const BENCHES: readonly Bench[] = [startup, journal, diff, capture, engine, overhead, restore, rollout, failover];
 
 const USAGE = `npm run bench -- [--only NAME]… [--json FILE] [--check]; there are ${BENCHES.map(({ name }) => name).join(', ')}`;
 const options = parsed(USAGE, () =>
@@ -31,6 +32,7 @@ const options = parsed(USAGE, () =>
     options: {
       only: { type: 'string', multiple: true },
       json: { type: 'string' },
+      size: { type: 'string', default: '1024' },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false, short: 'h' },
     },
@@ -44,6 +46,12 @@ const chosen = BENCHES.filter(({ name }) => options.only === undefined || option
 const unknown = options.only?.filter((name) => BENCHES.every((bench) => bench.name !== name)) ?? [];
 if (unknown.length > 0) {
   console.error(`--only ${unknown.join(', ')}: there are ${BENCHES.map(({ name }) => name).join(', ')}`);
+  process.exit(64);
+}
+
+const sizeMB = Number(options.size);
+if (!Number.isInteger(sizeMB) || sizeMB < 1) {
+  console.error('--size takes megabytes of the database that is restored, 1 or more');
   process.exit(64);
 }
 
@@ -70,7 +78,7 @@ try {
     if (interrupted) break;
     current = bench.name;
     say(bench.what);
-    const found = await bench.measure({ home, say });
+    const found = await bench.measure({ home, say, sizeMB });
     figures.push(...found.figures);
     breakdowns.push(...(found.breakdowns ?? []));
   }

@@ -5,6 +5,8 @@ export interface BenchContext {
   readonly home: Home;
   /** Progress, one line at a time. */
   readonly say: (line: string) => void;
+  /** Of the database that is restored, megabytes. */
+  readonly sizeMB: number;
 }
 
 /** One thing that is measured. It makes what it needs in the bench's home and leaves it to be removed with it. */

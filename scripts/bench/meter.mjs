@@ -8,7 +8,10 @@ process.on('exit', () => {
   const file = process.env.BACKSTAY_BENCH_METER;
   if (file === undefined) return;
   const { user, system } = process.cpuUsage();
-  writeFileSync(file, JSON.stringify({ peakBytes: peakBytes(), cpuMs: (user + system) / 1000 }));
+  writeFileSync(
+    file,
+    JSON.stringify({ peakBytes: peakBytes(), cpuMs: (user + system) / 1000, readBytes: readBytes() }),
+  );
 });
 
 function peakBytes() {
@@ -19,4 +22,13 @@ function peakBytes() {
     // No /proc: getrusage() does where a new program starts counting anew.
   }
   return process.resourceUsage().maxRSS * 1024;
+}
+
+/** All that this process itself has read, from files above all; 0 where the machine does not count it. */
+function readBytes() {
+  try {
+    return Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }

@@ -74,6 +74,8 @@ export interface Usage {
   readonly peakBytes: number;
   /** Processor time of the process and all its threads, milliseconds. */
   readonly cpuMs: number;
+  /** Read by the process itself, not by its children; 0 where the machine does not count it. */
+  readonly readBytes: number;
 }
 
 /** Environment by which a Node process leaves in a file what it used. */

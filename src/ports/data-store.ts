@@ -101,6 +101,8 @@ export interface RestoredBeside {
   readonly database: string;
   readonly rows: Readonly<Record<string, number>>;
   readonly proof: ProofRecord;
+  /** Milliseconds of the restore itself, the proving after it left out. Absent: it was there already, or nobody told. */
+  readonly loadMs?: number;
 }
 
 export interface Swapped {

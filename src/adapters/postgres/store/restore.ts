@@ -47,15 +47,17 @@ export async function restoreBeside(
   });
   signal?.throwIfAborted();
   await assertThere(backup);
-  const mark = await connected(access, async (client) => await markOf(client, database), { database: MAINTENANCE });
-  if (mark === markFor(manifest)) {
+  const at = { database: MAINTENANCE };
+  const isWhole = async (client: Client): Promise<boolean> => (await markOf(client, database)) === markFor(manifest);
+  if (await connected(access, isWhole, at)) {
     await assertDigests(backup, signal);
     const rows = await assertCounts(manifest, access, database);
     return done(rows, `${database} was restored before`);
   }
   try {
-    await connected(access, async (client) => await makeFresh(client, live, database), { database: MAINTENANCE });
+    await connected(access, async (client) => await makeFresh(client, live, database), at);
     await load(request, access, tools, database);
+    const loadMs = Math.round(performance.now() - began);
     const { rows, message } = await proveContents(request, access, database);
     await connected(
       access,
@@ -64,14 +66,12 @@ export async function restoreBeside(
         signal?.throwIfAborted();
         await client.query(`ALTER DATABASE ${identifier(database)} SET ${MARK} = ${literal(markFor(manifest))}`);
       },
-      { database: MAINTENANCE },
+      at,
     );
-    return done(rows, message);
+    return { ...done(rows, message), loadMs };
   } catch (error) {
     // Best effort: what stays has no mark, and is dropped by the next attempt or by finalizing.
-    await connected(access, async (client) => await dropWhole(client, database), { database: MAINTENANCE }).catch(
-      () => undefined,
-    );
+    await connected(access, async (client) => await dropWhole(client, database), at).catch(() => undefined);
     throw error;
   }
 }
