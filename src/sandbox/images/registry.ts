@@ -9,6 +9,9 @@ const RELEASES = ['v1.2.0', 'v1.2.1', 'v1.2.2', 'v1.3.0', 'v1.3.1'];
 /** Releases of Paperless Maverick. v1.2.2 is the last good one; v1.2.3 renames a column, v1.2.4 damages data. */
 const PAPERLESS = ['v1.2.2', 'v1.2.3', 'v1.2.4'];
 
+/** Releases of Summit. v4.0.5 adds to the schema, v4.1.0 breaks older releases by it, v4.1.1 damages data. */
+const SUMMIT = ['v4.0.4', 'v4.0.5', 'v4.1.0', 'v4.1.1'];
+
 /** What the sandbox can run. Plain data: the programs are loaded only in the pods' own processes. */
 export const SANDBOX_IMAGES: readonly SandboxImage[] = [
   { repository: 'medical-kg-rev/gateway', tags: RELEASES, entry: entry('gateway') },
@@ -24,6 +27,14 @@ export const SANDBOX_IMAGES: readonly SandboxImage[] = [
     entry: entry('embedding-queue-workers'),
     env: { PORT: '3001' },
   },
+  {
+    repository: 'intelgraph-server',
+    tags: SUMMIT,
+    entry: entry('intelgraph-server'),
+    env: { PATH: `${fileURLToPath(new URL('./intelgraph-server/bin', import.meta.url))}:$(PATH)` },
+    note: 'Has Alembic on its PATH: that of this machine, or fetched when the first container starts.',
+  },
+  { repository: 'intelgraph-ui', tags: SUMMIT, entry: entry('intelgraph-ui') },
   {
     repository: 'postgres',
     tags: ['14', '15', '16', '17', '18'],

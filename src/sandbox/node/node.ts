@@ -50,7 +50,20 @@ export interface RunningNode {
 const HOST_IP = '127.0.0.1';
 
 /** Of the sandbox's own environment only this reaches a pod. */
-const HOST_VARIABLES = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'NODE_COMPILE_CACHE'];
+const HOST_VARIABLES = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_COMPILE_CACHE',
+  // Where images find the programs that were fetched once.
+  'BACKSTAY_CACHE_DIR',
+  'XDG_CACHE_HOME',
+  'BACKSTAY_OFFLINE',
+];
 
 /** How long pods get to end by themselves when the node stops, milliseconds. */
 const STOP_MS = 1500;

@@ -35,7 +35,8 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // The providers as plugins of their own, started by Pulumi.
   'plugin-main.ts': ['compose.ts', 'provider'],
   toolchain: ['ports', 'model', 'errors'],
-  sandbox: ['adapters/kubernetes', 'ports', 'model', 'errors'],
+  // Programs of its images are found, or fetched, as all others are.
+  sandbox: ['adapters/kubernetes', 'toolchain', 'ports', 'model', 'errors'],
   http: ['compose.ts', 'actions', 'config', 'ports', 'model', 'errors'],
   // The two local tools have commands of their own beside the verbs.
   cli: ['compose.ts', 'toolchain', 'sandbox', 'actions', 'config', 'ports', 'model', 'errors'],

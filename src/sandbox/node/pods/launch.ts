@@ -64,8 +64,13 @@ export function commandLine(
 function launchEnv(input: LaunchInput, mounts: readonly Mount[]): Record<string, string> {
   const { pod, pulled } = input;
   const env: Record<string, string> = { ...input.hostEnv, HOSTNAME: pod.spec.hostname ?? pod.metadata.name };
-  for (const [name, value] of Object.entries({ ...pulled.image.env, ...input.env }))
-    env[name] = toMounts(value, mounts);
+  // An image may add to what its base has, as `ENV PATH=/app/bin:$PATH` does.
+  for (const [name, value] of Object.entries(pulled.image.env ?? {}))
+    env[name] = toMounts(
+      expand(value, (known) => input.hostEnv[known]),
+      mounts,
+    );
+  for (const [name, value] of Object.entries(input.env)) env[name] = toMounts(value, mounts);
   for (const [name, folder] of input.volumes) env[volumeVariable(name)] = folder;
   env[POD_ENV.address] = localAddressOf(input.podIP);
   env[POD_ENV.proxy] = input.proxy;

@@ -12,7 +12,7 @@ const launch = (parts: Partial<Container>, env: Record<string, string> = {}): Re
     tags: ['7'],
     entry: '/images/r.mjs',
     args: ['--image'],
-    env: { FROM: 'image', KEEP: 'image' },
+    env: { FROM: 'image', KEEP: 'image', MORE: '/app/bin:$(PATH)', ODD: '$(FROM)' },
   };
   const input: LaunchInput = {
     pod: podOf({ containers: [container] }),
@@ -55,6 +55,9 @@ describe('the command line of a container', () => {
       PATH: '/bin',
       FROM: 'pod',
       KEEP: 'image',
+      // As `ENV MORE=/app/bin:$PATH` of an image; what is not the machine's stays as it is written.
+      MORE: '/app/bin:/bin',
+      ODD: '$(FROM)',
       HOSTNAME: 'web-1',
       BACKSTAY_POD_ADDRESS: '127.244.3.7',
       BACKSTAY_POD_PROXY: '127.0.0.1:9',
