@@ -12,9 +12,11 @@ import { type Access, connected, describeConnection } from './connection.ts';
 import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
 import { countRows, serverFacts } from './inspect.ts';
 import { obstaclesTo } from './preflight.ts';
+import { trialRun } from './names.ts';
 import { type RestoreRequest, restoreBeside } from './restore.ts';
 import { finalizeSwap, swap, swapState, undoSwap } from './swap.ts';
 import { type ClientTools, findClientTools } from './tools.ts';
+import { inTrial } from './trial.ts';
 
 export interface PostgresStoreOptions {
   readonly stack: string;
@@ -65,12 +67,8 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     if (wanted === 'read')
       return await recordProof(backup, await proveRead(backup, await tools(access), access, now, signal));
     // Without the fence: a trial is nobody's run, and takes nothing from one that is under way.
-    const run = `proof-${newId(clock.now())}`;
-    try {
-      return (await restored({ backup, run, ...given(signal) }, access)).backup;
-    } finally {
-      await finalizeSwap(access, run);
-    }
+    const run = trialRun(newId(clock.now()));
+    return await inTrial(access, run, async () => (await restored({ backup, run, ...given(signal) }, access)).backup);
   };
 
   const store: DataStore = {

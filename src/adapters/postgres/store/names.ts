@@ -3,6 +3,14 @@ import { createHash } from 'node:crypto';
 /** Bytes of a PostgreSQL name; longer ones are cut off silently. */
 const LONGEST = 63;
 
+/** In the name of every database that is restored to be dropped again: no run's id begins so. */
+export const TRIAL = '__bs_proof';
+
+/** As a run's id: what is restored under it is a trial. */
+export function trialRun(id: string): string {
+  return `proof-${id}`;
+}
+
 /** The database that a run restores into, beside the live one. */
 export function besideName(database: string, run: string): string {
   return named(database, run, '');
@@ -23,7 +31,7 @@ function named(database: string, run: string, suffix: string): string {
   const whole = `${database}__bs_${run.replaceAll('-', '')}${suffix}`;
   if (Buffer.byteLength(whole) <= LONGEST) return whole;
   const digest = createHash('sha256').update(`${database}/${run}`).digest('hex').slice(0, 12);
-  const tail = `__bs_${digest}${suffix}`;
+  const tail = `${run.startsWith('proof-') ? TRIAL : '__bs_'}${digest}${suffix}`;
   let head = database;
   while (Buffer.byteLength(head + tail) > LONGEST) head = head.slice(0, -1);
   return head + tail;
