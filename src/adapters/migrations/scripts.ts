@@ -3,6 +3,7 @@ import { type Digest, digestOfBytes } from '../../model/index.ts';
 import type { MigrationDatabase, MigrationPlace, MigrationSql } from '../../ports/index.ts';
 import { listScripts, readScript, type Runner } from './runner.ts';
 import { withinOneTransaction } from './sql.ts';
+import { APPLICATION } from './tool.ts';
 import { refused } from './way.ts';
 
 /** `0003_add_notes.down.sql` → `0003_add_notes`, down. */
@@ -87,17 +88,24 @@ export async function runScripts(
   const said: string[] = [];
   for (const { revision, file, sql, record } of whole) {
     signal?.throwIfAborted();
+    // A statement at work ends when its session does, and with it the transaction.
+    const stop = (): void => void database.endSessions(APPLICATION, where).catch(() => undefined);
+    signal?.addEventListener('abort', stop, { once: true });
     try {
       await database.transaction(where, async (session) => {
         await record(session);
         await session.query(sql);
+        signal?.throwIfAborted();
       });
     } catch (error) {
+      signal?.throwIfAborted();
       if (!isBackstayError(error) || error.code !== 'STORE_FAILED') throw error;
       throw new BackstayError('MIGRATION_FAILED', `${file}: ${error.message}`, {
         cause: error,
         details: { revision, output: [...said, error.message].join('\n') },
       });
+    } finally {
+      signal?.removeEventListener('abort', stop);
     }
     said.push(`${file}: done`);
   }

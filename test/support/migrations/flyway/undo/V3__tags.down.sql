@@ -1,0 +1,4 @@
+-- As many write it.
+BEGIN;
+DROP TABLE tags;
+COMMIT;
