@@ -1,9 +1,8 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BackstayError } from '../errors/index.ts';
-import { type BundleWork, ensureBundle } from './bundle.ts';
-import { runChild } from './child.ts';
+import { ensureBundle } from './bundle.ts';
+import { unpackFromPypi } from './pypi.ts';
 import type { ToolOptions } from './types.ts';
 
 const VERSION = '1.20.1';
@@ -32,7 +31,10 @@ export async function findAlembic(options: ToolOptions = {}): Promise<string> {
       pins: requirements + PYTHON + ALEMBIC,
       program,
       make: async (staging, work) => {
-        await install(join(staging, 'packages'), work);
+        await unpackFromPypi(
+          { tool: 'alembic', packages: join(staging, 'packages'), requirements: REQUIREMENTS },
+          work,
+        );
         await mkdir(join(staging, 'bin'));
         await writeFile(join(staging, 'bin', 'python3'), PYTHON);
         await writeFile(join(staging, program), ALEMBIC);
@@ -41,23 +43,4 @@ export async function findAlembic(options: ToolOptions = {}): Promise<string> {
     options,
   );
   return join(entry, program);
-}
-
-async function install(packages: string, { env, signal, say }: BundleWork): Promise<void> {
-  say('installing Alembic from PyPI');
-  const what = ['--only-binary', ':all:', '--no-deps', '--no-compile', '--target', packages, '-r', REQUIREMENTS];
-  const pip = ['python3', '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', ...what];
-  const { exitCode, tail } = await runChild(pip, {
-    cwd: '/',
-    env: { ...env, PIP_ROOT_USER_ACTION: 'ignore' },
-    onLine: (line) => say(line),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (exitCode !== 0)
-    throw new BackstayError('TOOL_MISSING', `alembic: not found, and pip ended with ${exitCode}`, {
-      details: { output: tail },
-      next: `It said: ${tail.slice(-3).join(' | ')}`,
-    });
-  // Programs of pip's own making, which know where they were made.
-  await rm(join(packages, 'bin'), { recursive: true, force: true });
 }

@@ -2,6 +2,7 @@ import { CATALOGUE } from './catalogue.ts';
 import { ensureFrom, listFrom } from './ensure.ts';
 import type { FoundTool, ToolName, ToolOptions, ToolStatus } from './types.ts';
 
+export { findPostgresClient } from './postgres-client.ts';
 export { progressPrinter } from './progress.ts';
 export {
   type FoundTool,

@@ -16,18 +16,24 @@ export interface ClientTools {
 
 const DEBIAN = '/usr/lib/postgresql';
 
+/** Their folder. @throws TOOL_MISSING */
+export type FetchTools = () => Promise<string>;
+
 /**
- * The client tools of this machine that can speak to a server of this major version: `$BACKSTAY_PG_BIN`, then the oldest
- * that is not older than the server (a dump of a newer pg_dump cannot be read by older ones).
+ * The client tools that can speak to a server of this major version: `$BACKSTAY_PG_BIN`, then the oldest of this machine that
+ * are not older than the server (a dump of a newer pg_dump cannot be read by older ones), then those that are fetched.
  * @throws TOOL_MISSING naming what was found, for pg_dump refuses a server newer than itself.
  */
-export async function findClientTools(serverMajor: number, env: Variables): Promise<ClientTools> {
+export async function findClientTools(serverMajor: number, env: Variables, fetch?: FetchTools): Promise<ClientTools> {
   const found = (await Promise.all(folders(env).map(async (bin) => await toolsIn(bin)))).filter(
     (tools) => tools !== undefined,
   );
   const fit = found.filter(({ major }) => major >= serverMajor).sort((a, b) => a.major - b.major);
   const [best] = env['BACKSTAY_PG_BIN'] === undefined ? fit : fit.filter(({ bin }) => bin === env['BACKSTAY_PG_BIN']);
   if (best !== undefined) return best;
+  const fetched =
+    env['BACKSTAY_PG_BIN'] === undefined && fetch !== undefined ? await toolsIn(await fetch()) : undefined;
+  if (fetched !== undefined && fetched.major >= serverMajor) return fetched;
   const had = found.length === 0 ? 'there are none here' : `here are ${found.map(({ version }) => version).join(', ')}`;
   throw new BackstayError(
     'TOOL_MISSING',
