@@ -324,6 +324,18 @@ export const CODES = {
     'The schema of a database is not at the revision that was expected.',
     'Look at it with `backstay db migrations STACK`; plan again.',
   ),
+  RECOVERY_REFUSED: row(
+    'user',
+    7,
+    'A database cannot be taken to that moment of its past.',
+    'Choose a moment that is possible; `backstay db list STACK` tells from when to when. Nothing was changed.',
+  ),
+  RECOVERY_FAILED: row(
+    'environment',
+    1,
+    'A copy of a database server could not be made or recovered.',
+    'Read its message. The live server is as it was.',
+  ),
   BACKUP_UNPROVEN: row(
     'user',
     7,

@@ -42,6 +42,8 @@ export interface RecoveryWindow {
   /** Time of the last transaction in the log, up to its first gap: any time before that. Absent: an archive that cannot be listed. */
   readonly to?: string;
   readonly timeline?: number;
+  /** File of the log that is not there although later ones are: `to` lies before it. */
+  readonly missing?: string;
   /** Why nothing can be recovered from it, in words. */
   readonly problem?: string;
 }

@@ -3,6 +3,7 @@ import type { PostgresStoreSetting } from '../../model/index.ts';
 import { text } from '../fields.ts';
 import { toPattern } from '../pattern.ts';
 import { common, type Place, placed, server } from './common.ts';
+import { archive, toArchive } from './archive.ts';
 import { migrations, toMigrations } from './migrations.ts';
 
 export const postgresStore = z.strictObject(
@@ -19,12 +20,13 @@ export const postgresStore = z.strictObject(
       { error: '{database, host, port or via, user, password, sslmode, sslrootcert}' },
     ),
     migrations: migrations.exactOptional(),
+    archive: archive.exactOptional(),
   },
-  { error: '{name, kind, connection, tables?, writers?, migrations?}' },
+  { error: '{name, kind, connection, tables?, writers?, migrations?, archive?}' },
 );
 
 export function toPostgresStore(
-  { connection, migrations: raw, ...rest }: z.output<typeof postgresStore>,
+  { connection, migrations: raw, archive: past, ...rest }: z.output<typeof postgresStore>,
   place: Place,
 ): PostgresStoreSetting {
   const { sslrootcert, ...others } = placed(connection, place);
@@ -33,5 +35,6 @@ export function toPostgresStore(
     writers: rest.writers.map(toPattern),
     connection: { ...others, ...(sslrootcert === undefined ? {} : { sslrootcert: place.path(sslrootcert) }) },
     ...(raw === undefined ? {} : { migrations: toMigrations(raw, place) }),
+    ...(past === undefined ? {} : { archive: toArchive(past, place) }),
   };
 }

@@ -2,7 +2,14 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { isBackstayError } from '../../../errors/index.ts';
-import type { Backup, BackupManifest, ProofRecord, SchemaRevision, TableContents } from '../../../model/index.ts';
+import type {
+  Backup,
+  BackupManifest,
+  PointInTimeSource,
+  ProofRecord,
+  SchemaRevision,
+  TableContents,
+} from '../../../model/index.ts';
 import { type Access, connected } from './connection.ts';
 import { contentsOf, countOf, pinSession, shared, type Table, tablesOf } from './contents.ts';
 import { assertTables, dump, readBack, readFile, readPart } from './dump.ts';
@@ -27,6 +34,8 @@ export interface BackupRequest {
   /** Common to backups that were taken together. */
   readonly marker?: string;
   readonly schema?: SchemaRevision;
+  /** Of a server that stands at a moment of the past. */
+  readonly past?: { readonly takenAt: string; readonly source: PointInTimeSource };
   readonly signal?: AbortSignal;
 }
 
@@ -66,6 +75,7 @@ export async function takeBackup(
       ...seen,
       ...(marker === undefined ? {} : { marker }),
       ...(schema === undefined ? {} : { schema }),
+      ...request.past,
     };
     await writeWhole(join(folder, 'manifest.json'), manifest);
     await flush(folder);
@@ -92,7 +102,8 @@ async function dumpedOf(
   await client.query('SET idle_in_transaction_session_timeout = 0');
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows: exported } = await client.query<{ snapshot: string; lsn: string; bytes: string }>(
-    `SELECT pg_export_snapshot() AS snapshot, pg_current_wal_lsn()::text AS lsn,
+    `SELECT pg_export_snapshot() AS snapshot,
+            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text AS lsn,
             pg_database_size(current_database())::text AS bytes`,
   );
   const [{ snapshot, lsn, bytes } = { snapshot: '', lsn: '', bytes: '0' }] = exported;

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BackstayError } from '../../../errors/index.ts';
-import { isProven, type PostgresStoreSetting } from '../../../model/index.ts';
+import { type Backup, isProven, type PostgresStoreSetting } from '../../../model/index.ts';
 import type { Clock, DataStore, RestoredBeside } from '../../../ports/index.ts';
-import { proveRead, takeBackup } from './backup.ts';
+import { pointInTime } from '../pitr/index.ts';
+import { type BackupRequest, proveRead, takeBackup } from './backup.ts';
 import { integrityOf } from './integrity.ts';
 import { otherSessions, shapeOf } from './shape.ts';
 import { findBackup, listBackups, recordProof } from './catalogue.ts';
@@ -15,7 +16,7 @@ import { obstaclesTo } from './preflight.ts';
 import { trialRun } from './names.ts';
 import { type RestoreRequest, restoreBeside } from './restore.ts';
 import { finalizeSwap, swap, swapState, undoSwap } from './swap.ts';
-import { type ClientTools, findClientTools } from './tools.ts';
+import { type ClientTools, type FetchTools, findClientTools } from './tools.ts';
 import { inTrial } from './trial.ts';
 
 export interface PostgresStoreOptions {
@@ -27,6 +28,8 @@ export interface PostgresStoreOptions {
   readonly root: string;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Gets client tools of the newest version that is known, where this machine's own are too old. Absent: they are refused. */
+  readonly fetchTools?: FetchTools;
   /** Connections that dump or restore at once. @default as many as this machine has cores, 2 to 8 */
   readonly jobs?: number;
   /** Bytes from which on a database is dumped by several connections, into a folder. @default 256 MiB */
@@ -38,14 +41,18 @@ const PARALLEL_FROM = 2 ** 28;
 
 /** A PostgreSQL database, by its own client tools and over connections of its own. */
 export function createPostgresStore(options: PostgresStoreOptions): DataStore {
-  const { stack, setting, clock, env, parallelFrom = PARALLEL_FROM } = options;
+  const { stack, setting, clock, env, fetchTools, parallelFrom = PARALLEL_FROM } = options;
   const jobs = options.jobs ?? Math.min(8, Math.max(2, availableParallelism()));
   const { database } = setting.connection;
   const root = join(options.root, stack, setting.name);
   const now = (): string => new Date(clock.now()).toISOString();
   const accessed = options.access;
   const tools = async (access: Access): Promise<ClientTools> =>
-    await findClientTools(await connected(access, async (client) => (await serverFacts(client)).major), env);
+    await findClientTools(
+      await connected(access, async (client) => (await serverFacts(client)).major),
+      env,
+      fetchTools,
+    );
   /** Raised for each act: whoever began earlier, and was held up, can no longer end. */
   const fenced = async (run: string, as?: { readonly asHolder: boolean }) => {
     const access = await accessed();
@@ -59,6 +66,21 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
   const restored = async (request: Omit<RestoreRequest, 'jobs' | 'now'>, access: Access): Promise<RestoredBeside> => {
     const done = await restoreBeside({ ...request, jobs, now }, access, await tools(access));
     return { ...done, backup: await recordProof(request.backup, done.proof) };
+  };
+
+  const taken = async (
+    access: Access,
+    of: Pick<BackupRequest, 'marker' | 'schema' | 'past' | 'signal'>,
+  ): Promise<Backup> => {
+    const id = newId(clock.now());
+    const folder = join(root, id);
+    const manifest = await takeBackup(
+      { id, stack, store: setting.name, folder, now, jobs, parallelFrom, ...of },
+      access,
+      async (major) => await findClientTools(major, env, fetchTools),
+    );
+    const message = `${manifest.file.bytes} bytes read back when it was taken`;
+    return await recordProof({ manifest, folder, proofs: [] }, { proof: 'read', at: now(), durationMs: 0, message });
   };
 
   const prove: DataStore['prove'] = async (backup, wanted, signal) => {
@@ -92,27 +114,11 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     find: async (id) => await findBackup(root, id),
     backup: async ({ signal, marker, schema, tables } = {}) => {
       if (tables !== undefined) throw new BackstayError('STORE_UNSUPPORTED', 'single tables cannot be backed up yet');
-      const id = newId(clock.now());
-      const folder = join(root, id);
-      const access = await accessed();
-      const manifest = await takeBackup(
-        {
-          id,
-          stack,
-          store: setting.name,
-          folder,
-          now,
-          jobs,
-          parallelFrom,
-          ...(marker === undefined ? {} : { marker }),
-          ...(schema === undefined ? {} : { schema }),
-          ...given(signal),
-        },
-        access,
-        async (major) => await findClientTools(major, env),
-      );
-      const message = `${manifest.file.bytes} bytes read back when it was taken`;
-      return await recordProof({ manifest, folder, proofs: [] }, { proof: 'read', at: now(), durationMs: 0, message });
+      return await taken(await accessed(), {
+        ...(marker === undefined ? {} : { marker }),
+        ...(schema === undefined ? {} : { schema }),
+        ...given(signal),
+      });
     },
     prove,
     obstacles: async (backup) => {
@@ -135,6 +141,16 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     },
     finalize: async (run) => await finalizeSwap(await accessed(), run),
     stateOf: async (run) => await swapState(await accessed(), run),
+    ...(setting.archive === undefined
+      ? {}
+      : pointInTime({
+          archive: setting.archive,
+          access: accessed,
+          env,
+          newId: () => newId(clock.now()),
+          dump: async (access, past, signal) => await taken(access, { past, ...given(signal) }),
+          integrity: async (access) => await connected(access, integrityOf),
+        })),
   };
   return store;
 }
