@@ -74,15 +74,22 @@ function standsFor(elsewhere: string): string | undefined {
 function sweep(temporary: string): void {
   for (const name of readdirSync(temporary).filter((each) => each.startsWith('backstay-postgres-'))) {
     const elsewhere = join(temporary, name);
-    const stat = lstatSync(elsewhere);
-    if (!stat.isDirectory() || stat.uid !== process.getuid?.()) continue;
-    const home = standsFor(elsewhere);
-    const pointer = home === undefined ? undefined : join(home, POINTER);
-    const isUsed =
-      home === undefined ||
-      (pointer !== undefined && existsSync(pointer) && readFileSync(pointer, 'utf8') === elsewhere);
-    if (!isUsed) rmSync(elsewhere, { recursive: true, force: true });
+    try {
+      if (!isUsed(elsewhere)) rmSync(elsewhere, { recursive: true, force: true });
+    } catch (error) {
+      // Its own server ended meanwhile and took it along.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
+}
+
+function isUsed(elsewhere: string): boolean {
+  const stat = lstatSync(elsewhere);
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) return true;
+  const home = standsFor(elsewhere);
+  if (home === undefined) return true;
+  const pointer = join(home, POINTER);
+  return existsSync(pointer) && readFileSync(pointer, 'utf8') === elsewhere;
 }
 
 /** The folder of the binaries, or a copy of them where the account can reach it. */
