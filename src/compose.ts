@@ -182,7 +182,8 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     archive: openArchive,
     dataStores: once(async () => {
       const told = options.onToolProgress === undefined ? {} : { onToolProgress: options.onToolProgress };
-      const opened = { stack: stack.name, root: join(environment.stateDir, 'backups'), clock, env, ...told };
+      const own = { cluster: once(async () => (await fence()).cluster(await cluster())), namespace: home };
+      const opened = { stack: stack.name, root: join(environment.stateDir, 'backups'), clock, env, ...own, ...told };
       return await Promise.all(
         stack.stores.map(async (setting) =>
           around('dataStore', await openStore(setting, ways(setting), opened), 'data-store'),
@@ -339,6 +340,9 @@ async function openStore(
     readonly root: string;
     readonly clock: Clock;
     readonly env: Variables;
+    /** For a server that runs in it. */
+    readonly cluster: () => Promise<Cluster>;
+    readonly namespace: string;
     readonly onToolProgress?: (progress: ToolProgress) => void;
   },
 ): Promise<DataStore> {
@@ -366,7 +370,28 @@ async function openStore(
         }),
       });
     }
-    case 'neo4j':
+    case 'neo4j': {
+      const { createNeo4jStore } = await import('./adapters/neo4j/index.ts');
+      const { createBackupShelf } = await import('./adapters/fs/index.ts');
+      const { stack, root, clock, env, cluster, namespace, onToolProgress } = opened;
+      return createNeo4jStore({
+        stack,
+        setting,
+        clock,
+        env,
+        cluster,
+        namespace,
+        shelf: createBackupShelf(join(root, stack, setting.name), clock),
+        access: async () => {
+          const { place, password } = await reached();
+          return { connection: { ...setting.connection, ...place }, password };
+        },
+        tools: once(async () => {
+          const { findNeo4j } = await import('./toolchain/neo4j.ts');
+          return await findNeo4j({ env, ...(onToolProgress === undefined ? {} : { onProgress: onToolProgress }) });
+        }),
+      });
+    }
     case 'sqlserver':
       throw new BackstayError('STORE_UNSUPPORTED', `${setting.name}: stores of kind ${setting.kind} cannot be opened.`);
   }

@@ -18,6 +18,7 @@ import { toMaintenance } from './maintenance-schema.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
 import { toPattern } from './pattern.ts';
+import { pointersOf } from './stores/neo4j.ts';
 import { toStores } from './stores-schema.ts';
 
 export interface Surroundings {
@@ -39,6 +40,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
     return 'file' in given ? { file: inProject(given.file) } : given;
   };
   const { kubeconfig, leaseDuration, ...cluster } = raw.cluster;
+  const stores = toStores(raw.stores, { path: inProject, source: (given) => source(given, '') });
   return {
     name: around.name,
     file: around.file,
@@ -50,7 +52,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
     namespaces: typeof raw.namespaces === 'string' ? [raw.namespaces] : raw.namespaces,
     capture: { exclude: raw.capture.exclude.map(toPattern), include: raw.capture.include.map(toPattern) },
     roles: { workers: raw.roles.workers.map(toPattern), data: raw.roles.data.map(toPattern) },
-    foreign: raw.foreign,
+    foreign: [...raw.foreign, ...pointersOf(stores)],
     flags: raw.flags,
     secrets: {
       recipients: raw.secrets.recipients ?? around.publicKeys.recipients,
@@ -76,7 +78,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       timeoutMs: milliseconds(timeout),
     })),
     context: raw.context,
-    stores: toStores(raw.stores, { path: inProject, source: (given) => source(given, '') }),
+    stores,
     data: {
       backupMaxAgeMs: milliseconds(raw.data.backupMaxAge),
       ...(raw.data.scenario === undefined ? {} : { scenario: raw.data.scenario }),
