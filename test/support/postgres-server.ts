@@ -5,41 +5,50 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { PostgresConnection } from '../../src/model/index.ts';
-import { startPostgres } from '../../src/sandbox/images/postgres/server.ts';
+import { type PostgresServer, startPostgres } from '../../src/sandbox/images/postgres/server.ts';
 
 /** A real PostgreSQL of a test file's own, on loopback. */
 export interface TestPostgres {
   readonly port: number;
   readonly password: string;
   readonly user: string;
-  /** Process id of the postmaster. */
+  /** Process id of the postmaster that runs now. */
   readonly pid: number;
   /** What the server wrote to its log so far. */
   log(): Promise<string>;
   connection(database: string): PostgresConnection;
   /** One statement after another, each on its own, over a connection of their own. */
   run(database: string, ...statements: readonly string[]): Promise<readonly Record<string, unknown>[]>;
+  /** As `kill -9` of every process of it, then a start over the same data. */
+  crash(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Into a file of its own, instead of between the lines of the test run. */
 const LOG = ['logging_collector=on', 'log_filename=server.log', 'log_file_mode=0640'].flatMap((one) => ['-c', one]);
 
-export async function startTestPostgres(args: readonly string[] = []): Promise<TestPostgres> {
+/** `bin`: of which programs. Absent: the newest of this machine. */
+export async function startTestPostgres(
+  args: readonly string[] = [],
+  { bin }: { readonly bin?: string } = {},
+): Promise<TestPostgres> {
   const dir = await mkdtemp(join(tmpdir(), 'backstay-test-pg-'));
   const port = await freePort();
   const password = randomBytes(12).toString('hex');
   const user = 'ada';
-  const server = startPostgres(
-    {
-      PATH: process.env['PATH'] ?? '',
-      PORT: String(port),
-      POSTGRES_USER: user,
-      POSTGRES_PASSWORD: password,
-      PGDATA: join(dir, 'data'),
-    },
-    { args: [...LOG, ...args], log: () => undefined },
-  );
+  const start = (): PostgresServer =>
+    startPostgres(
+      {
+        PATH: process.env['PATH'] ?? '',
+        PORT: String(port),
+        POSTGRES_USER: user,
+        POSTGRES_PASSWORD: password,
+        PGDATA: join(dir, 'data'),
+        ...(bin === undefined ? {} : { PG_BIN: bin }),
+      },
+      { args: [...LOG, ...args], log: () => undefined },
+    );
+  let server = start();
   const run: TestPostgres['run'] = async (database, ...statements) => {
     const client = new Client({ host: '127.0.0.1', port, user, password, database });
     client.on('error', () => undefined);
@@ -57,13 +66,21 @@ export async function startTestPostgres(args: readonly string[] = []): Promise<T
     port,
     password,
     user,
-    pid: server.pid,
+    get pid() {
+      return server.pid;
+    },
     log: async () => {
       const [row] = await run('postgres', 'SHOW data_directory');
       return await readFile(join(String(row?.['data_directory']), 'log', 'server.log'), 'utf8');
     },
     run,
     connection: (database) => ({ host: '127.0.0.1', port, user, database, sslmode: 'disable' }),
+    crash: async () => {
+      process.kill(server.pid, 'SIGKILL');
+      await server.exited;
+      server = start();
+      await untilUp(async () => await run('postgres', 'SELECT 1'), server.exited);
+    },
     stop: async () => {
       await server.stop();
       await rm(dir, { recursive: true, force: true });
