@@ -42,6 +42,13 @@ export const SANDBOX_IMAGES: readonly SandboxImage[] = [
     note: 'Any tag is served by the PostgreSQL of this machine, of that major version where there is one. Never runs as root.',
   },
   {
+    repository: 'neo4j',
+    tags: ['5', '5.26', '5.26.30', '5-community', '5.26-community', '5.26.30-community'],
+    entry: entry('neo4j'),
+    env: { NEO4J_server_directories_data: '/data' },
+    note: 'Neo4j Community 5.26 of this machine, or fetched. Bolt alone: its browser and HTTP are off. Runs as the user of the sandbox.',
+  },
+  {
     repository: 'prom/alertmanager',
     tags: ['v0.25.0', 'v0.28.1'],
     entry: entry('alertmanager'),

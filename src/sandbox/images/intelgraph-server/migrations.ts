@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Database } from '../kit/database.ts';
@@ -7,6 +7,8 @@ import type { Env } from '../kit/service.ts';
 import type { Release } from './release.ts';
 
 const SOURCE = fileURLToPath(new URL('../../../../examples/summit/migrations', import.meta.url));
+/** Python does not know the names of the sandbox's Services. */
+const TUNNEL = fileURLToPath(new URL('../tunnel/main.ts', import.meta.url));
 
 /**
  * Lays out what the image of a release carries: Alembic's settings, its own revisions and none that came later, and
@@ -18,7 +20,11 @@ export async function layOut(app: string, { revisions }: Release, alembic: strin
   for (const file of ['alembic.ini', 'env.py', 'script.py.mako']) await cp(join(SOURCE, file), join(app, file));
   for (const revision of revisions)
     await cp(join(SOURCE, 'versions', `${revision}.py`), join(app, 'versions', `${revision}.py`));
-  await symlink(dirname(alembic), join(app, 'bin'));
+  await mkdir(join(app, 'bin'));
+  for (const name of ['alembic', 'python3']) {
+    const script = `#!/bin/sh\nexec '${process.execPath}' '${TUNNEL}' '${join(dirname(alembic), name)}' "$@"\n`;
+    await writeFile(join(app, 'bin', name), script, { mode: 0o755 });
+  }
 }
 
 /**
