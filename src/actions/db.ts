@@ -1,5 +1,13 @@
 import { BackstayError, didYouMean } from '../errors/index.ts';
-import { type Backup, isProven, type Proof, provenTo, type SchemaRevision } from '../model/index.ts';
+import {
+  type Backup,
+  isProven,
+  isTakenTogether,
+  markerOf,
+  type Proof,
+  provenTo,
+  type SchemaRevision,
+} from '../model/index.ts';
 import type { DamagedBackup, DataStore, StoreInspection } from '../ports/index.ts';
 
 export interface ListedBackup {
@@ -10,6 +18,8 @@ export interface ListedBackup {
   readonly tables: number;
   readonly server: string;
   readonly proof?: Proof;
+  /** Common to the backups that were taken together. */
+  readonly marker?: string;
   readonly folder: string;
 }
 
@@ -53,6 +63,7 @@ export function listed(backup: Backup): ListedBackup {
     tables: counts.length,
     server: manifest.server.version,
     ...(proof === undefined ? {} : { proof }),
+    ...(isTakenTogether(manifest) && manifest.marker !== undefined ? { marker: manifest.marker } : {}),
     folder,
   };
 }
@@ -81,9 +92,10 @@ export function chooseStore(stores: readonly DataStore[], name: string | undefin
  */
 export async function backupsMarked(
   stores: readonly DataStore[],
-  marker: string,
+  said: string,
   stack: string,
 ): Promise<Readonly<Record<string, string>>> {
+  const marker = markerOf(said);
   if (stores.length === 0) chooseStore(stores, undefined, stack);
   const found = await Promise.all(
     stores.map(async (store) => {

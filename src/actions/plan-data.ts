@@ -30,7 +30,7 @@ import {
   type Unknown,
 } from '../plan/index.ts';
 import type { Clock, DataStore, Migrations } from '../ports/index.ts';
-import { chooseStore } from './db.ts';
+import { backupsMarked, chooseStore } from './db.ts';
 import { plannedRestore } from './db-restore.ts';
 
 export interface DataRequest {
@@ -70,7 +70,8 @@ const LEAVES_DATA: ReadonlySet<string> = new Set(['application', 'workers', 'wor
  * BACKUP_UNKNOWN, BACKUP_DAMAGED
  */
 export async function planData(request: DataRequest, deps: DataDeps, expected: Expectation): Promise<PlannedData> {
-  const { target, scope, options, undoes, exchanged = [] } = request;
+  const { target, scope, undoes, exchanged = [] } = request;
+  const options = await withMarked(request.options, deps);
   const { data } = options;
   const chooses = (scope.kind === 'full' || scope.kind === 'database') && (options.hold || undoes !== undefined);
   if (!chooses) {
@@ -89,7 +90,7 @@ export async function planData(request: DataRequest, deps: DataDeps, expected: E
   const choices = await Promise.all(
     concerned.map(async (store) => {
       const by = migrations.find((one) => one.store === store.setting.name);
-      return { store, choice: chooseScenario(await factsOf(store, by, request, deps, expected)) };
+      return { store, choice: chooseScenario(await factsOf(store, by, { ...request, options }, deps, expected)) };
     }),
   );
   refuseUndecided(choices.map(({ choice }) => choice));
@@ -209,6 +210,14 @@ function forcedFor(name: string, { data }: PlanOptions, stack: Stack): StoreFact
 function requireNames(stores: readonly DataStore[], { data }: PlanOptions, stack: Stack): void {
   const byStore = typeof data?.scenario === 'object' ? Object.keys(data.scenario) : [];
   for (const name of [...byStore, ...Object.keys(data?.restore ?? {})]) chooseStore(stores, name, stack.name);
+}
+
+/** Each store to its own of the backups that were taken together; one that is named for itself goes to that. */
+async function withMarked(options: PlanOptions, { stack, dataStores }: DataDeps): Promise<PlanOptions> {
+  const { data } = options;
+  if (data?.restoreAll === undefined) return options;
+  const marked = await backupsMarked((await dataStores?.()) ?? [], data.restoreAll, stack.name);
+  return { ...options, data: { ...data, restore: { ...marked, ...data.restore } } };
 }
 
 /** Asked only where a store says how it is migrated. */

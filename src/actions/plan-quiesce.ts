@@ -16,6 +16,8 @@ export interface QuiesceRequest {
   readonly concerned: readonly string[];
   /** Those of them that are migrated. */
   readonly migrated?: readonly string[];
+  /** Nobody may be connected to any of them, whether or not it names its writers. */
+  readonly isStrict?: boolean;
   readonly live: ReadonlyMap<unknown, KubeObject>;
   /** The objects as they will be. Absent: as they are. */
   readonly desired?: readonly KubeObject[];
@@ -37,11 +39,11 @@ export interface Quiesced {
  * @throws PLAN_REFUSED when the maintenance mode that the stack file declares cannot be turned on, unless in an emergency
  */
 export function quiesceFor(
-  { concerned, migrated = [], live, desired = [], options }: QuiesceRequest,
+  { concerned, migrated = [], isStrict = false, live, desired = [], options }: QuiesceRequest,
   stack: Stack,
 ): Quiesced {
   const objects = [...live.values()];
-  const { warnings, ...quiesce } = writersOf({ stack, concerned, migrated, live: objects });
+  const { warnings, ...quiesce } = writersOf({ stack, concerned, migrated, isStrict, live: objects });
   const answer = maintenanceOf({ stack, isNeeded: concerned.length > 0, live: objects, desired });
   if (answer.problem !== undefined && !options.emergency)
     throw new BackstayError('PLAN_REFUSED', `Maintenance mode cannot be turned on: ${answer.problem}.`, {

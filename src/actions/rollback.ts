@@ -73,7 +73,14 @@ export async function rollback(options: RollbackOptions, wired: RollbackDeps): P
 }
 
 /** Steps that act though no object differs: data goes back, pods that hang go. */
-const ACTS: ReadonlySet<string> = new Set(['db-swap', 'migrate', 'force-pods']);
+const ACTS: ReadonlySet<string> = new Set([
+  'db-swap',
+  'migrate',
+  'db-backup',
+  'resume-writers',
+  'maintenance-off',
+  'force-pods',
+]);
 
 /** Objects, data, or what another run holds: a plan for none of them is a plan for nothing. */
 function actsOn({ changes, undoes, steps }: Plan): boolean {

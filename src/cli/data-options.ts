@@ -7,10 +7,12 @@ type Options = Readonly<Record<string, unknown>>;
 export function dataOptionsOf(options: Options): Pick<PlanOptions, 'data'> {
   const scenario = textIn(options, 'scenario');
   const restore = textIn(options, 'restore');
+  const restoreAll = textIn(options, 'restoreAll');
   const accept = textIn(options, 'acceptDataLoss');
   const data: DataOptions = {
     ...(scenario === undefined ? {} : { scenario: scenarioOf(scenario) }),
     ...(restore === undefined ? {} : { restore: pairsOf(restore, '--restore', 'STORE=BACKUP') }),
+    ...(restoreAll === undefined ? {} : { restoreAll }),
     ...(options['skipDatabaseBackup'] === true ? { skipBackup: true as const } : {}),
     ...(accept === undefined ? {} : { acceptLoss: accept.split(',').map(digestText) }),
   };

@@ -210,3 +210,14 @@ export function isProven(backup: Pick<Backup, 'proofs'>, wanted: Proof): boolean
   const reached = provenTo(backup);
   return reached !== undefined && PROOFS.indexOf(reached) >= PROOFS.indexOf(wanted);
 }
+
+const TOGETHER = 'set-';
+
+/** What backups have in common that a run took together, while nobody wrote: a marker of another form says less. */
+export function markerOf(run: string): string {
+  return run.startsWith(TOGETHER) ? run : `${TOGETHER}${run}`;
+}
+
+export function isTakenTogether({ marker }: Pick<BackupManifest, 'marker'>): boolean {
+  return marker?.startsWith(TOGETHER) === true;
+}

@@ -81,7 +81,13 @@ export type StepAction =
   /** Takes `db-swap` back: of this run, or of the one that is undone. */
   | { readonly kind: 'db-unswap'; readonly store: string; readonly run?: string }
   /** Takes a backup and proves it: by a restore, or only by reading where a rehearsal restores it right after. */
-  | { readonly kind: 'db-backup'; readonly store: string; readonly prove: 'read' | 'restored' }
+  | {
+      readonly kind: 'db-backup';
+      readonly store: string;
+      readonly prove: 'read' | 'restored';
+      /** With those of other stores, while nobody writes to any of them: they are marked as such. */
+      readonly together?: true;
+    }
   /** Goes the way on a restored copy first, and tells what is lost; the live data is not touched. */
   | { readonly kind: 'migrate-rehearse'; readonly store: string; readonly way: MigrationWay }
   | { readonly kind: 'migrate'; readonly store: string; readonly way: MigrationWay }

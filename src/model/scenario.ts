@@ -41,6 +41,8 @@ export interface DataOptions {
   readonly scenario?: Scenario | Readonly<Record<string, Scenario>>;
   /** Backup to restore, by store: its id, or `latest`. */
   readonly restore?: Readonly<Record<string, string>>;
+  /** Marker of backups that were taken together: every store is restored to its own. */
+  readonly restoreAll?: string;
   /** Migrate without a backup, and so without a rehearsal: nothing but the scripts takes that back. */
   readonly skipBackup?: true;
   /** Digests of data-loss reports that somebody has read and agreed to; each whole, or its first 12 digits or more. */

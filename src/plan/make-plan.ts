@@ -48,6 +48,8 @@ export interface PlanInput {
   readonly scenarios?: readonly StoreScenario[];
   /** Data stores whose exchange by the run that is undone is taken back. Absent: none. */
   readonly exchanged?: readonly string[];
+  /** Data stores that are backed up together, while nobody writes. Absent: none. */
+  readonly backups?: readonly string[];
   /** What must not write meanwhile. Absent: nothing is stopped. */
   readonly quiesce?: PlannedQuiesce;
   /** How the stack is closed meanwhile. Absent: it is not. */

@@ -38,6 +38,8 @@ export interface WritersQuestion {
   readonly concerned: readonly string[];
   /** Those that are migrated from within a pod, which has to go on running. */
   readonly migrated?: readonly string[];
+  /** Nobody may be connected to any of them, whether or not it names its writers. */
+  readonly isStrict?: boolean;
   readonly live: Iterable<KubeObject>;
 }
 
@@ -49,12 +51,14 @@ export interface Writers extends PlannedQuiesce {
  * The live workloads that the stack file names as writers of these stores. What a dead run left at zero is among them,
  * whatever the plan is about: it is given back by the next run.
  */
-export function writersOf({ stack, concerned, migrated = [], live }: WritersQuestion): Writers {
+export function writersOf({ stack, concerned, migrated = [], isStrict = false, live }: WritersQuestion): Writers {
   const objects = [...live].filter((object) => QUIETABLE.has(`${groupOf(object.apiVersion)}/${object.kind}`));
   const warnings: string[] = [];
   const found = new Map<ObjectKey, ObjectRef>();
   for (const object of objects) if (suspendedBy(object).length > 0) found.set(keyOf(object), refOf(object));
-  const stores = stack.stores.filter(({ name, writers }) => concerned.includes(name) && writers.length > 0);
+  const stores = stack.stores.filter(
+    ({ name, writers }) => concerned.includes(name) && (isStrict || writers.length > 0),
+  );
   const within = new Set<ObjectKey>();
   for (const store of stores) {
     const keeper = migrated.includes(store.name) ? keeperOf(store) : undefined;
@@ -207,6 +211,28 @@ export function quiescing(
     ...(maintenance === undefined ? [] : [turningOn(maintenance)]),
     ...(isEmpty(quiesce) ? [] : [stopping(quiesce)]),
   ];
+}
+
+/** After `quiescing`: one moment of all stores, for nobody writes between the first and the last of them. */
+export function backingUpTogether(stores: readonly string[] = []): readonly Part[] {
+  return stores.map((store) => ({
+    id: `db-backup:${store}`,
+    title: `Back ${store} up, and read the backup again`,
+    action: { kind: 'db-backup', store, prove: 'read', together: true },
+    risk: 'none',
+    destructive: false,
+  }));
+}
+
+/** When everything works again: a restore takes its time, and nobody has to wait for it. */
+export function provingTogether(stores: readonly string[] = []): readonly Part[] {
+  return stores.map((store) => ({
+    id: `db-prove:${store}`,
+    title: `Restore the backup of ${store} beside the live data, count, and drop that`,
+    action: { kind: 'db-backup', store, prove: 'restored', together: true },
+    risk: 'none',
+    destructive: false,
+  }));
 }
 
 /** In the phase `resumed`, before autoscalers act again: what wrote is back and well. */

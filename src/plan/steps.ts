@@ -14,7 +14,14 @@ import type { PlanInput } from './make-plan.ts';
 import { forcedAfter, forcedBefore, forcesAlone } from './force-steps.ts';
 import { freezing, releasing } from './hold-steps.ts';
 import { keepsFromReturning } from './return.ts';
-import { bringingBack, givesBackAlone, opening, quiescing } from './quiesce-steps.ts';
+import {
+  backingUpTogether,
+  bringingBack,
+  givesBackAlone,
+  opening,
+  provingTogether,
+  quiescing,
+} from './quiesce-steps.ts';
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
 import { migrating, safeguarding } from './migration-steps.ts';
@@ -23,7 +30,7 @@ import { exchanging, exchangingBack, restoringBeside } from './store-steps.ts';
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
   const { changes, restores = [], migrations = [], exchanged = [] } = input;
-  const data = restores.length + migrations.length + exchanged.length;
+  const data = restores.length + migrations.length + exchanged.length + (input.backups ?? []).length;
   if (changes.length === 0 && data === 0 && !forcesAlone(input) && !givesBackAlone(input))
     return input.undoes === undefined ? [] : releaseOnly(input.undoes);
   const all = PHASES.flatMap((phase) => [...ownSteps(phase, input), ...hookSteps(phase, input)]);
@@ -118,7 +125,10 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       ];
     }
     case 'quiesced':
-      return quiescing(input.quiesce, input.maintenance).map((part) => ({ phase, ...part }));
+      return [...quiescing(input.quiesce, input.maintenance), ...backingUpTogether(input.backups)].map((part) => ({
+        phase,
+        ...part,
+      }));
     case 'resumed':
       return [
         ...bringingBack(input.quiesce).map((part) => ({ phase, ...part })),
@@ -134,6 +144,7 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
     }
     case 'completed':
       return [
+        ...provingTogether(input.backups).map((part) => ({ phase, ...part })),
         step('record-after', 'Record what was reached', { kind: 'record-after' }),
         ...(input.undoes === undefined ? [] : [releaseStep(input.undoes)]),
       ];

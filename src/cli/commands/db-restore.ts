@@ -11,6 +11,7 @@ export const restore: CommandRun = async (invocation) => {
     backup,
     options,
     withoutCluster,
+    all: invocation.options['all'] === true,
     ...onInvalidOf(invocation.options),
     ...(store === undefined ? {} : { store }),
   };

@@ -40,9 +40,10 @@ function renderStore({ name, kind, live, problem, backups }: ListedStore, style:
           size(one.bytes),
           `${one.rows} in ${one.tables} tables`,
           proofOf(one, style),
+          one.marker ?? '',
         ],
   );
-  const listing = table(['backup', 'age', 'size', 'rows', 'proven'], rows);
+  const listing = table(['backup', 'age', 'size', 'rows', 'proven', 'taken together'], rows);
   return [head, ...listing.split('\n').map((line) => `  ${line}`)].join('\n');
 }
 
@@ -58,6 +59,7 @@ function rowsOf(rows: Readonly<Record<string, number>>): string {
 
 export const backup: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
+  if (options['all'] === true) return await (await import('./db-backup-all.ts')).backupAll(invocation);
   const { backUp, chooseStore, listed } = await import('../../actions/db.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {
     const { stack } = composition;

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../commands.ts';
-import { RESTORE, STACK, STORE, UNDO } from './shared.ts';
+import { BACKUP_ALL, RESTORE, STACK, STORE, UNDO } from './shared.ts';
 
 /** The data stores of a stack. */
 export const DATA_COMMANDS: readonly CommandSpec[] = [
@@ -13,8 +13,16 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     name: 'db backup',
     summary: 'back a data store up, and prove it by restoring it beside the live data',
     args: [STACK, STORE],
-    options: [['--no-restore', 'only read it back: enough against damage, not as the way back of a run']],
-    examples: ['backstay db backup medical-kg', 'backstay db backup medical-kg main --no-restore'],
+    options: [
+      ['--no-restore', 'only read it back: enough against damage, not as the way back of a run'],
+      ['--all', 'every store at one moment: a run that stops what writes, backs all of them up and goes on'],
+      ...BACKUP_ALL,
+    ],
+    examples: [
+      'backstay db backup medical-kg',
+      'backstay db backup medical-kg main --no-restore',
+      'backstay db backup medical-kg --all --reason "before v2"',
+    ],
     load: async () => (await import('../commands/db.ts')).backup,
   },
   {
@@ -47,6 +55,7 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
     args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
     options: [
+      ['--all', 'every store of the stack: <backup> is the marker that their backups have in common'],
       ...RESTORE,
       [
         '--database-lease',

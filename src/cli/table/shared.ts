@@ -25,6 +25,7 @@ const DATA = [
     'A (leave the data alone), B (migrate it) or C (restore it) instead of what the plan chooses; also STORE=A,STORE=C (needs --reason)',
   ],
   ['--restore <backups>', 'STORE=BACKUP with commas: restore these with the rollback (BACKUP: an id, or latest)'],
+  ['--restore-all <marker>', 'restore every store to the backups that `db backup --all` took together'],
   ['--skip-database-backup', 'migrate without a backup and without a rehearsal (needs --reason; journaled)'],
   [
     '--accept-data-loss <digests>',
@@ -106,4 +107,19 @@ export const RESTORE = without(
   'restore',
   'skip-database-backup',
   'accept-data-loss',
+);
+
+/** Flags of a backup of every store, which is a run that stops what writes. */
+export const BACKUP_ALL = RESTORE.filter(([flags]) =>
+  [
+    '--dry-run',
+    '--emergency',
+    '--reason',
+    '--incident',
+    '--severity',
+    '--break-glass',
+    '--wait',
+    '--timeout',
+    '-y,',
+  ].some((one) => flags.startsWith(one)),
 );

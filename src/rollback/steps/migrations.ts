@@ -5,6 +5,7 @@ import {
   isDigest,
   isLossless,
   isProven,
+  markerOf,
   shortId,
   type StepAction,
 } from '../../model/index.ts';
@@ -21,18 +22,17 @@ type Migrate = Extract<StepAction, { kind: 'migrate' }>;
 type MigrateBack = Extract<StepAction, { kind: 'migrate-back' }>;
 
 /** Takes a backup, or finds the one that an earlier attempt of this run took, and proves it. */
-export const dbBackup: Executor<TakeBackup> = async ({ store: name, prove }, context) => {
+export const dbBackup: Executor<TakeBackup> = async ({ store: name, prove, together }, context) => {
   const { run, signal, effect } = context;
+  const marker = together === true ? markerOf(run) : run;
   const store = await storeOf(name, context);
   const earlier = (await store.backups()).find(
-    (one): one is Backup => !('damaged' in one) && one.manifest.marker === run,
+    (one): one is Backup => !('damaged' in one) && one.manifest.marker === marker,
   );
   const schema = earlier === undefined ? await (await migrationsIfAny(name, context))?.current() : undefined;
   const taken =
     earlier ??
-    (await effect(
-      async () => await store.backup({ marker: run, signal, ...(schema === undefined ? {} : { schema }) }),
-    ));
+    (await effect(async () => await store.backup({ marker, signal, ...(schema === undefined ? {} : { schema }) })));
   const { manifest } = await effect(async () => await store.prove(taken, prove, signal));
   return {
     outcome: 'done',

@@ -9,4 +9,9 @@ export const SANDBOX_IMAGES: readonly SandboxImage[] = [
     entry: fileURLToPath(new URL('./echo.mjs', import.meta.url)),
     env: { ECHO_FROM_IMAGE: 'image' },
   },
+  {
+    repository: 'backstay-test/writer',
+    tags: ['1', '2'],
+    entry: fileURLToPath(new URL('./writer.mjs', import.meta.url)),
+  },
 ];

@@ -48,7 +48,7 @@ export async function shapeOf(client: Client): Promise<StoreShape> {
 /** Who else is in this database, autovacuum and its like left out. */
 export async function otherSessions(client: Client): Promise<readonly StoreSession[]> {
   const { rows } = await client.query<{ application: string; user: string; address: string; busy: string | null }>(
-    `SELECT application_name AS application, coalesce(usename, '') AS user, coalesce(client_addr::text, '') AS address,
+    `SELECT application_name AS application, coalesce(usename, '') AS user, coalesce(host(client_addr), '') AS address,
             CASE WHEN state <> 'idle' THEN (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::bigint::text END AS busy
        FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
