@@ -201,7 +201,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       return await Promise.all(
         stack.stores.flatMap((setting) =>
           'migrations' in setting && setting.migrations !== undefined
-            ? [openMigrations(setting, setting.migrations, ways(setting), parts)]
+            ? [openMigrations(setting, setting.migrations, ways(setting), { ...parts, env })]
             : [],
         ),
       ).then((opened) => opened.map((one) => around('migrations', one)));
@@ -224,7 +224,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
         import('./adapters/kubernetes/lease.ts'),
         import('./adapters/postgres/store/lease-table.ts'),
       ]);
-      const table = createLeaseTable(accessOf(setting, ways(setting)));
+      const table = createLeaseTable(accessOf(setting, ways(setting), env));
       const { leaseNamespace: namespace, leaseDurationMs: durationMs } = stack.cluster;
       const lock = createLeaseLock(table, { namespace, durationMs, clock, host: by.host });
       return around('lock', system.withoutOrphans(lock, clock), 'lease');
@@ -324,10 +324,12 @@ interface Reached {
 function accessOf(
   { connection }: PostgresStoreSetting,
   reached: () => Promise<Reached>,
+  env: Variables,
 ): () => Promise<{ readonly connection: PostgresConnection; readonly password: string | undefined }> {
   return async () => {
+    const { withService } = await import('./adapters/postgres/store/service-file.ts');
     const { place, password } = await reached();
-    return { connection: { ...connection, ...place }, password };
+    return await withService({ connection: { ...connection, ...place }, password }, env);
   };
 }
 
@@ -349,7 +351,15 @@ async function openStore(
   switch (setting.kind) {
     case 'postgres': {
       const { createPostgresStore } = await import('./adapters/postgres/store/index.ts');
-      return createPostgresStore({ ...opened, setting, access: accessOf(setting, reached) });
+      const { onToolProgress, ...shared } = opened;
+      const fetchTools = async (): Promise<string> => {
+        const { findPostgresClient } = await import('./toolchain/index.ts');
+        return await findPostgresClient({
+          env: opened.env,
+          ...(onToolProgress === undefined ? {} : { onProgress: onToolProgress }),
+        });
+      };
+      return createPostgresStore({ ...shared, setting, access: accessOf(setting, reached, opened.env), fetchTools });
     }
     case 'redis': {
       const { createRedisStore } = await import('./adapters/redis/index.ts');
@@ -402,13 +412,13 @@ async function openMigrations(
   store: DataStoreSetting,
   setting: MigrationSetting,
   reached: () => Promise<Reached>,
-  parts: Omit<MigrationsOptions, 'store' | 'setting' | 'database'>,
+  { env, ...parts }: Omit<MigrationsOptions, 'store' | 'setting' | 'database'> & { readonly env: Variables },
 ): Promise<Migrations> {
   if (store.kind !== 'postgres')
     throw new BackstayError('STORE_UNSUPPORTED', `${store.name}: the schema of a ${store.kind} store is not migrated.`);
   const { createMigrations } = await import('./adapters/migrations/index.ts');
   const { createMigrationDatabase } = await import('./adapters/postgres/store/migration-database.ts');
-  const database = createMigrationDatabase(accessOf(store, reached));
+  const database = createMigrationDatabase(accessOf(store, reached, env));
   return createMigrations({ ...parts, store: store.name, setting, database });
 }
 

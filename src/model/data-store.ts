@@ -99,6 +99,8 @@ export interface ServiceRoute {
 /** As libpq names these things; what is absent comes from its environment, its service file and its defaults. */
 export interface PostgresConnection extends ServerConnection {
   readonly database: string;
+  /** Section of libpq's connection service file: what it says holds where the stack file says nothing. */
+  readonly service?: string;
   readonly sslmode?: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
   /** Path of the certificates that are trusted. */
   readonly sslrootcert?: string;
@@ -147,6 +149,8 @@ export interface BackupManifest {
   readonly rows: Readonly<Record<string, number>>;
   /** What the tables held in the snapshot that was dumped; absent in manifests that only counted. PostgreSQL alone. */
   readonly contents?: Readonly<Record<string, TableContents>>;
+  /** Of single tables, `schema.table`: a restore exchanges their rows and nothing else. Absent: of everything. */
+  readonly tables?: readonly string[];
   /** What a dump does not carry (see DatabaseState). PostgreSQL alone. */
   readonly state?: DatabaseState;
   /** What its data takes in the memory of a server. Redis alone. */

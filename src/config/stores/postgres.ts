@@ -14,6 +14,9 @@ export const postgresStore = z.strictObject(
       {
         ...server,
         database: text,
+        service: text
+          .exactOptional()
+          .describe('Section of pg_service.conf: host, port, user and the rest come from there.'),
         sslmode: z.enum(['disable', 'prefer', 'require', 'verify-ca', 'verify-full']).exactOptional(),
         sslrootcert: text.exactOptional().describe('File of the certificates that are trusted.'),
       },

@@ -15,6 +15,13 @@ export interface Access {
   readonly application?: string;
 }
 
+interface ConnectOptions {
+  readonly database?: string;
+  readonly statementTimeoutMs?: number;
+}
+
+type SslMode = NonNullable<PostgresConnection['sslmode']>;
+
 /**
  * A connection of its own, closed when the work ends. Limits are startup options, so that nothing that runs within,
  * a migration's own RESET least of all, can lift them.
@@ -23,8 +30,37 @@ export interface Access {
 export async function connected<T>(
   access: Access,
   work: (client: Client) => Promise<T>,
-  options: { readonly database?: string; readonly statementTimeoutMs?: number } = {},
+  options: ConnectOptions = {},
 ): Promise<T> {
+  const { connection } = access;
+  const client = await opened(access, options);
+  try {
+    return await work(client);
+  } catch (error) {
+    if (isBackstayError(error) || !(error instanceof Error) || !('code' in error)) throw error;
+    throw new BackstayError('STORE_FAILED', `${describeConnection(connection)}: ${error.message}`, {
+      cause: error,
+      details: { server: describeConnection(connection), code: String(error.code) },
+    });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** As libpq: `prefer`, which is the default, encrypts with a server that can and goes without where it cannot. */
+async function opened(access: Access, options: ConnectOptions): Promise<Client> {
+  const { sslmode = 'prefer' } = access.connection;
+  if (sslmode !== 'prefer') return await openedAs(access, options, sslmode);
+  try {
+    return await openedAs(access, options, 'prefer');
+  } catch (error) {
+    if (isBackstayError(error) && /does not support SSL/.test(error.message))
+      return await openedAs(access, options, 'disable');
+    throw error;
+  }
+}
+
+async function openedAs(access: Access, options: ConnectOptions, sslmode: SslMode): Promise<Client> {
   const { Client: PgClient } = (await import('pg')).default;
   const { connection } = access;
   const limits = [`lock_timeout=${LOCK_TIMEOUT_MS}`, `statement_timeout=${options.statementTimeoutMs ?? 0}`];
@@ -33,7 +69,7 @@ export async function connected<T>(
     ...(connection.port === undefined ? {} : { port: connection.port }),
     ...(connection.user === undefined ? {} : { user: connection.user }),
     ...(access.password === undefined ? {} : { password: access.password }),
-    ...(await tlsOf(connection)),
+    ...(await tlsOf(connection, sslmode)),
     database: options.database ?? connection.database,
     application_name: access.application ?? APPLICATION,
     options: limits.map((limit) => `-c ${limit}`).join(' '),
@@ -48,17 +84,7 @@ export async function connected<T>(
     await client.end().catch(() => undefined);
     throw unreachable(connection, error);
   }
-  try {
-    return await work(client);
-  } catch (error) {
-    if (isBackstayError(error) || !(error instanceof Error) || !('code' in error)) throw error;
-    throw new BackstayError('STORE_FAILED', `${describeConnection(connection)}: ${error.message}`, {
-      cause: error,
-      details: { server: describeConnection(connection), code: String(error.code) },
-    });
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  return client;
 }
 
 /** What libpq's tools read; the password in their environment, which only this user and root can see. */
@@ -79,9 +105,11 @@ export function toolEnvironment({ connection, password, application }: Access): 
   );
 }
 
-async function tlsOf({ sslmode, sslrootcert, host }: PostgresConnection): Promise<{ readonly ssl?: object | false }> {
-  if (sslmode === undefined || host?.startsWith('/')) return {};
-  if (sslmode === 'disable') return { ssl: false };
+async function tlsOf(
+  { sslrootcert, host }: PostgresConnection,
+  sslmode: SslMode,
+): Promise<{ readonly ssl: object | false }> {
+  if (sslmode === 'disable' || host?.startsWith('/') === true) return { ssl: false };
   const { readFile } = await import('node:fs/promises');
   const ca = sslrootcert === undefined ? {} : { ca: await readFile(sslrootcert, 'utf8') };
   // As libpq: `require` encrypts and trusts whoever answers, unless it is told whom to trust.
