@@ -35,14 +35,17 @@ export async function rehearse(request: RehearsalRequest): Promise<Rehearsed> {
   await store.finalize(trial);
   try {
     const { database } = await store.restoreBeside(backup, trial, signal);
-    await requireRevision(migrations, way.from, { database, what: `backup ${backup.manifest.id}` });
+    const { id, schema } = backup.manifest;
+    // A tool takes a second to answer: what was asked right before the backup was taken is not asked again.
+    if (schema === undefined) await requireRevision(migrations, way.from, { database, what: `backup ${id}` });
+    else requireAt(schema, way.from, { store: migrations.store, what: `backup ${id}` });
     const before = await store.shape(database);
     signal?.throwIfAborted();
-    const { durationMs, output } = await migrations.migrate(way, {
+    const { revision, durationMs, output } = await migrations.migrate(way, {
       database,
       ...(signal === undefined ? {} : { signal }),
     });
-    await requireRevision(migrations, way.to, { database, what: 'the migrated copy' });
+    requireAt(revision, way.to, { store: migrations.store, what: 'the migrated copy' });
     const after = await store.shape(database);
     const ownTable = ownTableOf(migrations);
     const report = lossBetween({
@@ -70,11 +73,20 @@ export async function requireRevision(
   { database, what }: { readonly database?: string; readonly what: string },
 ): Promise<void> {
   const found = await migrations.current(database === undefined ? {} : { database });
+  requireAt(found, wanted, { store: migrations.store, what });
+}
+
+/** @throws SCHEMA_MISMATCH */
+export function requireAt(
+  found: SchemaRevision,
+  wanted: string | null,
+  { store, what }: { readonly store: string; readonly what: string },
+): void {
   if (standsAt(found, wanted)) return;
   throw new BackstayError(
     'SCHEMA_MISMATCH',
     `the schema of ${what} is at ${spell(found)}, not at ${spell({ revision: wanted })}`,
-    { details: { store: migrations.store, expected: wanted, found: found.heads } },
+    { details: { store, expected: wanted, found: found.heads } },
   );
 }
 

@@ -5,15 +5,15 @@ import {
   isDigest,
   isLossless,
   isProven,
-  markerOf,
   shortId,
   type StepAction,
+  markerOf,
 } from '../../model/index.ts';
 import { commandOf, isAccepted, lossInWords, spell } from '../../plan/index.ts';
 import type { DataStore, Migrations } from '../../ports/index.ts';
 import type { RunState } from '../../journal/index.ts';
 import type { Executor, StepContext, StepResult } from '../executor.ts';
-import { rehearse, requireRevision, standsAt } from '../rehearsal.ts';
+import { rehearse, requireAt, requireRevision, standsAt } from '../rehearsal.ts';
 import { migrationsIfAny, migrationsOf, storeOf } from './stores.ts';
 
 type TakeBackup = Extract<StepAction, { kind: 'db-backup' }>;
@@ -86,8 +86,8 @@ export const migrate: Executor<Migrate> = async ({ store: name, way }, context) 
     return { outcome: 'failed', touched: false, code: 'BACKUP_UNPROVEN', message: proven.why };
   const { backup } = proven;
   try {
-    const { durationMs } = await effect(async () => await migrations.migrate(way, { signal }));
-    await requireRevision(migrations, way.to, { what: name });
+    const { revision, durationMs } = await effect(async () => await migrations.migrate(way, { signal }));
+    requireAt(revision, way.to, { store: name, what: name });
     return {
       outcome: 'done',
       message: `at ${spell({ revision: way.to })} after ${durationMs} ms`,
@@ -176,8 +176,8 @@ export const migrateBack: Executor<MigrateBack> = async ({ store: name, way }, c
 async function goBack(migrations: Migrations, to: string | null, { signal, effect }: StepContext): Promise<unknown> {
   try {
     const way = await migrations.wayTo(to);
-    await effect(async () => await migrations.migrate(way, { signal }));
-    await requireRevision(migrations, to, { what: migrations.store });
+    const { revision } = await effect(async () => await migrations.migrate(way, { signal }));
+    requireAt(revision, to, { store: migrations.store, what: migrations.store });
     return undefined;
   } catch (error) {
     if (isBackstayError(error, 'LEASE_LOST')) throw error;
