@@ -447,9 +447,18 @@ function memoized<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
+/** Made when it is first asked for. What could not be made is made anew by the next who asks: a pod may be ready by then. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
-  return () => (made ??= make());
+  return async () => {
+    const asked = (made ??= make());
+    try {
+      return await asked;
+    } catch (error) {
+      if (made === asked) made = undefined;
+      throw error;
+    }
+  };
 }
 
 /** Makes the key files of a stack (the action decides what to say about them). */
