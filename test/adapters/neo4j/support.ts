@@ -29,7 +29,8 @@ export function storeOn(neo4j: TestNeo4j, root: string, more: Partial<Neo4jStore
     access: async () => ({ connection, password: neo4j.password }),
     shelf: createBackupShelf(root, clock),
     clock,
-    env: process.env,
+    // By its TMPDIR a test finds again what was started for it.
+    env: { ...process.env, TMPDIR: root },
     tools: async () => neo4j.tools,
     cluster: async () => await Promise.reject(new TypeError('this server runs in no cluster')),
     namespace: 'shop',
