@@ -12,6 +12,8 @@ export interface CuttingProxy {
   cutNext(count: number): void;
   /** Lets the next request through, and cuts its connection in place of the answer: what was asked has happened. */
   deafenNext(): void;
+  /** As `deafenNext`, once so many answers have come through. Undefined: no more. */
+  deafenAfter(answers: number | undefined): void;
   /** Answers that were cut off so. */
   swallowed(): number;
   close(): Promise<void>;
@@ -21,7 +23,7 @@ export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
   const open = new Set<Socket>();
   let accepted = 0;
   let doomed = 0;
-  let isDeaf = false;
+  let untilDeaf: number | undefined;
   let swallowed = 0;
   const cut = (): void => {
     for (const socket of open) socket.resetAndDestroy();
@@ -41,11 +43,12 @@ export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
       });
     }
     upstream.on('data', (chunk: Buffer) => {
-      if (!isDeaf) {
+      if (untilDeaf !== 0) {
+        if (untilDeaf !== undefined) untilDeaf -= 1;
         client.write(chunk);
         return;
       }
-      isDeaf = false;
+      untilDeaf = undefined;
       swallowed += 1;
       client.resetAndDestroy();
     });
@@ -69,7 +72,10 @@ export async function cuttingProxy(target: URL): Promise<CuttingProxy> {
       cut();
     },
     deafenNext: () => {
-      isDeaf = true;
+      untilDeaf = 0;
+    },
+    deafenAfter: (answers) => {
+      untilDeaf = answers;
     },
     swallowed: () => swallowed,
     close: async () => {

@@ -67,6 +67,29 @@ export async function transact(
   return results;
 }
 
+/** Whether a server refuses because its memory is full: it then takes no transaction at all, not even one that frees. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Error && /\bOOM\b/.test(error.message);
+}
+
+const CLEAR = `
+if redis.call('HGET', KEYS[1], 'hand') ~= ARGV[1] then return 0 end
+redis.call('FLUSHDB', 'ASYNC')
+return 1`;
+
+/** Empties the spare database, as long as this hand has it. @throws STORE_FENCED */
+export async function clear(link: Link, hand: string): Promise<void> {
+  try {
+    await transact(link, (mark) => {
+      held(mark, hand);
+      return [['FLUSHDB', 'ASYNC']];
+    });
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    if ((await link.send('EVAL', CLEAR, '1', MARK, hand)) !== 1) throw fenced('another process took it over');
+  }
+}
+
 /** The mark, when it is of this run. @throws STORE_FENCED when another run's stands there */
 export function ours(mark: Mark | undefined, run: string): Mark | undefined {
   if (mark === undefined || mark.run === run) return mark;

@@ -2,7 +2,7 @@ import type { BackupManifest } from '../../model/index.ts';
 import { type Access, type Argument, connected, isAnswer, type Link } from './connection.ts';
 import { MARK, readMark } from './mark.ts';
 import { databaseOf } from './restore.ts';
-import { savesFiles } from './save.ts';
+import { persistenceOf } from './save.ts';
 import { withScratch } from './scratch.ts';
 import { clientsIn, type ServerFacts, serverFacts } from './server.ts';
 import type { RedisTools } from './tools.ts';
@@ -87,7 +87,7 @@ async function rightObstacles(link: Link, { connection }: Access): Promise<reado
     ['HSET', MARK, 'run', ''],
     ['HGETALL', MARK],
     ['DEL', MARK],
-    ...((await savesFiles(link)) ? [['BGSAVE']] : []),
+    ...((await persistenceOf(link)) === 'rdb' ? [['BGSAVE']] : []),
   ];
   const [watched] = await link.pipeline([['WATCH', MARK]]);
   const answers = await link.pipeline([['MULTI'], ...commands, ['DISCARD']]);

@@ -4,7 +4,7 @@ import type { Backup, BackupManifest, ProofRecord } from '../../model/index.ts';
 import { type Access, connected, type Link } from './connection.ts';
 import { type Contents, contentsOf } from './contents.ts';
 import { copyKeys } from './copy.ts';
-import { held, type Mark, marking, newHand, transact } from './mark.ts';
+import { clear, held, type Mark, marking, newHand, transact } from './mark.ts';
 import { saved } from './save.ts';
 import { countKeys, type KeyCount, scan } from './server.ts';
 import { type Scratch, withScratch } from './scratch.ts';
@@ -71,6 +71,7 @@ export async function restoreBeside(request: RestoreRequest, access: Access): Pr
       signal,
     );
   } catch (error) {
+    // What cannot be cleared now is begun anew by the next attempt, and told by its mark until then.
     await discard(access, hand).catch(() => undefined);
     throw error;
   }
@@ -185,15 +186,7 @@ async function alive(link: Link): Promise<number> {
 
 /** Clears what this hand began; what another has taken over is left alone. */
 async function discard(access: Access, hand: string): Promise<void> {
-  await connected(
-    access,
-    access.connection.spare,
-    async (link) =>
-      await transact(link, (mark) => {
-        held(mark, hand);
-        return [['FLUSHDB', 'ASYNC']];
-      }),
-  );
+  await connected(access, access.connection.spare, async (link) => await clear(link, hand));
 }
 
 function told(keys: number, then: number): string {

@@ -1,5 +1,5 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,7 +28,7 @@ export async function withScratch<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const folder = await mkdtemp(join(tmpdir(), 'backstay-redis-'));
+  const folder = join(tmpdir(), `backstay-redis-${randomBytes(6).toString('hex')}`);
   const path = join(folder, 'socket');
   const server = start([tools.server, ...settings(rdb, folder, path)], {}, folder);
   signal?.addEventListener('abort', server.end, { once: true });
@@ -79,7 +79,7 @@ async function untilRead(server: Child, path: string, open: Scratch, signal?: Ab
   for (;;) {
     signal?.throwIfAborted();
     if (code !== undefined)
-      throw new BackstayError('STORE_FAILED', `redis-server does not take the file: ${lastLines(server.said())}`, {
+      throw new BackstayError('STORE_FAILED', `redis-server does not take the file: ${reasonIn(server.said())}`, {
         details: { exitCode: code },
       });
     if (existsSync(path) && (await isReady(open))) return;
@@ -94,4 +94,12 @@ async function isReady(open: Scratch): Promise<boolean> {
     if (isBackstayError(error)) return false;
     throw error;
   }
+}
+
+/** It goes on to check the file when it cannot load it: why it could not comes first. */
+function reasonIn(said: string): string {
+  const line = said
+    .split('\n')
+    .find((one) => /error|fatal|can't|short read|wrong/i.test(one) && !one.includes('WARNING'));
+  return line?.replace(/^.*?(-> | # )/, '') ?? lastLines(said);
 }

@@ -1,7 +1,7 @@
 import { BackstayError } from '../../errors/index.ts';
 import type { Swapped, SwapState } from '../../ports/index.ts';
-import { type Access, type Argument, connected, type Link } from './connection.ts';
-import { held, MARK, type Mark, marking, newHand, ours, readMark, transact } from './mark.ts';
+import { type Access, type Argument, connected, type Link, textOf } from './connection.ts';
+import { clear, held, isFull, MARK, type Mark, marking, newHand, ours, readMark, transact } from './mark.ts';
 import { saved } from './save.ts';
 
 /** Where a run's exchange stands, by the mark on the server, whatever a journal says. */
@@ -31,10 +31,7 @@ export async function finalizeSwap(access: Access, run: string): Promise<readonl
   return await connected(access, spare, async (link) => {
     const mark = await readMark(link);
     if (mark?.run !== run) return [];
-    await transact(link, (found) => {
-      held(found, mark.hand);
-      return [['FLUSHDB', 'ASYNC']];
-    });
+    await clear(link, mark.hand);
     await saved(link);
     return [nameOf(spare)];
   });
@@ -54,17 +51,42 @@ async function exchange(
 ): Promise<Swapped> {
   const { database, spare } = access.connection;
   return await connected(access, spare, async (link) => {
-    const hand = newHand(run);
-    const took = await take(link, run, hand, [from, to]);
-    if (took === undefined) throw new BackstayError('STORE_FAILED', otherwise, { next: 'Nothing was exchanged.' });
-    if (took.state === to) return { kept: nameOf(spare), unavailableMs: 0 };
     const began = performance.now();
-    await transact(link, (mark) => exchanging({ ...held(mark, hand), state: to }, hand, database, spare));
+    const state = await exchangeOnce(link).catch(async (error: unknown) => {
+      if (!isFull(error)) throw error;
+      const given = [run, from, to, newHand(run), String(database), String(spare)];
+      return textOf(await link.send('EVAL', EXCHANGE, '1', MARK, ...given));
+    });
+    if (state === 'fenced') ours(await readMark(link), run);
+    if (state !== from && state !== to)
+      throw new BackstayError('STORE_FAILED', otherwise, { next: 'Nothing was exchanged.' });
+    if (state === to) return { kept: nameOf(spare), unavailableMs: 0 };
     const unavailableMs = Math.round(performance.now() - began);
     await saved(link);
     return { kept: nameOf(spare), unavailableMs };
   });
+
+  /** Gives the state in which it found the mark. */
+  async function exchangeOnce(link: Link): Promise<string> {
+    const hand = newHand(run);
+    const took = await take(link, run, hand, [from, to]);
+    if (took?.state === from)
+      await transact(link, (mark) => exchanging({ ...held(mark, hand), state: to }, hand, database, spare));
+    return took?.state ?? '';
+  }
 }
+
+/** The same as the transaction, for a server whose memory is full: going back is what may free it. Redis 7 or later. */
+const EXCHANGE = `#!lua flags=allow-oom
+local found = redis.call('HMGET', KEYS[1], 'run', 'state', 'backup')
+if found[1] and found[1] ~= ARGV[1] then return 'fenced' end
+if found[2] ~= ARGV[2] then return found[2] or '' end
+redis.call('SWAPDB', ARGV[5], ARGV[6])
+redis.call('SELECT', ARGV[5])
+redis.call('DEL', KEYS[1])
+redis.call('SELECT', ARGV[6])
+redis.call('HSET', KEYS[1], 'run', ARGV[1], 'state', ARGV[3], 'backup', found[3], 'hand', ARGV[4])
+return found[2]`;
 
 /** The mark comes over with the data; it is put back where nobody but Backstay looks. */
 function exchanging(mark: Mark, hand: string, database: number, spare: number): readonly (readonly Argument[])[] {

@@ -19,8 +19,11 @@ export interface RedisTools {
 const BOUND = [
   'exec 3<&0',
   'folder=$1; shift',
+  'if [ -n "$folder" ]; then mkdir -m 700 -- "$folder" || exit 73; fi',
   '"$@" </dev/null 3<&- & work=$!',
   '(read -r _ <&3; kill -KILL "$work") 2>/dev/null & watch=$!',
+  // Nobody may be listening any more: what the shell has to say of it must not end it before it has cleared up.
+  'trap "" PIPE; exec >/dev/null 2>&1',
   'wait "$work"; code=$?',
   'kill "$watch" 2>/dev/null',
   'if [ -n "$folder" ]; then rm -rf -- "$folder"; fi',
@@ -39,7 +42,7 @@ export interface Child {
   readonly end: () => void;
 }
 
-/** `folder` is removed when it ends, whoever ends it. */
+/** `folder` is made for it, readable by nobody else, and removed when it ends, whoever ends it. */
 export function start(command: readonly string[], env: Readonly<Record<string, string>> = {}, folder = ''): Child {
   const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(
     '/bin/sh',
