@@ -49,6 +49,12 @@ export const SANDBOX_IMAGES: readonly SandboxImage[] = [
     note: 'Neo4j Community 5.26 of this machine, or fetched. Bolt alone: its browser and HTTP are off. Runs as the user of the sandbox.',
   },
   {
+    repository: 'redis',
+    tags: ['7', '7.0', '7.2', '7.4', '8'],
+    entry: entry('redis'),
+    note: 'Any tag is served by the Redis of this machine, or the one that its Debian has. Never runs as root.',
+  },
+  {
     repository: 'prom/alertmanager',
     tags: ['v0.25.0', 'v0.28.1'],
     entry: entry('alertmanager'),
