@@ -2,7 +2,7 @@ import { BackstayError } from '../errors/index.ts';
 import { type Digest, digestOf, type Plan, type PlanOptions } from '../model/index.ts';
 import { makePlan, type PlannedRestore } from '../plan/index.ts';
 import type { ClusterIdentity, DataStore } from '../ports/index.ts';
-import { backupsMarked, chooseStore } from './db.ts';
+import { backupsMarked, chooseStore, requireTables } from './db.ts';
 import { takeInventory } from './inventory.ts';
 import { betweenStores, quiesceFor } from './plan-quiesce.ts';
 import { type PlanDeps, requireClusterOfStack, requireKnownPlaceholders } from './plan.ts';
@@ -14,6 +14,8 @@ export interface DbRestoreRequest {
   readonly backup: string;
   /** Every store of the stack, in its order. */
   readonly all?: boolean;
+  /** Only the rows of these tables, `documents` or `audit.events`. */
+  readonly tables?: readonly string[];
   readonly options: PlanOptions;
   /** Leave the cluster unasked: it cannot answer, and the data cannot wait for it. */
   readonly withoutCluster?: boolean;
@@ -49,7 +51,9 @@ export async function planDbRestore(
   const without = request.withoutCluster === true;
   const [inventory, restores] = await Promise.all([
     without ? undefined : takeInventory(cluster, stack),
-    Promise.all(chosen.map(async ({ store, backup }) => await plannedRestore(store, backup))),
+    Promise.all(
+      chosen.map(async ({ store, backup }) => await plannedRestore(store, backup, undefined, request.tables)),
+    ),
   ]);
   const identity = inventory?.identity ?? UNASKED;
   if (!without) requireClusterOfStack(identity, stack, options);
@@ -104,25 +108,43 @@ function saidOf({ all, backup }: DbRestoreRequest, restores: readonly PlannedRes
 }
 
 /**
- * One store to one backup, with what is in both. `revision`: what the schema of the restored copy has to be.
+ * One store to one backup, with what is in both. `revision`: what the schema of the restored copy has to be. `asked`: only
+ * these tables; a backup of single tables is always taken so.
  * @throws BACKUP_UNKNOWN, BACKUP_DAMAGED, STORE_UNREACHABLE, STORE_REFUSED naming everything that stands in the way
  */
-export async function plannedRestore(store: DataStore, id: string, revision?: string | null): Promise<PlannedRestore> {
+export async function plannedRestore(
+  store: DataStore,
+  id: string,
+  revision?: string | null,
+  asked?: readonly string[],
+): Promise<PlannedRestore> {
+  requireTables(store, asked);
   const backup = await store.find(id);
   const { manifest } = backup;
-  const obstacles = await store.obstacles(backup);
+  const obstacles = await store.obstacles(backup, asked);
   if (obstacles.length > 0)
     throw new BackstayError('STORE_REFUSED', `${store.setting.name} cannot be taken back: ${obstacles.join('; ')}.`, {
       details: { store: store.setting.name, obstacles },
     });
   const { rows } = await store.inspect();
+  const tables = asked === undefined ? manifest.tables : fullNames(asked, Object.keys(manifest.rows));
+  const of = (counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+    Object.fromEntries(Object.entries(counts).filter(([name]) => tables === undefined || tables.includes(name)));
   return {
     store: store.setting.name,
     backup: manifest.id,
     digest: manifest.file.digest,
     takenAt: manifest.takenAt,
-    atBackup: manifest.rows,
-    now: rows,
+    atBackup: of(manifest.rows),
+    now: of(rows),
     ...(revision === undefined ? {} : { revision }),
+    ...(tables === undefined ? {} : { tables }),
   };
+}
+
+/** As the counts name them; what people type may lack the schema. The store has refused what is not there or there twice. */
+function fullNames(asked: readonly string[], known: readonly string[]): readonly string[] {
+  const named = (name: string): string =>
+    known.find((one) => one === name) ?? known.find((one) => one.endsWith(`.${name}`)) ?? name;
+  return [...new Set(asked.map(named))].sort();
 }

@@ -117,6 +117,14 @@ export async function backupsMarked(
 }
 
 export interface TakenBackup {
+/** @throws STORE_REFUSED for single tables of an engine that has none, or takes them back as a whole only */
+export function requireTables({ setting }: DataStore, tables: readonly string[] | undefined): void {
+  if (tables === undefined || setting.kind === 'postgres') return;
+  throw new BackstayError('STORE_REFUSED', `${setting.name} is of kind ${setting.kind}: it goes as a whole.`, {
+    next: 'Leave --tables out.',
+  });
+}
+
   readonly backup: Backup;
   /** Restored beside the live data and counted, unless it was asked not to. */
   readonly proven: Proof;
@@ -130,11 +138,15 @@ export async function backUp(
     /** Written into its manifest, so that it is known later which version it fits. */
     readonly schema?: SchemaRevision;
     readonly signal?: AbortSignal;
+    /** Only these tables, `documents` or `audit.events`. */
+    readonly tables?: readonly string[];
   },
 ): Promise<TakenBackup> {
-  const { signal, schema } = options;
+  const { signal, schema, tables } = options;
+  requireTables(store, tables);
   const taken = await store.backup({
     ...(signal === undefined ? {} : { signal }),
+    ...(tables === undefined ? {} : { tables }),
     ...(schema === undefined ? {} : { schema }),
   });
   const backup = await store.prove(taken, options.prove, options.signal);

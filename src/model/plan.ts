@@ -74,6 +74,8 @@ export type StepAction =
       readonly digest: Digest;
       /** What its schema has to be, asked before the exchange; absent: not asked. */
       readonly revision?: string | null;
+      /** Only the rows of these; absent: what the backup has. */
+      readonly tables?: readonly string[];
     }
   | { readonly kind: 'db-drop-beside'; readonly store: string }
   /** Makes what was restored beside the live data. The former data stays until the run is finalized. */

@@ -11,18 +11,31 @@ export interface PlannedRestore {
   readonly atBackup: Readonly<Record<string, number>>;
   /** What its schema has to be; absent: not asked. */
   readonly revision?: string | null;
+  /** Only these tables, `schema.table`; the others stay as they are. */
+  readonly tables?: readonly string[];
   /** Rows by table, as they were when the plan was made. */
   readonly now: Readonly<Record<string, number>>;
 }
 
 type PhaseStep = Omit<Step, 'phase'>;
 
+function listed(tables: readonly string[] | undefined, then: string): string {
+  return tables === undefined ? '' : `${tables.join(', ')}${then}`;
+}
+
 /** Beside the live data, which nobody sees: the proof that there is something to go to. */
 export function restoringBeside(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
-  return restores.map(({ store, backup, digest, revision }) => ({
+  return restores.map(({ store, backup, digest, revision, tables }) => ({
     id: `db-restore:${store}`,
-    title: `Restore backup ${backup} of ${store} beside the live data, and count its rows`,
-    action: { kind: 'db-restore', store, backup, digest, ...(revision === undefined ? {} : { revision }) },
+    title: `Restore ${listed(tables, ' of ')}backup ${backup} of ${store} beside the live data, and count its rows`,
+    action: {
+      kind: 'db-restore',
+      store,
+      backup,
+      digest,
+      ...(revision === undefined ? {} : { revision }),
+      ...(tables === undefined ? {} : { tables }),
+    },
     reverse: { kind: 'db-drop-beside', store },
     risk: 'low',
     destructive: false,
@@ -35,7 +48,7 @@ export function exchanging(restores: readonly PlannedRestore[]): readonly PhaseS
     const loss = lossOf(restore);
     return {
       id: `db-swap:${restore.store}`,
-      title: `Exchange ${restore.store} for what was restored; the former data stays beside it`,
+      title: `Exchange ${listed(restore.tables, ' in ')}${restore.store} for what was restored; the former data stays beside it`,
       action: { kind: 'db-swap', store: restore.store },
       reverse: { kind: 'db-unswap', store: restore.store },
       risk: 'high',

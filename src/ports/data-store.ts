@@ -33,9 +33,12 @@ export interface DataStore {
   /** Proves it at least so far, unless it was already. `restored` restores it beside the live data and drops that again. */
   prove(backup: Backup, wanted: 'read' | 'restored', signal?: AbortSignal): Promise<Backup>;
   /** Everything that would keep a restore or an exchange from its end, in words; asked before anything is paused. */
-  obstacles(backup: Backup): Promise<readonly string[]>;
-  /** Restores beside the live data, for `swap`; proves `restored` on the way. */
-  restoreBeside(backup: Backup, run: string, signal?: AbortSignal): Promise<RestoredBeside>;
+  obstacles(backup: Backup, tables?: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Restores beside the live data, for `swap`; proves `restored` on the way. With `tables`, and from a backup of single tables,
+   * only their rows: the exchange leaves everything else as it is. Not every engine has that; one that has not refuses.
+   */
+  restoreBeside(backup: Backup, run: string, signal?: AbortSignal, tables?: readonly string[]): Promise<RestoredBeside>;
   /** Makes what stands beside the live data. Only after `restoreBeside` of the same run. */
   swap(run: string): Promise<Swapped>;
   undoSwap(run: string): Promise<Swapped>;

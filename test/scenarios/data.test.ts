@@ -68,6 +68,45 @@ describe('taking a database back', () => {
     expect(await databases()).toEqual(['books']);
   });
 
+  it('takes single tables back, leaves the others as they are, and undoes that', async () => {
+    await server.run('books', 'CREATE TABLE notes (id int)', 'INSERT INTO notes VALUES (1)');
+    const wrong = await here.machine.refused(restore('--tables', 'pges'));
+    expect(wrong).toMatchObject({
+      code: 'STORE_REFUSED',
+      message: expect.stringContaining('table pges: there is none'),
+    });
+    const shown = await here.machine.ok(['db', 'restore', here.name, backup, '--tables', 'pages', '--dry-run']);
+    expect(shown.stdout).toContain('Exchange public.pages in main');
+    expect(shown.stdout).toContain('public.pages: 400 now, 500 then');
+
+    const done = await here.machine.json<RunAnswer>(restore('--tables', 'pages'));
+    expect(done.outcome).toBe('succeeded');
+    expect(await rows()).toBe(500);
+    expect(await server.run('books', 'SELECT id FROM notes')).toEqual([{ id: 1 }]);
+    expect(await databases()).toEqual(['books']);
+    const undone = await here.machine.json<RunAnswer>(['undo', done.run, '--yes']);
+    expect(await rows()).toBe(200);
+    for (const { run } of [undone, done]) await here.machine.run(['finalize', run, '--yes']);
+    const left = await server.run('books', `SELECT nspname FROM pg_namespace WHERE nspname LIKE '%\\_\\_bs\\_%'`);
+    expect(left).toEqual([]);
+
+    const only = await here.machine.json<{ id: string; tables: number }>([
+      'db',
+      'backup',
+      here.name,
+      '--tables',
+      'notes',
+    ]);
+    expect(only.tables).toBe(1);
+    await server.run('books', 'DELETE FROM notes');
+    expect(await here.machine.json<RunAnswer>(['db', 'restore', here.name, only.id, '--yes'])).toMatchObject({
+      outcome: 'succeeded',
+    });
+    expect(await server.run('books', 'SELECT id FROM notes')).toEqual([{ id: 1 }]);
+    expect(await rows()).toBe(200);
+    await server.run('books', 'DROP TABLE notes');
+  });
+
   it('waits for the approval that its severity needs, as every other run', async () => {
     const { code, stdout } = await here.machine.run([...restore('--severity', 'SEV-2'), '--output', 'json']);
     const waiting = JSON.parse(stdout) as RunAnswer;

@@ -1,6 +1,7 @@
 import type { ListedBackup, ListedStore } from '../../actions/db.ts';
 import type { Composition } from '../../compose.ts';
 import type { SchemaRevision } from '../../model/index.ts';
+import { BackstayError } from '../../errors/index.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import type { Style } from '../render/style.ts';
 import { size, table } from '../render/table.ts';
@@ -68,7 +69,7 @@ export const backup: CommandRun = async (invocation) => {
     const done = await stoppable(invocation, async (signal) => {
       terminal.note(`backing up ${store.setting.name}${prove === 'restored' ? ', then restoring it beside' : ''} …`);
       const schema = await schemaOf(store.setting.name, composition, (line) => terminal.note(terminal.err.warn(line)));
-      return await backUp(store, { prove, signal, ...(schema === undefined ? {} : { schema }) });
+      return await backUp(store, { prove, signal, ...tablesOf(options), ...(schema === undefined ? {} : { schema }) });
     });
     const told = listed(done.backup);
     terminal.result('Backup', { ...told, manifest: done.backup.manifest, proofs: done.backup.proofs }, () =>
@@ -91,6 +92,16 @@ async function schemaOf(
   const asked = (await composition.migrations()).filter(({ store }) => store === name);
   const { schemas, problems } = await schemasOf(asked);
   for (const { why } of problems) warn(`the schema of ${name} is not recorded: ${why}`);
+/** `documents,audit.events`. @throws USAGE for an empty name */
+export function tablesOf(options: Invocation['options']): { readonly tables?: readonly string[] } {
+  const said = options['tables'];
+  if (typeof said !== 'string') return {};
+  const tables = said.split(',').map((name) => name.trim());
+  if (options['all'] === true) throw new BackstayError('USAGE', '--tables and --all exclude each other.');
+  if (tables.includes('')) throw new BackstayError('USAGE', `--tables "${said}" is no list of tables with commas.`);
+  return { tables };
+}
+
   return schemas[0];
 }
 

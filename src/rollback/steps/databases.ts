@@ -10,20 +10,28 @@ type Swap = Extract<StepAction, { kind: 'db-swap' }>;
 type Unswap = Extract<StepAction, { kind: 'db-unswap' }>;
 
 /** Restores beside the live data and proves it. Nothing of the live data is touched, however it ends. */
-export const dbRestore: Executor<Restore> = async ({ store: name, backup: id, digest, revision }, context) => {
+export const dbRestore: Executor<Restore> = async ({ store: name, backup: id, digest, revision, tables }, context) => {
   const { run, signal, effect } = context;
   const store = await storeOf(name, context);
   return await untouched(async () => {
     const backup = await store.find(id);
     if (backup.manifest.file.digest !== digest)
       throw new BackstayError('BACKUP_DAMAGED', `backup ${id} is not the one that the plan was made for`);
-    const restored = await effect(async () => await store.restoreBeside(backup, run, signal));
+    const restored = await effect(async () => await store.restoreBeside(backup, run, signal, tables));
     const { database } = restored;
     const migrations = revision === undefined ? undefined : await migrationsIfAny(name, context);
-    if (migrations !== undefined && revision !== undefined)
-      await requireRevision(migrations, revision, { database, what: `backup ${id}` });
+    if (migrations !== undefined && revision !== undefined) {
+      try {
+        await requireRevision(migrations, revision, { database, what: `backup ${id}` });
+      } catch (error) {
+        await effect(async () => await store.finalize(run));
+        throw error;
+      }
+    }
     return {
       outcome: 'done',
+      // What stands beside takes room: it goes when the run goes back.
+      touched: true,
       message: restored.proof.message,
       result: { database: restored.database, rows: restored.rows, restoreMs: restored.proof.durationMs },
     };

@@ -15,6 +15,7 @@ import { contentsOf, countOf, pinSession, shared, type Table, tablesOf } from '.
 import { assertTables, dump, readBack, readFile, readPart } from './dump.ts';
 import { assertThere, damaged, filesOf, flush } from './files.ts';
 import { databaseState, serverFacts } from './inspect.ts';
+import { chosenTables, requirePlain } from './tables-chosen.ts';
 import type { ClientTools } from './tools.ts';
 
 /** Connections that count beside the dump: more would only take the server's time from it. */
@@ -34,6 +35,8 @@ export interface BackupRequest {
   /** Common to backups that were taken together. */
   readonly marker?: string;
   readonly schema?: SchemaRevision;
+  /** Names of single tables; absent: everything. */
+  readonly tables?: readonly string[];
   /** Of a server that stands at a moment of the past. */
   readonly past?: { readonly takenAt: string; readonly source: PointInTimeSource };
   readonly signal?: AbortSignal;
@@ -75,6 +78,7 @@ export async function takeBackup(
       ...seen,
       ...(marker === undefined ? {} : { marker }),
       ...(schema === undefined ? {} : { schema }),
+      ...(request.tables === undefined ? {} : { tables: Object.keys(seen.rows) }),
       ...request.past,
     };
     await writeWhole(join(folder, 'manifest.json'), manifest);
@@ -109,6 +113,10 @@ async function dumpedOf(
   const [{ snapshot, lsn, bytes } = { snapshot: '', lsn: '', bytes: '0' }] = exported;
   const takenAt = now();
   const jobs = Number(bytes) >= request.parallelFrom ? request.jobs : 1;
+  const all = await tablesOf(client);
+  const tables = request.tables === undefined ? all : chosenTables(all, request.tables);
+  if (request.tables !== undefined) await requirePlain(client, tables);
+  const only = request.tables === undefined ? {} : { tables };
   // All at once, in the same snapshot: it lives as long as this transaction. A failure of one ends the other.
   const stop = new AbortController();
   const both = AbortSignal.any([stop.signal, ...(signal === undefined ? [] : [signal])]);
@@ -118,8 +126,8 @@ async function dumpedOf(
       throw error;
     });
   const done = await Promise.allSettled([
-    ending(countedIn(snapshot, access, both)),
-    ending(dump({ folder, jobs, snapshot, signal: both }, access, tools)),
+    ending(countedIn(snapshot, tables, access, both)),
+    ending(dump({ folder, jobs, snapshot, ...only, signal: both }, access, tools)),
   ]);
   const failures = done.filter((one) => one.status === 'rejected').map(({ reason }): unknown => reason);
   if (failures.length > 0) {
@@ -136,6 +144,7 @@ async function dumpedOf(
 /** Rows and contents of every table, over connections of their own that see what the snapshot sees. */
 async function countedIn(
   snapshot: string,
+  tables: readonly Table[],
   access: Access,
   signal: AbortSignal,
 ): Promise<Required<Pick<BackupManifest, 'rows' | 'contents'>>> {
@@ -146,7 +155,6 @@ async function countedIn(
   };
   return await connected(access, async (first) => {
     await begin(first);
-    const tables = await tablesOf(first);
     const rows: Record<string, number> = {};
     const contents: Record<string, TableContents> = {};
     const look = (client: Client) => async (table: Table) => {

@@ -45,11 +45,14 @@ export async function recordProof(backup: Backup, record: ProofRecord): Promise<
   return { ...backup, proofs };
 }
 
-/** @throws BACKUP_UNKNOWN, and BACKUP_DAMAGED for one that is there and is none. */
+/** `latest` is one of everything: single tables are no state to go back to. @throws BACKUP_UNKNOWN, and BACKUP_DAMAGED for one that is there and is none. */
 export async function findBackup(root: string, id: string): Promise<Backup> {
   const all = await listBackups(root);
   const whole = all.filter((one): one is Backup => 'manifest' in one);
-  const found = id === 'latest' ? whole[0] : whole.find(({ manifest }) => manifest.id === id);
+  const found =
+    id === 'latest'
+      ? whole.find(({ manifest }) => manifest.tables === undefined)
+      : whole.find(({ manifest }) => manifest.id === id);
   if (found !== undefined) return found;
   const broken = all.find((one): one is DamagedBackup => 'damaged' in one && one.folder.endsWith(`/${id}`));
   if (broken !== undefined)

@@ -29,7 +29,7 @@ export async function tablesOf(client: Client): Promise<readonly Table[]> {
                    WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY a.attname COLLATE "C") AS key
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
-        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT LIKE '%\\_\\_bs\\_%'
       ORDER BY (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)) DESC NULLS LAST,
                pg_relation_size(c.oid) DESC, 3`,
   );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { BackstayError } from '../../../errors/index.ts';
 import type { BackupFile, BackupManifest } from '../../../model/index.ts';
 import { type Access, toolEnvironment } from './connection.ts';
-import { shared } from './contents.ts';
+import { quoted, shared, type Table } from './contents.ts';
 import { closeToOthers, filesIn, flush, measure, measuredList, unpacked } from './files.ts';
 import { type ClientTools, runTool } from './tools.ts';
 
@@ -17,6 +17,8 @@ export interface DumpRequest {
   readonly folder: string;
   /** Connections at once. One: a single file. */
   readonly jobs: number;
+  /** Only these; absent: everything but what stands beside for runs. */
+  readonly tables?: readonly Table[];
   /** As `pg_export_snapshot` names it; dumped is what it sees. */
   readonly snapshot: string;
   readonly signal?: AbortSignal;
@@ -24,12 +26,13 @@ export interface DumpRequest {
 
 /** Writes the dump under a name that it does not keep: only `readBack` gives it its own. */
 export async function dump(
-  { folder, jobs, snapshot, signal }: DumpRequest,
+  { folder, jobs, tables, snapshot, signal }: DumpRequest,
   access: Access,
   { bin }: ClientTools,
 ): Promise<void> {
   const format = jobs > 1 ? ['-Fd', '--jobs', String(jobs)] : ['-Fc'];
-  const args = [...format, '--no-password', '--snapshot', snapshot, '-f', partialOf(folder, jobs)];
+  const what = tables?.flatMap((table) => ['--table', quoted(table)]) ?? ['--exclude-schema', '*__bs_*'];
+  const args = [...format, ...what, '--no-password', '--snapshot', snapshot, '-f', partialOf(folder, jobs)];
   await runTool(join(bin, 'pg_dump'), [...args, access.connection.database], {
     env: toolEnvironment(access),
     ...(signal === undefined ? {} : { signal }),
@@ -42,7 +45,7 @@ export async function dump(
  * @throws STORE_FAILED when it cannot be read to its end
  */
 export async function readBack(
-  { folder, jobs, signal }: Omit<DumpRequest, 'snapshot'>,
+  { folder, jobs, signal }: Pick<DumpRequest, 'folder' | 'jobs' | 'signal'>,
   access: Access,
   tools: ClientTools,
 ): Promise<Pick<BackupManifest, 'file' | 'files'>> {

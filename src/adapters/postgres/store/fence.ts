@@ -19,10 +19,12 @@ export async function raiseFence(
   try {
     // Two that make it at once: the second waits here, and then finds it made.
     await client.query(`SELECT pg_advisory_xact_lock(hashtext('backstay.fence'))`);
-    await client.query('CREATE SCHEMA IF NOT EXISTS backstay');
-    await client.query(
-      `CREATE TABLE IF NOT EXISTS backstay.fence (database text PRIMARY KEY, epoch bigint NOT NULL, run text NOT NULL)`,
-    );
+    if (!(await isMade(client))) {
+      await client.query('CREATE SCHEMA IF NOT EXISTS backstay');
+      await client.query(
+        `CREATE TABLE backstay.fence (database text PRIMARY KEY, epoch bigint NOT NULL, run text NOT NULL)`,
+      );
+    }
     if (asHolder) await assertHolder(client, database, run);
     const { rows } = await client.query<{ epoch: string }>(
       `INSERT INTO backstay.fence AS f VALUES ($1, 1, $2)
@@ -42,6 +44,14 @@ export async function raiseFence(
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** Asked of the catalogue: whoever may use the fence need not be allowed to make one. */
+async function isMade(client: Client): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'backstay' AND c.relname = 'fence'`,
+  );
+  return rows.length > 0;
 }
 
 /** Held up anywhere since it restored, a run finds here who came after it. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BackstayError } from '../../../errors/index.ts';
 import { type Backup, isProven, type PostgresStoreSetting } from '../../../model/index.ts';
 import type { Clock, DataStore, RestoredBeside } from '../../../ports/index.ts';
+import { reportNewRows, takeNewRows } from '../merge/index.ts';
 import { pointInTime } from '../pitr/index.ts';
 import { type BackupRequest, proveRead, takeBackup } from './backup.ts';
 import { integrityOf } from './integrity.ts';
@@ -13,10 +14,14 @@ import { type Access, connected, describeConnection } from './connection.ts';
 import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
 import { countRows, serverFacts } from './inspect.ts';
 import { obstaclesTo } from './preflight.ts';
-import { trialRun } from './names.ts';
+import { besideName, trialRun } from './names.ts';
 import { type RestoreRequest, restoreBeside } from './restore.ts';
 import { finalizeSwap, swap, swapState, undoSwap } from './swap.ts';
 import { type ClientTools, type FetchTools, findClientTools } from './tools.ts';
+import { dropSchema, tablesState } from './tables-beside.ts';
+import { obstaclesToTables, wantedTables } from './tables-chosen.ts';
+import { exchangeTables } from './tables-exchange.ts';
+import { restoreTablesBeside, type TablesRequest } from './tables-restore.ts';
 import { inTrial } from './trial.ts';
 
 export interface PostgresStoreOptions {
@@ -68,9 +73,16 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     return { ...done, backup: await recordProof(request.backup, done.proof) };
   };
 
+  const restoredTables = async (request: Omit<TablesRequest, 'now'>, access: Access): Promise<RestoredBeside> => {
+    const done = await restoreTablesBeside({ ...request, now }, access, await tools(access));
+    // Of a backup that has more than these nothing was proven as a whole.
+    const whole = request.backup.manifest.tables?.length === request.tables.length;
+    return whole ? { ...done, backup: await recordProof(request.backup, done.proof) } : done;
+  };
+
   const taken = async (
     access: Access,
-    of: Pick<BackupRequest, 'marker' | 'schema' | 'past' | 'signal'>,
+    of: Pick<BackupRequest, 'marker' | 'schema' | 'tables' | 'past' | 'signal'>,
   ): Promise<Backup> => {
     const id = newId(clock.now());
     const folder = join(root, id);
@@ -90,7 +102,14 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
       return await recordProof(backup, await proveRead(backup, await tools(access), access, now, signal));
     // Without the fence: a trial is nobody's run, and takes nothing from one that is under way.
     const run = trialRun(newId(clock.now()));
-    return await inTrial(access, run, async () => (await restored({ backup, run, ...given(signal) }, access)).backup);
+    const tables = wantedTables(backup.manifest);
+    if (tables === undefined)
+      return await inTrial(access, run, async () => (await restored({ backup, run, ...given(signal) }, access)).backup);
+    try {
+      return (await restoredTables({ backup, run, tables, ...given(signal) }, access)).backup;
+    } finally {
+      await dropSchema(access, run);
+    }
   };
 
   const store: DataStore = {
@@ -113,34 +132,61 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     backups: async () => await listBackups(root),
     find: async (id) => await findBackup(root, id),
     backup: async ({ signal, marker, schema, tables } = {}) => {
-      if (tables !== undefined) throw new BackstayError('STORE_UNSUPPORTED', 'single tables cannot be backed up yet');
       return await taken(await accessed(), {
         ...(marker === undefined ? {} : { marker }),
         ...(schema === undefined ? {} : { schema }),
+        ...(tables === undefined ? {} : { tables }),
         ...given(signal),
       });
     },
     prove,
-    obstacles: async (backup) => {
+    obstacles: async (backup, asked) => {
       const access = await accessed();
+      const tables = wantedTables(backup.manifest, asked);
+      if (tables !== undefined) return await obstaclesToTables(backup.manifest, tables, access);
       const { major } = await tools(access);
       return await obstaclesTo(backup.manifest, access, major);
     },
-    restoreBeside: async (backup, run, signal) => {
+    restoreBeside: async (backup, run, signal, asked) => {
       signal?.throwIfAborted();
       const { access } = await fenced(run);
-      return await restored({ backup, run, ...given(signal) }, access);
+      const tables = wantedTables(backup.manifest, asked);
+      return tables === undefined
+        ? await restored({ backup, run, ...given(signal) }, access)
+        : await restoredTables({ backup, run, tables, ...given(signal) }, access);
     },
     swap: async (run) => {
       const { access, epoch } = await fenced(run, { asHolder: true });
+      if ((await tablesState(access, run)) !== 'nothing') return await exchangeTables(access, run, epoch, 'swap');
       return await swap(access, run, epoch);
     },
     undoSwap: async (run) => {
       const { access, epoch } = await fenced(run);
+      if ((await tablesState(access, run)) !== 'nothing') return await exchangeTables(access, run, epoch, 'undo');
       return await undoSwap(access, run, epoch);
     },
-    finalize: async (run) => await finalizeSwap(await accessed(), run),
-    stateOf: async (run) => await swapState(await accessed(), run),
+    finalize: async (run) => {
+      const access = await accessed();
+      return [...(await finalizeSwap(access, run)), ...(await dropSchema(access, run))];
+    },
+    stateOf: async (run) => {
+      const access = await accessed();
+      const state = await swapState(access, run);
+      return state === 'nothing' ? await tablesState(access, run) : state;
+    },
+    newRows: async (backup, signal) => {
+      const access = await accessed();
+      requireWhole(backup);
+      const run = trialRun(newId(clock.now()));
+      return await inTrial(access, run, async () => {
+        const { database: beside } = await restored({ backup, run, ...given(signal) }, access);
+        return await reportNewRows(access, beside, signal);
+      });
+    },
+    keepNewRows: async (run, report, signal) => {
+      const { access } = await fenced(run, { asHolder: true });
+      return await takeNewRows(access, besideName(database, run), { run, report, ...given(signal) });
+    },
     ...(setting.archive === undefined
       ? {}
       : pointInTime({
@@ -153,6 +199,14 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
         })),
   };
   return store;
+}
+
+function requireWhole({ manifest }: Backup): void {
+  if (wantedTables(manifest) === undefined) return;
+  throw new BackstayError(
+    'STORE_UNSUPPORTED',
+    `backup ${manifest.id} holds single tables: new rows are kept of whole ones`,
+  );
 }
 
 /** `20260101-120000-3f9a2c`: sorts by time. */
