@@ -5,7 +5,7 @@ import type { KubeObject, RunEvent } from '../../src/model/index.ts';
 import { testSandbox } from '../support/cluster.ts';
 import { type Doorman, doorman } from '../support/doorman.ts';
 import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
-import { type TestPostgres, testPostgres } from '../support/postgres.ts';
+import { type JournalServer, journalServer } from '../support/journal-server.ts';
 import { type RunAnswer, type Shop, shop } from '../support/shop.ts';
 
 /** A run that one process carries and others watch, with its journal in a file and in a database. */
@@ -13,7 +13,7 @@ describe.each(['SQLite', 'Postgres'])('a run journaled in %s', (kind) => {
   let here: Shop;
   let door: Doorman;
   let kubectl: Kubectl;
-  let server: TestPostgres | undefined;
+  let server: JournalServer | undefined;
 
   const apply = async (v: string): Promise<string> =>
     await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], {
@@ -38,7 +38,7 @@ describe.each(['SQLite', 'Postgres'])('a run journaled in %s', (kind) => {
 
   beforeAll(async () => {
     door = await doorman();
-    server = kind === 'Postgres' ? await testPostgres() : undefined;
+    server = kind === 'Postgres' ? await journalServer() : undefined;
     here = await shop(
       'watch',
       `  backstay:hooks:

@@ -19,23 +19,31 @@ export interface TestPostgres {
   connection(database: string): PostgresConnection;
   /** One statement after another, each on its own, over a connection of their own. */
   run(database: string, ...statements: readonly string[]): Promise<readonly Record<string, unknown>[]>;
-  /** As `kill -9` of every process of it, then a start over the same data. */
-  crash(): Promise<void>;
+  /** SIGKILL for every process of it. Resolves when the postmaster is gone. */
+  kill(): Promise<void>;
+  /** After `kill`: the same data on the same port. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Into a file of its own, instead of between the lines of the test run. */
 const LOG = ['logging_collector=on', 'log_filename=server.log', 'log_file_mode=0640'].flatMap((one) => ['-c', one]);
 
-/** `bin`: of which programs. Absent: the newest of this machine. */
+export interface TestPostgresOptions {
+  /** Folder of its programs. @default the newest of this machine */
+  readonly bin?: string;
+  /** @default 'ada' */
+  readonly user?: string;
+  /** @default made up */
+  readonly password?: string;
+}
+
 export async function startTestPostgres(
   args: readonly string[] = [],
-  { bin }: { readonly bin?: string } = {},
+  { bin, user = 'ada', password = randomBytes(12).toString('hex') }: TestPostgresOptions = {},
 ): Promise<TestPostgres> {
   const dir = await mkdtemp(join(tmpdir(), 'backstay-test-pg-'));
   const port = await freePort();
-  const password = randomBytes(12).toString('hex');
-  const user = 'ada';
   const start = (): PostgresServer =>
     startPostgres(
       {
@@ -75,9 +83,13 @@ export async function startTestPostgres(
     },
     run,
     connection: (database) => ({ host: '127.0.0.1', port, user, database, sslmode: 'disable' }),
-    crash: async () => {
-      process.kill(server.pid, 'SIGKILL');
+    kill: async () => {
+      // Sessions notice the end of their postmaster a little later, and may answer until then.
+      const children = await readFile(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').catch(() => '');
+      for (const pid of [server.pid, ...children.split(' ').map(Number).filter(Boolean)]) end(pid);
       await server.exited;
+    },
+    restart: async () => {
       server = start();
       await untilUp(async () => await run('postgres', 'SELECT 1'), server.exited);
     },
@@ -100,6 +112,14 @@ async function untilUp(ask: () => Promise<unknown>, exited: Promise<number>): Pr
       if (gone !== undefined) throw new TypeError(`PostgreSQL ended with ${gone}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

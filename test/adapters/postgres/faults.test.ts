@@ -158,7 +158,8 @@ describe('a restore in which something breaks', () => {
         code: expect.stringMatching(/^STORE_(FAILED|UNREACHABLE)$/),
       });
       await whileRestoring();
-      await server.crash();
+      await server.kill();
+      await server.restart();
       await restoring;
     });
   });

@@ -12,12 +12,12 @@ import {
   tamperingContract,
 } from '../../contracts/journal-store.ts';
 import { type CuttingProxy, cuttingProxy } from '../../support/cutting-proxy.ts';
-import { type TestPostgres, testPostgres } from '../../support/postgres.ts';
+import { type JournalServer, journalServer } from '../../support/journal-server.ts';
 
-let server: TestPostgres;
+let server: JournalServer;
 
 beforeAll(async () => {
-  server = await testPostgres();
+  server = await journalServer();
 });
 afterAll(async () => {
   await server.stop();
