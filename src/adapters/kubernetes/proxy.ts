@@ -21,6 +21,7 @@ export async function proxied(transport: Transport, request: ProxyRequest): Prom
     headers: { accept: '*/*', ...request.headers },
     ...(request.body === undefined ? {} : { body: request.body }),
     signal: request.signal,
+    passedOn: true as const,
   };
   const answer = await transport.exchange(ask);
   if (answer.status >= 400) {

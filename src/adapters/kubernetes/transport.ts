@@ -15,6 +15,8 @@ export interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal | undefined;
+  /** Passed on to a program of the cluster: what that answers is its own, whatever the status. */
+  readonly passedOn?: true;
 }
 
 export interface Answer {
@@ -67,6 +69,7 @@ export class Transport {
       try {
         const proof = await this.#options.credentials.prove();
         const answer = await this.#once(ask, proof);
+        if (ask.passedOn === true && statusOf(answer.text) === undefined) return answer;
         if (answer.status === 401 && !renewed && (await this.#options.credentials.forget(proof))) {
           renewed = true;
           continue;

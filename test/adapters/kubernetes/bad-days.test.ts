@@ -94,6 +94,35 @@ describe('a busy API server', () => {
   });
 });
 
+describe('a program behind the API server', () => {
+  const asking = { namespace: 'n', service: 's', port: 80, method: 'GET', path: '/' };
+
+  it.each([
+    [503, 'closed for maintenance'],
+    [429, '{"error":"slow down"}'],
+    [401, 'who is asking?'],
+  ])('answers %i itself: it is not asked again, however long it says to wait', async (code, text) => {
+    let asked = 0;
+    const { cluster } = await serving((_, response) => {
+      asked += 1;
+      answer(response, code, text, { 'retry-after': '30' });
+    });
+    await expect(cluster.proxy(asking)).resolves.toMatchObject({ status: code });
+    expect(asked).toBe(1);
+  });
+
+  it('is asked again where the API server itself is busy', async () => {
+    let asked = 0;
+    const { cluster } = await serving((_, response) => {
+      asked += 1;
+      if (asked < 3) answer(response, 429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '0' });
+      else answer(response, 200, { well: true });
+    });
+    await expect(cluster.proxy(asking)).resolves.toMatchObject({ status: 200 });
+    expect(asked).toBe(3);
+  });
+});
+
 describe('a list whose pages grow too old', () => {
   it('is started again from the first page', async () => {
     let expired = false;
