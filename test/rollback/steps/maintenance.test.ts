@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { BackstayError } from '../../../src/errors/index.ts';
 import { keyOf, type KubeObject, MAINTENANCE, refOf, type StepAction, turnOn } from '../../../src/model/index.ts';
 import type { RunDeps } from '../../../src/rollback/index.ts';
-import { aDeployment, type FakeCluster } from '../../hooks/fake-cluster.ts';
+import { aDeployment, type FakeCluster, type FakeClusterOptions } from '../../hooks/fake-cluster.ts';
 import { aStep } from '../builders.ts';
-import { type Given, perform } from '../step-support.ts';
+import { perform } from '../step-support.ts';
 
 const FLAG: KubeObject = {
   apiVersion: 'v1',
@@ -34,7 +34,7 @@ const closed = (run: string): KubeObject => {
 };
 
 /** The controller of the Deployment: what is changed is rolled out. */
-function at(...objects: readonly KubeObject[]): Given['cluster'] {
+function at(...objects: readonly KubeObject[]): FakeClusterOptions {
   const onPatch = (object: KubeObject, cluster: FakeCluster): void => {
     if (object.kind !== 'Deployment') return;
     const status = { ...(WEB['status'] as object), observedGeneration: object.metadata.generation };
@@ -52,7 +52,7 @@ const answering = (...statuses: readonly (number | 'nothing')[]): Partial<RunDep
   return { ask };
 };
 const flagIn = (cluster: FakeCluster): unknown =>
-  (cluster.objects.get(keyOf(FLAG))?.['data'] as { CLOSED?: string }).CLOSED;
+  (cluster.objects.get(keyOf(FLAG))?.['data'] as { CLOSED?: string } | undefined)?.CLOSED;
 const restartsIn = (cluster: FakeCluster): unknown => {
   const spec = cluster.objects.get(keyOf(WEB))?.['spec'] as { template: { metadata: { annotations?: object } } };
   return spec.template.metadata.annotations;
@@ -93,7 +93,7 @@ describe('turning maintenance mode on', () => {
     expect(result).toMatchObject({ outcome: 'done', touched: false, result: { ours: false, was: 'true' } });
     expect(result.message).toContain('by carls-script at 2026-01-02T00:00:00Z');
     expect(cluster.calls).toEqual([]);
-    const before = { 'maintenance-on': result.result };
+    const before = { 'maintenance-on': { ours: false, was: 'true', owner: 'carls-script' } };
     const off = await perform(opening(), { cluster: at(theirs), before });
     expect(off.result).toMatchObject({ outcome: 'done', touched: false });
     expect(flagIn(off.cluster)).toBe('true');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { keyOf, type KubeObject, refOf, type StepAction, suspend, SUSPENDED } from '../../../src/model/index.ts';
 import type { DataStore, StoreSession } from '../../../src/ports/index.ts';
-import { aDeployment, aPod, aReplicaSet, type FakeCluster } from '../../hooks/fake-cluster.ts';
+import { aDeployment, aPod, aReplicaSet, type FakeCluster, type FakeClusterOptions } from '../../hooks/fake-cluster.ts';
 import { fakeClock } from '../builders.ts';
 import { aChange, type Given, perform } from '../step-support.ts';
 
@@ -63,7 +63,7 @@ function settled(object: KubeObject, replicas: number): KubeObject {
 }
 
 /** Plays the controllers: what is at zero loses its pods, one after another; what is not gets ready. */
-function controllers(pods: readonly KubeObject[], stays: readonly KubeObject[] = []): Given['cluster'] {
+function controllers(pods: readonly KubeObject[], stays: readonly KubeObject[] = []): FakeClusterOptions {
   const onPatch = (object: KubeObject, cluster: FakeCluster): void => {
     if (object.kind !== 'Deployment') return;
     const { replicas } = object['spec'] as { readonly replicas: number };
@@ -80,7 +80,10 @@ function controllers(pods: readonly KubeObject[], stays: readonly KubeObject[] =
   return { objects: [WEB, SET, ...pods, OTHER], onPatch };
 }
 
-function storeWith(sessions: () => readonly StoreSession[], readers: readonly string[] = []): Given['deps'] {
+function storeWith(
+  sessions: () => readonly StoreSession[],
+  readers: readonly string[] = [],
+): NonNullable<Given['deps']> {
   const setting = {
     kind: 'postgres',
     name: 'main',
@@ -167,7 +170,7 @@ describe('bringing back', () => {
     const answer = suspend(WEB, 'r1');
     return settled(answer.kind === 'write' ? answer.object : WEB, 0);
   };
-  const cluster = (): Given['cluster'] => ({ ...controllers([]), objects: [zero()] });
+  const cluster = (): FakeClusterOptions => ({ ...controllers([]), objects: [zero()] });
 
   test('gives the replicas back, waits until they are there, and tells how long they were not', async () => {
     const { result, cluster: after } = await perform(resume([WEB]), { cluster: cluster() });
