@@ -132,7 +132,10 @@ async function factsOf(
   const { name } = store.setting;
   const live = await liveSchema(migrations);
   const wanted = target.content.schemas?.find((one) => one.store === name);
-  const backups = (await store.backups()).filter((one): one is Backup => !('damaged' in one));
+  // A backup of single tables is no state of the database that an application could go back to.
+  const backups = (await store.backups()).filter(
+    (one): one is Backup => !('damaged' in one) && one.manifest.tables === undefined,
+  );
   const restore = options.data?.restore?.[name];
   const way = await wayBetween(live, wanted, migrations);
   const forced = forcedFor(name, options, stack);

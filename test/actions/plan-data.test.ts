@@ -110,6 +110,11 @@ describe('what a plan does about data stores', () => {
       restores: [{ backup: 'backup-1', revision: 'b2' }],
       scenarios: [{ scenario: 'C', forcedBy: 'user' }],
     });
+    const [whole] = server.backups;
+    server.backups.push({ ...whole!, manifest: { ...whole!.manifest, id: 'some', tables: ['pages'] } });
+    await expect(
+      planned(server, { options: { ...OPTIONS, data: { restore: { main: 'some' } } } }),
+    ).rejects.toMatchObject({ code: 'SCENARIO_UNDECIDED', message: expect.stringContaining('no whole backup some') });
     await expect(
       planned(server, { options: { ...OPTIONS, data: { restore: { main: 'nowhere' } } } }),
     ).rejects.toMatchObject({

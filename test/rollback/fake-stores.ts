@@ -70,6 +70,7 @@ export function fakeServer(options: { readonly filled?: Readonly<Record<string, 
           manifest: {
             id,
             store: LIVE,
+            rows: {},
             takenAt: '2026-01-01T00:00:00.000Z',
             file: { name: 'f', bytes: 7, digest: digestOf(id) },
             ...(marker === undefined ? {} : { marker }),

@@ -84,7 +84,6 @@ export const migrate: Executor<Migrate> = async ({ store: name, way }, context) 
   const proven = await provenBackup(name, store, context);
   if (proven.kind === 'unproven')
     return { outcome: 'failed', touched: false, code: 'BACKUP_UNPROVEN', message: proven.why };
-  const { backup } = proven;
   try {
     const { revision, durationMs } = await effect(async () => await migrations.migrate(way, { signal }));
     requireAt(revision, way.to, { store: name, what: name });
@@ -95,7 +94,7 @@ export const migrate: Executor<Migrate> = async ({ store: name, way }, context) 
     };
   } catch (error) {
     if (isBackstayError(error, 'LEASE_LOST')) throw error;
-    return await failedMigration(error, { name, store, migrations, backup, way }, context);
+    return await failedMigration(error, { name, store, migrations, way }, context);
   }
 };
 
@@ -103,34 +102,49 @@ interface Failing {
   readonly name: string;
   readonly store: DataStore;
   readonly migrations: Migrations;
-  readonly backup: string | undefined;
   readonly way: Migrate['way'];
 }
 
 /** A tool's error says nothing of the database: the revision, and the schema where it was rehearsed, tell what was changed. */
 async function failedMigration(
   error: unknown,
-  { name, store, migrations, backup, way }: Failing,
-  { state, run, signal }: StepContext,
+  { name, store, migrations, way }: Failing,
+  { state, signal }: StepContext,
 ): Promise<StepResult> {
   const now = await migrations.current().catch(() => undefined);
   if (now !== undefined && standsAt(now, way.to))
     return { outcome: 'done', message: `at ${spell(now)}; the answer was lost on the way` };
   const unchanged = now !== undefined && standsAt(now, way.from) && (await isAsRehearsed(name, store, state));
-  const said = error instanceof Error ? error.message : String(error);
+  const said = (error instanceof Error ? error.message : String(error)).replace(/[.\s]*$/, '.');
   const where = unchanged
     ? `${name} is as it was`
     : `${name} is at ${now === undefined ? 'a revision that cannot be asked' : spell(now)}`;
-  const next =
-    backup === undefined
-      ? `backstay resume ${run}`
-      : commandOf(state.plan, { scenario: { [name]: 'C' }, restore: { [name]: backup } });
   return {
     outcome: 'failed',
     ...(unchanged ? { touched: false } : {}),
     code: codeOf(error, signal),
-    message: `${said} ${where}. With the backup instead: ${next}`,
+    message: `${said} ${where}. ${await restoreInstead({ name, store, way }, state)}`,
   };
+}
+
+/** The exact command that restores instead of migrating: a backup of the schema that the target ran with, the newest there is. */
+async function restoreInstead(
+  { name, store, way }: Pick<Failing, 'name' | 'store' | 'way'>,
+  { plan }: RunState,
+): Promise<string> {
+  const known = await store.backups().catch((): Awaited<ReturnType<DataStore['backups']>> => []);
+  const found = known.find(
+    (one): one is Backup =>
+      !('damaged' in one) &&
+      one.manifest.tables === undefined &&
+      one.manifest.schema !== undefined &&
+      standsAt(one.manifest.schema, way.to),
+  );
+  const restoring = (backup: string): string =>
+    commandOf(plan, { scenario: { [name]: 'C' }, restore: { [name]: backup } });
+  if (found !== undefined) return `To restore instead: ${restoring(found.manifest.id)}`;
+  const at = spell({ revision: way.to });
+  return `There is no backup of ${name} at ${at}. One of an earlier moment: backstay db backup ${plan.stack} ${name} --at TIME; then: ${restoring('BACKUP')}`;
 }
 
 function codeOf(error: unknown, signal: AbortSignal): string {
@@ -186,18 +200,16 @@ async function goBack(migrations: Migrations, to: string | null, { signal, effec
   }
 }
 
-/** Rule 1: nothing destructive before the way back is proven. Undefined only where the plan was made without a backup. */
+/** Rule 1: nothing destructive before the way back is proven, unless the plan was made without one. */
 async function provenBackup(
   name: string,
   store: DataStore,
   { state }: StepContext,
-): Promise<
-  { readonly kind: 'proven'; readonly backup: string | undefined } | { readonly kind: 'unproven'; readonly why: string }
-> {
-  if (state.plan.options.data?.skipBackup === true) return { kind: 'proven', backup: undefined };
+): Promise<{ readonly kind: 'proven' } | { readonly kind: 'unproven'; readonly why: string }> {
+  if (state.plan.options.data?.skipBackup === true) return { kind: 'proven' };
   const id = backupOf(state, name);
   if (id === undefined) return { kind: 'unproven', why: `this run has taken no backup of ${name}` };
-  if (isProven(await store.find(id), 'restored')) return { kind: 'proven', backup: id };
+  if (isProven(await store.find(id), 'restored')) return { kind: 'proven' };
   return { kind: 'unproven', why: `backup ${id} of ${name} was never restored` };
 }
 
