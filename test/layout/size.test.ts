@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/version.ts';
@@ -17,24 +16,14 @@ function tooLong(files: readonly { readonly path: string; readonly text: string 
 
 describe('the size of a file', () => {
   it(`stays within ${LONGEST} lines everywhere`, () => {
-    const listed = execFileSync(
-      'git',
-      ['ls-files', '-z', '--cached', '--others', '--exclude-standard', 'src', 'test', 'scripts'],
-      {
-        cwd: root,
-        encoding: 'utf8',
-      },
+    // Walked and not asked of git, which refuses a checkout that belongs to somebody else.
+    const paths = ['src', 'test', 'scripts'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((path) => /\.(ts|mjs)$/.test(path))
+        .map((path) => join(folder, path)),
     );
-    const paths = listed.split('\0').filter((path) => /\.(ts|mjs)$/.test(path));
     expect(paths.length).toBeGreaterThan(100);
-    const there = paths.flatMap((path) => {
-      try {
-        return [{ path, text: readFileSync(join(root, path), 'utf8') }];
-      } catch {
-        return [];
-      }
-    });
-    expect(tooLong(there)).toEqual([]);
+    expect(tooLong(paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') })))).toEqual([]);
   });
 
   it('is counted in lines, and one too many is seen', () => {
