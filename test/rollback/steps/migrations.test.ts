@@ -163,16 +163,21 @@ describe('a migration', () => {
     const server = fakeServer();
     const run = await safeguarded(server);
     server.onStep = () => {
-      throw new BackstayError('MIGRATION_FAILED', 'a view depends on it.');
+      throw new BackstayError('MIGRATION_FAILED', 'a view depends on it');
     };
-    expect(await run(ACTIONS.migrate)).toMatchObject({
-      outcome: 'failed',
-      touched: false,
-      code: 'MIGRATION_FAILED',
-      message: expect.stringMatching(
-        /a view depends on it\. main is as it was\. .* --scenario main=C --restore main=backup-1/,
-      ),
-    });
+    const failed = { outcome: 'failed', touched: false, code: 'MIGRATION_FAILED' };
+    const without = await run(ACTIONS.migrate);
+    expect(without).toMatchObject(failed);
+    expect(without.message).toMatch(
+      /^a view depends on it\. main is as it was\. There is no backup of main at b2\. .* --restore main=BACKUP/,
+    );
+    // The run's own is of the newer schema: it would lead nowhere.
+    await server.store.backup({ schema: { ...(await server.migrations.current()), revision: 'b2', heads: ['b2'] } });
+    const wanted = await run(ACTIONS.migrate, { attempt: 2 });
+    expect(wanted).toMatchObject(failed);
+    expect(wanted.message).toMatch(
+      /To restore instead: backstay rollback .* --scenario main=C --restore main=backup-2/,
+    );
   });
 
   it('that moved the schema or the revision is not taken for unchanged', async () => {
@@ -307,5 +312,6 @@ describe('a restore', () => {
       code: 'SCHEMA_MISMATCH',
       message: expect.stringContaining('is at c3, not at b2'),
     });
+    expect(names(server)).toEqual(['main']);
   });
 });
