@@ -9,6 +9,7 @@ import {
   type SchemaRevision,
 } from '../model/index.ts';
 import type { DamagedBackup, DataStore, StoreInspection } from '../ports/index.ts';
+import { type ListedPast, pastOf } from './db-past.ts';
 
 export interface ListedBackup {
   readonly id: string;
@@ -23,7 +24,7 @@ export interface ListedBackup {
   readonly folder: string;
 }
 
-export interface ListedStore {
+export interface ListedStore extends ListedPast {
   readonly name: string;
   readonly kind: string;
   /** Absent when it could not be reached; `problem` says why. */
@@ -36,9 +37,9 @@ export interface ListedStore {
 export async function listStores(stores: readonly DataStore[]): Promise<readonly ListedStore[]> {
   return await Promise.all(
     stores.map(async (store) => {
-      const [live, backups] = await Promise.all([lookAt(store), store.backups()]);
+      const [live, backups, past] = await Promise.all([lookAt(store), store.backups(), pastOf(store)]);
       const { name, kind } = store.setting;
-      return { name, kind, ...live, backups: backups.map((one) => ('damaged' in one ? one : listed(one))) };
+      return { name, kind, ...live, ...past, backups: backups.map((one) => ('damaged' in one ? one : listed(one))) };
     }),
   );
 }
@@ -116,7 +117,6 @@ export async function backupsMarked(
   );
 }
 
-export interface TakenBackup {
 /** @throws STORE_REFUSED for single tables of an engine that has none, or takes them back as a whole only */
 export function requireTables({ setting }: DataStore, tables: readonly string[] | undefined): void {
   if (tables === undefined || setting.kind === 'postgres') return;
@@ -125,6 +125,7 @@ export function requireTables({ setting }: DataStore, tables: readonly string[] 
   });
 }
 
+export interface TakenBackup {
   readonly backup: Backup;
   /** Restored beside the live data and counted, unless it was asked not to. */
   readonly proven: Proof;
@@ -137,16 +138,16 @@ export async function backUp(
     readonly prove: 'read' | 'restored';
     /** Written into its manifest, so that it is known later which version it fits. */
     readonly schema?: SchemaRevision;
-    readonly signal?: AbortSignal;
     /** Only these tables, `documents` or `audit.events`. */
     readonly tables?: readonly string[];
+    readonly signal?: AbortSignal;
   },
 ): Promise<TakenBackup> {
   const { signal, schema, tables } = options;
   requireTables(store, tables);
   const taken = await store.backup({
-    ...(signal === undefined ? {} : { signal }),
     ...(tables === undefined ? {} : { tables }),
+    ...(signal === undefined ? {} : { signal }),
     ...(schema === undefined ? {} : { schema }),
   });
   const backup = await store.prove(taken, options.prove, options.signal);

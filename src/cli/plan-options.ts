@@ -124,3 +124,16 @@ export function durationMsOf(given: string | undefined, flag: string): number | 
     throw new BackstayError('USAGE', `${flag} "${given}" is no duration such as 90s or 5m.`);
   return amount * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? 's') as 'ms' | 's' | 'm' | 'h'];
 }
+
+/** A moment of the past, by the options of these names. */
+export function pastAsked(
+  options: Readonly<Record<string, unknown>>,
+  time: string,
+  restorePoint: string,
+): { readonly time?: string; readonly restorePoint?: string } {
+  const [at, name] = [options[time], options[restorePoint]];
+  return {
+    ...(typeof at === 'string' ? { time: at } : {}),
+    ...(typeof name === 'string' ? { restorePoint: name } : {}),
+  };
+}

@@ -29,6 +29,7 @@ export {
   turnOff,
   turnOn,
 } from './maintenance.ts';
+export * from './merge.ts';
 export * from './object.ts';
 export * from './pattern.ts';
 export * from './phase.ts';

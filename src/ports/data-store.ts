@@ -2,6 +2,9 @@ import type {
   Backup,
   BaseBackup,
   DataStoreSetting,
+  Digest,
+  Merged,
+  MergeReport,
   ProofRecord,
   RecoveryTarget,
   RecoveryWindow,
@@ -52,6 +55,16 @@ export interface DataStore {
   takeBase?(signal?: AbortSignal): Promise<BaseBackup>;
   /** An ordinary backup of a moment of the past, recovered on this machine; the server is not touched. */
   backupAt?(target: RecoveryTarget, options?: BackupAtOptions): Promise<Backup>;
+  /**
+   * What live data has that the backup has not, row by row: restored beside, compared, dropped again. Absent, as the one
+   * below: the engine has no rows with keys.
+   */
+  newRows?(backup: Backup, signal?: AbortSignal): Promise<MergeReport>;
+  /**
+   * Takes new rows over into what this run restored beside, before the exchange, and sets aside what changed; all of it or
+   * nothing. Refused where they are not those of the report with that digest (PLAN_STALE).
+   */
+  keepNewRows?(run: string, report: Digest, signal?: AbortSignal): Promise<Merged>;
 }
 
 export interface BackupAtOptions {

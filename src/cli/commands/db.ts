@@ -6,7 +6,10 @@ import type { CommandRun, Invocation } from '../commands.ts';
 import type { Style } from '../render/style.ts';
 import { size, table } from '../render/table.ts';
 import { age, duration } from '../render/time.ts';
+import { renderWindows } from '../render/windows.ts';
 import { stopSignals } from '../signals.ts';
+import { targetOf } from '../../actions/db-past.ts';
+import { pastAsked } from '../plan-options.ts';
 import { withStack } from '../with-stack.ts';
 
 export const list: CommandRun = async (invocation) => {
@@ -25,13 +28,18 @@ export const list: CommandRun = async (invocation) => {
   });
 };
 
-function renderStore({ name, kind, live, problem, backups }: ListedStore, style: Style): string {
+function renderStore(store: ListedStore, style: Style): string {
+  const { name, kind, live, problem, backups, windows = [], pastProblem } = store;
   const now =
     live === undefined
       ? style.bad(`cannot be reached: ${problem ?? ''}`)
       : `${live.server}  ${kind} ${live.version}  ${size(live.bytes)}  ${rowsOf(live.rows)}`;
   const head = `${style.bold(name)}  ${now}`;
-  if (backups.length === 0) return `${head}\n  no backups yet`;
+  const past =
+    pastProblem === undefined
+      ? renderWindows(windows, style)
+      : [`  ${style.warn(`its past is not known: ${pastProblem}`)}`];
+  if (backups.length === 0) return [head, '  no backups yet', ...past].join('\n');
   const rows = backups.map((one) =>
     'damaged' in one
       ? [one.folder.split('/').at(-1) ?? '', '', '', '', style.bad(`damaged: ${one.damaged}`)]
@@ -45,7 +53,7 @@ function renderStore({ name, kind, live, problem, backups }: ListedStore, style:
         ],
   );
   const listing = table(['backup', 'age', 'size', 'rows', 'proven', 'taken together'], rows);
-  return [head, ...listing.split('\n').map((line) => `  ${line}`)].join('\n');
+  return [head, ...listing.split('\n').map((line) => `  ${line}`), ...past].join('\n');
 }
 
 function proofOf({ proof }: ListedBackup, style: Style): string {
@@ -61,6 +69,8 @@ function rowsOf(rows: Readonly<Record<string, number>>): string {
 export const backup: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
   if (options['all'] === true) return await (await import('./db-backup-all.ts')).backupAll(invocation);
+  const past = targetOf(pastAsked(options, 'at', 'restorePoint'));
+  if (past !== undefined) return await (await import('./db-past.ts')).backupPast(invocation, past);
   const { backUp, chooseStore, listed } = await import('../../actions/db.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {
     const { stack } = composition;
@@ -82,16 +92,6 @@ export const backup: CommandRun = async (invocation) => {
   });
 };
 
-/** Revision of its schema now; one that cannot be asked is left out of the manifest, and said. */
-async function schemaOf(
-  name: string,
-  composition: Composition,
-  warn: (line: string) => void,
-): Promise<SchemaRevision | undefined> {
-  const { schemasOf } = await import('../../actions/schemas.ts');
-  const asked = (await composition.migrations()).filter(({ store }) => store === name);
-  const { schemas, problems } = await schemasOf(asked);
-  for (const { why } of problems) warn(`the schema of ${name} is not recorded: ${why}`);
 /** `documents,audit.events`. @throws USAGE for an empty name */
 export function tablesOf(options: Invocation['options']): { readonly tables?: readonly string[] } {
   const said = options['tables'];
@@ -102,6 +102,16 @@ export function tablesOf(options: Invocation['options']): { readonly tables?: re
   return { tables };
 }
 
+/** Revision of its schema now; one that cannot be asked is left out of the manifest, and said. */
+async function schemaOf(
+  name: string,
+  composition: Composition,
+  warn: (line: string) => void,
+): Promise<SchemaRevision | undefined> {
+  const { schemasOf } = await import('../../actions/schemas.ts');
+  const asked = (await composition.migrations()).filter(({ store }) => store === name);
+  const { schemas, problems } = await schemasOf(asked);
+  for (const { why } of problems) warn(`the schema of ${name} is not recorded: ${why}`);
   return schemas[0];
 }
 
@@ -128,7 +138,7 @@ export const verify: CommandRun = async (invocation) => {
 };
 
 /** Ctrl-C ends the tools at work; what they left half done is removed on the way out. */
-async function stoppable<T>(invocation: Invocation, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function stoppable<T>(invocation: Invocation, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const signals = stopSignals(invocation.process, (line) => invocation.terminal.note(line));
   try {
     return await work(signals.stop);

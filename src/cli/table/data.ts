@@ -15,6 +15,10 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     args: [STACK, STORE],
     options: [
       ['--no-restore', 'only read it back: enough against damage, not as the way back of a run'],
+      ['--at <time>', 'of this moment of the past instead: 2026-01-31T12:00:00Z'],
+      ['--restore-point <name>', 'of the moment that pg_create_restore_point gave this name'],
+      ['--promote', 'prove a moment of the past also as a server that takes writes'],
+      ['--tables <names>', 'only these, with commas: documents,audit.events'],
       ['--all', 'every store at one moment: a run that stops what writes, backs all of them up and goes on'],
       ...BACKUP_ALL,
     ],
@@ -22,8 +26,16 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
       'backstay db backup medical-kg',
       'backstay db backup medical-kg main --no-restore',
       'backstay db backup medical-kg --all --reason "before v2"',
+      'backstay db backup medical-kg main --at 2026-01-31T12:00:00Z',
     ],
     load: async () => (await import('../commands/db.ts')).backup,
+  },
+  {
+    name: 'db base',
+    summary: 'copy the whole server, so that moments after it can be gone back to',
+    args: [STACK, STORE],
+    examples: ['backstay db base medical-kg main'],
+    load: async () => (await import('../commands/db-past.ts')).base,
   },
   {
     name: 'db verify',
@@ -53,7 +65,7 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'db restore',
     summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
-    args: [STACK, ['<backup>', 'id of the backup, or latest'], STORE],
+    args: [STACK, ['[backup]', 'id of the backup, or latest; left out with --to-time or --to-restore-point'], STORE],
     options: [
       ['--all', 'every store of the stack: <backup> is the marker that their backups have in common'],
       ...RESTORE,
@@ -62,7 +74,14 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
         'the API server is down: take the lease in the database server, do only what the data needs, ask no check',
       ],
     ],
-    examples: ['backstay db restore medical-kg latest --reason "v1.3.1 damaged documents"'],
+    examples: [
+      'backstay db restore medical-kg latest --reason "v1.3.1 damaged documents"',
+      'backstay db restore medical-kg latest --tables documents,chunks --reason "v1.3.1 damaged documents"',
+      'backstay db restore medical-kg --to-time 2026-01-31T12:00:00Z main',
+    ],
+      ['--to-time <time>', 'to this moment of the past: 2026-01-31T12:00:00Z'],
+      ['--to-restore-point <name>', 'to the moment that pg_create_restore_point gave this name'],
+      ['--tables <names>', 'only the rows of these, with commas; everything else stays as it is'],
     load: async () => (await import('../commands/db-restore.ts')).restore,
   },
   {
