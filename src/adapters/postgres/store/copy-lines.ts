@@ -5,6 +5,8 @@ const END = Buffer.from('\n\\.\n');
 /** How a dump says in which encoding its rows are. */
 const ENCODING = /^SET client_encoding = '[A-Za-z0-9_-]+';$/;
 
+const COPY = /^COPY .* FROM stdin;$/;
+
 interface Named {
   readonly schema: string;
   readonly table: string;
@@ -17,6 +19,8 @@ interface Named {
  */
 export async function* copyLines(chunks: AsyncIterable<Buffer>, from: Named, into: string): AsyncGenerator<Buffer> {
   let state: 'before' | 'within' | 'after' = 'before';
+  /** Rows of another table go by, and whatever they say is theirs. */
+  let elsewhere = false;
   let held: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
     if (state === 'after') continue;
@@ -25,7 +29,7 @@ export async function* copyLines(chunks: AsyncIterable<Buffer>, from: Named, int
       const at = held.indexOf(10);
       if (at === -1) break;
       const line = held.subarray(0, at).toString();
-      const columns = columnsOf(line, from);
+      const columns = elsewhere ? undefined : columnsOf(line, from);
       if (columns !== undefined) {
         state = 'within';
         // The line's own end stays: an empty table ends with it.
@@ -33,7 +37,9 @@ export async function* copyLines(chunks: AsyncIterable<Buffer>, from: Named, int
         yield Buffer.from(`COPY ${into} ${columns} FROM stdin;`);
         break;
       }
-      if (ENCODING.test(line)) yield Buffer.from(`${line}\n`);
+      if (elsewhere) elsewhere = line !== '\\.';
+      else if (ENCODING.test(line)) yield Buffer.from(`${line}\n`);
+      else elsewhere = COPY.test(line);
       held = held.subarray(at + 1);
     }
     if (state === 'before') continue;
