@@ -31,6 +31,8 @@ export function createRedisStore({ stack, setting, access, shelf, clock, tools }
   const live = setting.connection.database;
   const now = (): string => new Date(clock.now()).toISOString();
   const given = (signal?: AbortSignal) => (signal === undefined ? {} : { signal });
+  const wholeOnly = (): BackstayError =>
+    new BackstayError('STORE_UNSUPPORTED', `${setting.name}: a Redis database is taken back whole.`);
 
   return {
     setting,
@@ -48,8 +50,7 @@ export function createRedisStore({ stack, setting, access, shelf, clock, tools }
     find: async (id) => await shelf.find(id),
     backup: async ({ signal, marker, tables } = {}) => {
       signal?.throwIfAborted();
-      if (tables !== undefined)
-        throw new BackstayError('STORE_UNSUPPORTED', `${setting.name}: a Redis database is backed up whole.`);
+      if (tables !== undefined) throw wholeOnly();
       const named = marker === undefined ? {} : { marker };
       const request = { stack, store: setting.name, shelf, tools: await tools(), now, ...named, ...given(signal) };
       return await takeBackup(request, await access());
@@ -63,8 +64,9 @@ export function createRedisStore({ stack, setting, access, shelf, clock, tools }
       return await shelf.record(backup, wanted === 'read' ? read : await proveRestored({ backup, ...at }));
     },
     obstacles: async (backup) => await obstaclesTo(backup.manifest, await access(), await tools()),
-    restoreBeside: async (backup, run, signal) => {
+    restoreBeside: async (backup, run, signal, tables) => {
       signal?.throwIfAborted();
+      if (tables !== undefined) throw wholeOnly();
       const at = { shelf, tools: await tools(), now, ...given(signal) };
       await proveRead(backup, at);
       const { keys, proof } = await restoreBeside({ backup, run, ...at }, await access());

@@ -178,8 +178,12 @@ describe('a Redis data store', { timeout: 120_000 }, () => {
     await expect(nowhere.backup()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
   });
 
-  it('backs up whole databases alone', async () => {
+  it('backs up whole databases alone, and takes them back whole', async () => {
+    await fill(server, 10);
     await expect(store.backup({ tables: ['documents'] })).rejects.toMatchObject({ code: 'STORE_UNSUPPORTED' });
+    const restoring = store.restoreBeside(await store.backup(), 'r1', undefined, ['documents']);
+    await expect(restoring).rejects.toMatchObject({ code: 'STORE_UNSUPPORTED' });
+    expect(await server.run(SPARE, ['DBSIZE'])).toBe(0);
   });
 
   it('keeps what a run set aside from the next one, until it is finalized', async () => {
