@@ -6,7 +6,6 @@ import {
   PHASES,
   type Phase,
   type Risk,
-  type Scope,
   type Step,
   type StepAction,
 } from '../model/index.ts';
@@ -25,7 +24,7 @@ import {
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
 import { migrating, safeguarding } from './migration-steps.ts';
-import { exchanging, exchangingBack, restoringBeside } from './store-steps.ts';
+import { exchanging, exchangingBack, keepingNew, restoringBeside } from './store-steps.ts';
 
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
@@ -101,7 +100,12 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       ];
     }
     case 'restored':
-      return [...migrating(migrations), ...exchanging(restores), ...exchangingBack(undoes, exchanged)].map((part) => ({
+      return [
+        ...migrating(migrations),
+        ...keepingNew(restores),
+        ...exchanging(restores),
+        ...exchangingBack(undoes, exchanged),
+      ].map((part) => ({
         phase,
         ...part,
       }));
@@ -181,10 +185,11 @@ function pruneStep(objects: readonly ObjectKey[], { changes }: PlanInput): Step 
   };
 }
 
-function hookSteps(phase: Phase, { stack, scope, options }: PlanInput): readonly Step[] {
+function hookSteps(phase: Phase, input: PlanInput): readonly Step[] {
+  const { stack, options } = input;
   return (
     stack.hooks
-      .filter((hook) => hook.phase === phase && concerns(hook.scopes, scope))
+      .filter((hook) => hook.phase === phase && concerns(hook.scopes, input))
       // A release that goes well leaves nothing to follow up.
       .filter(({ action }) => action.kind !== 'ticket' || options.hold)
       .map((hook) => ({
@@ -222,28 +227,30 @@ function hookRisk({ phase, action }: HookSetting): Risk {
   return action.kind === 'restart' ? 'medium' : 'low';
 }
 
+type Concerning = Pick<PlanInput, 'stack' | 'scope' | 'options' | 'restores' | 'migrations' | 'exchanged'>;
+
 /**
  * Workloads named one by one are a part of the application: what is meant for that scope is meant for them. `full` holds
- * every other scope but the data stores.
+ * every other scope, that of the data stores only where the plan moves their data.
  */
-function concerns(scopes: readonly NamedScope[] | undefined, scope: Scope): boolean {
+function concerns(scopes: readonly NamedScope[] | undefined, { scope, ...data }: Concerning): boolean {
   if (scopes === undefined) return true;
-  if (scope.kind === 'full') return scopes.some((one) => one !== 'database');
+  const { restores = [], migrations = [], exchanged = [] } = data;
+  const moves = restores.length + migrations.length + exchanged.length > 0;
+  if (scope.kind === 'full') return moves || scopes.some((one) => one !== 'database');
   return scopes.includes(scope.kind === 'workloads' ? 'application' : scope.kind);
 }
 
 /** After a run every check is asked; before it those that say so, as evidence, or every one when it was asked for. */
-function checkNames(
-  when: 'before' | 'after',
-  { stack, scope, options }: Pick<PlanInput, 'stack' | 'scope' | 'options'>,
-): readonly string[] {
+function checkNames(when: 'before' | 'after', input: Concerning): readonly string[] {
+  const { stack, options } = input;
   const asked = (check: CheckSetting): boolean =>
     when === 'after' || options.validateBefore || check.when.includes('before');
-  return stack.checks.filter((check) => asked(check) && concerns(check.scopes, scope)).map(({ name }) => name);
+  return stack.checks.filter((check) => asked(check) && concerns(check.scopes, input)).map(({ name }) => name);
 }
 
 /** Checks by name that a run asks at its target: what proves that it works there. */
-export function askedAfter(input: Pick<PlanInput, 'stack' | 'scope' | 'options'>): readonly string[] {
+export function askedAfter(input: Concerning): readonly string[] {
   return input.options.skipValidation ? [] : checkNames('after', input);
 }
 

@@ -4,7 +4,7 @@ import { BackstayError } from '../../src/errors/index.ts';
 import type { SchemaRevision, Snapshot, Stack } from '../../src/model/index.ts';
 import { makePlan } from '../../src/plan/index.ts';
 import type { DataStore } from '../../src/ports/index.ts';
-import { aStack, fakeClock, OPTIONS } from '../rollback/builders.ts';
+import { aHook, aStack, fakeClock, OPTIONS } from '../rollback/builders.ts';
 import { fakeServer, type FakeServer } from '../rollback/fake-stores.ts';
 
 const schema = (revision: string): SchemaRevision => ({ store: 'main', tool: 'alembic', revision, heads: [revision] });
@@ -153,6 +153,13 @@ describe('what a plan does about data stores', () => {
     expect(plan).toMatchObject({ scenarios, risk: 'high' });
     expect(plan.onInvalid).toBeUndefined();
     expect(plan.hash).not.toBe(makePlan({ ...input, restores, migrations, scenarios: [] }).hash);
+    const stack = stackWith({ hooks: [{ ...aHook('reindex', 'restored'), scopes: ['database'] }] });
+    const hooked = (more: object): readonly string[] =>
+      makePlan({ ...input, stack, ...more }).steps.map(({ id }) => id);
+    expect(hooked({ migrations })).toContain('hook:reindex');
+    expect(hooked({ changes: [], options: { ...OPTIONS, force: { pods: true } }, hanging: ['k'] })).not.toContain(
+      'hook:reindex',
+    );
     const skipping = makePlan({
       ...input,
       migrations: migrations.map((one) => ({ ...one, skipBackup: true as const })),
