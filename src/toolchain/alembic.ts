@@ -8,10 +8,23 @@ import type { ToolOptions } from './types.ts';
 const VERSION = '1.20.1';
 const REQUIREMENTS = fileURLToPath(new URL('recipes/alembic/requirements.txt', import.meta.url));
 
-/** A virtual environment knows its own place and cannot be moved into the cache; a folder of packages can. */
+/**
+ * A virtual environment knows its own place and cannot be moved into the cache; a folder of packages can. The folder may
+ * stand first on PATH itself, so the python3 that is meant is the next one there.
+ */
 const PYTHON = `#!/bin/sh
 here=$(dirname -- "$(readlink -f -- "$0")")
-PYTHONPATH="$here/../packages\${PYTHONPATH:+:$PYTHONPATH}" exec python3 "$@"
+PYTHONPATH="$here/../packages\${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONPATH
+before=$IFS IFS=:
+for folder in $PATH; do
+  if [ -x "$folder/python3" ] && [ "$(readlink -f -- "$folder/python3")" != "$here/python3" ]; then
+    IFS=$before
+    exec "$folder/python3" "$@"
+  fi
+done
+echo "there is no python3 on PATH" >&2
+exit 127
 `;
 const ALEMBIC = `#!/bin/sh
 exec "$(dirname -- "$(readlink -f -- "$0")")/python3" -m alembic "$@"

@@ -119,7 +119,7 @@ function runnerOf({ setting, exec, database, cluster, namespace }: MigrationsOpt
       next: 'Correct migrations.urlVariable.',
     });
   if (runs.kind === 'local') return createLocalRunner({ exec, database, folder: runs.folder, wanted });
-  return createPodRunner({ cluster, runs, namespace, wanted });
+  return createPodRunner({ cluster, database, runs, namespace, wanted });
 }
 
 function isNamed({ irreversible }: MigrationSetting, revision: string): boolean {

@@ -1,7 +1,7 @@
+import { isBackstayError } from '../../errors/index.ts';
 import type { Exec, MigrationDatabase } from '../../ports/index.ts';
 import { known, libpqEnvironment } from './address.ts';
-import { assertThere, type Runner, type Wanted } from './runner.ts';
-import { isBackstayError } from '../../errors/index.ts';
+import { assertThere, type Runner, type Wanted, withSecrets } from './runner.ts';
 
 /** What a tool writes in answer to a question is read whole; histories of thousands of revisions are long. */
 const KEPT_BYTES = 16 * 1024 * 1024;
@@ -30,19 +30,15 @@ export function createLocalRunner({ exec, database, folder, wanted }: LocalRunne
         keepBytes: KEPT_BYTES,
         ...(signal === undefined ? {} : { signal }),
       };
-      const result = await exec.run(command, options).catch((error: unknown) => {
+      const ran = await exec.run(command, options).catch((error: unknown) => {
         // A program that cannot be started is one that is not there.
         if (isBackstayError(error) && error.code === 'HOOK_FAILED')
           return { exitCode: 127, stdout: '', stderr: error.message };
         throw error;
       });
-      assertThere(
-        result.exitCode,
-        program,
-        `in ${folder}`,
-        'Install it, or name it in the stack file (migrations.command).',
-      );
-      return { ...result, secrets: address.password === undefined ? [] : [address.password] };
+      const result = withSecrets(ran, address);
+      assertThere(result, program, `in ${folder}`, 'Install it, or name it in the stack file (migrations.command).');
+      return result;
     },
   };
 }

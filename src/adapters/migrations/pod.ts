@@ -1,12 +1,13 @@
 import { BackstayError } from '../../errors/index.ts';
 import type { MigrationSetting } from '../../model/index.ts';
-import type { Cluster } from '../../ports/index.ts';
+import type { Cluster, MigrationDatabase } from '../../ports/index.ts';
 import { runningPod } from './pods.ts';
-import { assertThere, type Runner, type RunResult, type Wanted } from './runner.ts';
+import { assertThere, type Runner, type RunResult, type Wanted, withSecrets } from './runner.ts';
 import { APPLICATION, SERVER_OPTIONS } from './tool.ts';
 
 export interface PodRunnerOptions {
   readonly cluster: () => Promise<Cluster>;
+  readonly database: MigrationDatabase;
   readonly runs: Extract<MigrationSetting['runs'], { readonly kind: 'pod' }>;
   /** Where the workload is, unless the setting says otherwise. */
   readonly namespace: string;
@@ -44,7 +45,7 @@ const NEXT =
   'Name the program in the stack file (migrations.command), or another container (migrations.runs.container).';
 
 /** Inside a running pod of a workload, which knows the way down from its own schema. */
-export function createPodRunner({ cluster, runs, namespace, wanted }: PodRunnerOptions): Runner {
+export function createPodRunner({ cluster, database, runs, namespace, wanted }: PodRunnerOptions): Runner {
   const home = runs.namespace ?? namespace;
   return {
     kind: 'pod',
@@ -55,16 +56,18 @@ export function createPodRunner({ cluster, runs, namespace, wanted }: PodRunnerO
       const limit = AbortSignal.timeout(timeoutMs);
       const settings = [runs.folder ?? '', where.database ?? '', variable, form.query];
       try {
-        const result = await connected.exec({
+        const ran = await connected.exec({
           namespace: home,
           pod,
           container,
           command: ['sh', '-c', PREPARE, 'sh', ...settings, ...command],
           signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
         });
-        assertThere(result.exitCode, program, `in container ${container} of pod ${pod}`, NEXT);
+        // The pod's own password may be another; what is known of it is hidden, and what looks like one.
+        const result = withSecrets(ran, await database.address(where));
+        assertThere(result, program, `in container ${container} of pod ${pod}`, NEXT);
         if (result.exitCode === NO_ADDRESS) throw noAddress(variable, pod);
-        return { ...result, secrets: [] };
+        return result;
       } catch (error) {
         if (!limit.aborted || signal?.aborted === true) throw error;
         throw new BackstayError('TIMEOUT', `${program} did not end within ${timeoutMs} ms in pod ${pod}.`, {

@@ -1,5 +1,6 @@
 import { BackstayError } from '../../errors/index.ts';
 import type { DatabaseAddress, MigrationPlace } from '../../ports/index.ts';
+import { hidden } from './output.ts';
 
 export interface RunOptions {
   readonly where: MigrationPlace;
@@ -15,6 +16,14 @@ export interface RunResult {
   readonly stderr: string;
   /** Passwords that the program may have written down. */
   readonly secrets: readonly string[];
+}
+
+/** With what must not be shown of it. */
+export function withSecrets(
+  result: Omit<RunResult, 'secrets'>,
+  { password }: Pick<DatabaseAddress, 'password'>,
+): RunResult {
+  return { ...result, secrets: password === undefined ? [] : [password] };
 }
 
 /**
@@ -46,11 +55,16 @@ const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
 
 /** @throws TOOL_MISSING for the exit codes by which shells and runtimes say that there is no such program. */
-export function assertThere(exitCode: number, program: string, place: string, next: string): void {
+export function assertThere(
+  { exitCode, stderr, secrets }: RunResult,
+  program: string,
+  place: string,
+  next: string,
+): void {
   if (exitCode !== NOT_FOUND && exitCode !== NOT_EXECUTABLE) return;
   throw new BackstayError('TOOL_MISSING', `${program} cannot be run ${place}.`, {
     next,
-    details: { program },
+    details: { program, output: hidden(stderr.trim(), secrets).slice(-1000) },
   });
 }
 

@@ -35,17 +35,17 @@ export function createTable({ setting, runner, database }: ToolParts): Migration
     assertOnce(pairs);
     const heads = headsOf(state, pairs);
     if (state.form === 'rows') assertAll(state, pairs, heads);
-    return { state, pairs, heads };
+    return { pairs, heads };
   };
   const line = async (where: MigrationPlace) => {
-    const { state, pairs, heads } = await standing(where);
+    const { pairs, heads } = await standing(where);
     const known: readonly Scripted[] = pairs.map((pair, at) => ({
       revision: pair.name,
       title: pair.name.slice(pair.version.length).replaceAll('_', ' ').trim(),
       after: at === 0 ? [] : [pairs[at - 1]?.name ?? ''],
       reversible: pair.down !== undefined,
     }));
-    return { state, pairs, heads, known };
+    return { pairs, heads, known };
   };
 
   return {
@@ -73,7 +73,7 @@ export function createTable({ setting, runner, database }: ToolParts): Migration
       return digested({ ...way, steps });
     },
     go: async (way, where, signal) => {
-      const { state, pairs } = await line(where);
+      const { pairs } = await line(where);
       const steps = await Promise.all(
         way.steps.map(async ({ revision, script }): Promise<ScriptStep> => {
           const file = fileOf(pairs, revision, way.direction);
@@ -85,7 +85,7 @@ export function createTable({ setting, runner, database }: ToolParts): Migration
           const read = await scriptText(runner, folder, file, where);
           if (read.digest !== script)
             throw refused(`${file} is not what it was a moment ago.`, { next: 'Plan again.', file });
-          return { revision, file, script: read, record: recordOf(table, state.form, pairs, revision, way.direction) };
+          return { revision, file, script: read, record: recordOf(table, pairs, revision, way.direction) };
         }),
       );
       return await runScripts(steps, database, where, signal);
@@ -156,33 +156,47 @@ function assertAll({ versions }: Table, pairs: readonly ScriptPair[], [head]: re
 
 function recordOf(
   table: string,
-  form: Table['form'],
   pairs: readonly ScriptPair[],
   revision: string,
   direction: string,
 ): ScriptStep['record'] {
   const at = pairs.findIndex(({ name }) => name === revision);
-  const version = (pair: ScriptPair | undefined): string | undefined => pair?.version;
   return async (sql) => {
+    // What it is made of is looked at within: a step before this one may have made it.
+    if ((await readTable(sql, table)).form === 'absent')
+      await sql.query(`CREATE TABLE ${quoted(table)} (version text PRIMARY KEY)`);
     // Whoever migrates meanwhile, the application as it starts for one, waits or is refused.
-    if (form !== 'absent') await sql.query(`LOCK TABLE ${quoted(table)} IN ACCESS EXCLUSIVE MODE`);
-    const { versions } = await readTable(sql, table);
-    const own = versions.find((one) => pairOf(pairs, one)?.name === revision);
-    if ((direction === 'down') !== (own !== undefined))
-      throw refused(`${table} was changed meanwhile, at ${revision}.`, { next: 'Plan again.', revision });
-    if (form === 'absent') await sql.query(`CREATE TABLE ${quoted(table)} (version text PRIMARY KEY)`);
+    await sql.query(`LOCK TABLE ${quoted(table)} IN ACCESS EXCLUSIVE MODE`);
+    const { form, versions } = await readTable(sql, table);
     if (form === 'newest') {
-      const standing = version(direction === 'down' ? pairs[at - 1] : pairs[at]);
+      const [expected, next] = direction === 'down' ? [pairs[at], pairs[at - 1]] : [pairs[at - 1], pairs[at]];
+      assertAt(versions.toSorted(byVersion).at(-1), expected, table);
       await sql.query(`DELETE FROM ${quoted(table)}`);
-      if (standing !== undefined)
-        await sql.query(`INSERT INTO ${quoted(table)} (version, dirty) VALUES ($1, false)`, [standing]);
-    } else if (direction === 'down') await sql.query(`DELETE FROM ${quoted(table)} WHERE version::text = $1`, [own]);
+      if (next !== undefined)
+        await sql.query(`INSERT INTO ${quoted(table)} (version, dirty) VALUES ($1, false)`, [next.version]);
+      return;
+    }
+    const own = versions.find((one) => pairOf(pairs, one)?.name === revision);
+    if ((direction === 'down') !== (own !== undefined)) throw changed(table, revision);
+    if (own !== undefined) await sql.query(`DELETE FROM ${quoted(table)} WHERE version::text = $1`, [own]);
     else await sql.query(`INSERT INTO ${quoted(table)} (version) VALUES ($1)`, [spelled(versions, pairs[at])]);
   };
 }
 
-/** As the rows that are there spell theirs: the whole name, or its digits. */
+function assertAt(version: string | undefined, pair: ScriptPair | undefined, table: string): void {
+  const isThere =
+    version === undefined ? pair === undefined : pair !== undefined && pairOf([pair], version) !== undefined;
+  if (!isThere) throw changed(table, version ?? 'nothing');
+}
+
+function changed(table: string, at: string): Error {
+  return refused(`${table} was changed meanwhile, at ${at}.`, { next: 'Plan again.' });
+}
+
+/** As the rows that are there spell theirs: the whole name, its digits, or these as a number. */
 function spelled(versions: readonly string[], pair: ScriptPair | undefined): string {
-  const whole = versions.some((one) => !/^\d+(\.\d+)*$/.test(one));
-  return (whole ? pair?.name : pair?.version) ?? '';
+  const { name = '', version = '' } = pair ?? {};
+  if (versions.some((one) => !/^\d+(\.\d+)*$/.test(one))) return name;
+  const plain = versions.length > 0 && versions.every((one) => !/^0\d/.test(one));
+  return plain ? version.replace(/^0+(?=\d)/, '') : version;
 }

@@ -52,6 +52,14 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/db-check.ts')).check,
   },
   {
+    name: 'db migrations',
+    summary: 'tell where the schema of a data store stands, what revisions there are, and the way to one of them',
+    args: [STACK, ['[store]', 'name of a data store; all that are migrated without one']],
+    options: [['--to <revision>', 'show the way there: a revision, -1 for one back, base for before the first']],
+    examples: ['backstay db migrations medical-kg', 'backstay db migrations medical-kg main --to -1'],
+    load: async () => (await import('../commands/db-migrations.ts')).migrations,
+  },
+  {
     name: 'db rehearse',
     summary: 'migrate a restored copy of a data store, tell what would be lost, and drop the copy',
     args: [STACK, STORE],

@@ -66,7 +66,7 @@ describe('a table of revisions', { timeout: 60_000 }, () => {
   it.each([
     ['whole names', `('0001_documents'), ('0002_notes')`, ['0001_documents', '0002_notes', '0003_tags']],
     ['digits', `('0001'), ('0002')`, ['0001', '0002', '0003']],
-    ['plain numbers', `('1'), ('2')`, ['0003', '1', '2']],
+    ['plain numbers', `('1'), ('2')`, ['1', '2', '3']],
   ])('may hold all of them by %s', async (_what, rows, after) => {
     const { migrations, database } = await fresh([
       FORMS.rows,
@@ -78,6 +78,13 @@ describe('a table of revisions', { timeout: 60_000 }, () => {
     expect((await versions(database)).map(({ version }) => version)).toEqual(after);
     await migrations.migrate(await migrations.wayTo('-1'));
     expect(await versions(database)).toHaveLength(2);
+  });
+
+  it('is made where there is none yet', async () => {
+    const { migrations, database } = await fresh(['DROP TABLE documents, tags']);
+    expect(await migrations.current()).toMatchObject({ revision: null });
+    await migrations.migrate(await migrations.wayTo('0003_tags'));
+    expect((await versions(database)).map(({ version }) => version)).toEqual(['0001', '0002', '0003']);
   });
 
   it('may be another table, in another schema', async () => {
