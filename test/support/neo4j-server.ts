@@ -64,8 +64,8 @@ stop)
 esac
 `;
 
-export async function startTestNeo4j(): Promise<TestNeo4j> {
-  const tools = await findNeo4j();
+export async function startTestNeo4j(given?: Neo4jTools): Promise<TestNeo4j> {
+  const tools = given ?? (await findNeo4j());
   const home = await mkdtemp(join(tmpdir(), 'backstay-test-neo4j-'));
   const conf = join(home, 'conf', 'neo4j.conf');
   const control = join(home, 'control.sh');

@@ -1,11 +1,21 @@
 import { afterAll } from 'vitest';
 import { dataStoreContract } from '../../contracts/data-store.ts';
 import { startTestNeo4j, type TestNeo4j } from '../../support/neo4j-server.ts';
+import { type WarmTools, warmTools } from '../../support/neo4j-warm/index.ts';
 import { makeFixture } from './support.ts';
 
-/** One server for all of them: its JVM takes longer to start than most of these tests take. */
+/** One server and one JVM for all of them: what these tests would wait for is Java, not its graph. */
+let warm: WarmTools | undefined;
 let neo4j: Promise<TestNeo4j> | undefined;
 
-afterAll(async () => await (await neo4j)?.stop());
+async function start(): Promise<TestNeo4j> {
+  warm = await warmTools();
+  return await startTestNeo4j(warm);
+}
 
-dataStoreContract('Neo4j', async () => await makeFixture(await (neo4j ??= startTestNeo4j())), 300_000);
+afterAll(async () => {
+  await (await neo4j)?.stop();
+  await warm?.stop();
+});
+
+dataStoreContract('Neo4j', async () => await makeFixture(await (neo4j ??= start())), 300_000);
