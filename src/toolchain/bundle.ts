@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import { cacheRoot, ToolCache } from './cache.ts';
@@ -14,6 +14,8 @@ export interface BundleSpec {
   readonly pins: string;
   /** Path of its program within the folder. */
   readonly program: string;
+  /** What a person can do where it may not be fetched. */
+  readonly instead?: string;
   /** Fills the empty folder. Called by one process at a time. */
   readonly make: (staging: string, work: BundleWork) => Promise<void>;
 }
@@ -22,6 +24,8 @@ export interface BundleWork {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
   readonly say: (message: string, fraction?: number) => void;
+  /** Empty folder for what is not to stay. */
+  readonly temporary: string;
 }
 
 /**
@@ -38,17 +42,24 @@ export async function ensureBundle(spec: BundleSpec, options: ToolOptions = {}):
     (await cache.find(entry, name, options.verify ?? false)).state === 'found';
   if (await isThere()) return entry;
   if ((env['BACKSTAY_OFFLINE'] ?? '') !== '')
-    throw new BackstayError('TOOL_MISSING', `${name}: not found, and BACKSTAY_OFFLINE forbids fetching it`);
+    throw new BackstayError(
+      'TOOL_MISSING',
+      `${name}: not found, and BACKSTAY_OFFLINE forbids fetching it`,
+      spec.instead === undefined ? {} : { next: spec.instead },
+    );
   const say = (stage: 'find' | 'download' | 'publish', message: string, fraction?: number): void =>
     options.onProgress?.({ tool: name, stage, message, ...(fraction === undefined ? {} : { fraction }) });
   const given = options.signal === undefined ? {} : { signal: options.signal };
   const onWait = (says: string): void => say('find', `another process: ${says || 'at work on it'}`);
   return await withLock(`${cache.root}\n${name}`, { onWait, ...given }, async (tell) => {
     if (await isThere()) return entry;
-    const staging = await cache.workFolder(name);
+    const work = await cache.workFolder(name);
+    const [staging, temporary] = [join(work, 'entry'), join(work, 'temporary')];
     try {
+      await Promise.all([mkdir(staging), mkdir(temporary)]);
       await spec.make(staging, {
         env,
+        temporary,
         ...given,
         say: (message, fraction) => {
           tell(message);
@@ -60,7 +71,7 @@ export async function ensureBundle(spec: BundleSpec, options: ToolOptions = {}):
       await cache.publish(entry, staging, { tool: name, version, madeBy: 'downloaded', program });
       return entry;
     } finally {
-      await rm(staging, { recursive: true, force: true });
+      await rm(work, { recursive: true, force: true });
     }
   });
 }

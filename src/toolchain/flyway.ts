@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBundle } from './bundle.ts';
-import { fetchPinned, pinnedJars } from './jars.ts';
+import { fetchJars, parseJars } from './maven.ts';
 import type { ToolOptions } from './types.ts';
 
 const VERSION = '11.14.1';
@@ -28,7 +28,7 @@ export async function findFlyway(options: ToolOptions = {}): Promise<string> {
       pins: list + SCRIPT,
       program,
       make: async (staging, work) => {
-        await fetchPinned(pinnedJars(list), join(staging, 'lib'), work);
+        await fetchJars({ tool: 'flyway', jars: parseJars(list), into: join(staging, 'lib') }, work);
         await mkdir(join(staging, 'bin'));
         await writeFile(join(staging, program), SCRIPT);
       },

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
+import type { BundleWork } from './bundle.ts';
 import { runChild } from './child.ts';
 
 /** One pinned artifact: what Maven calls it, how long it is and what it must be. */
@@ -22,11 +23,6 @@ export interface JarsRequest {
   readonly jars: readonly Jar[];
   /** Where they end up, as `artifact-version.jar`. */
   readonly into: string;
-  /** Folder for what Maven needs on the way. */
-  readonly work: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly signal?: AbortSignal;
-  readonly onProgress: (message: string, fraction: number) => void;
 }
 
 /** A plugin of Maven's own, pinned: the oldest that later Mavens run as well. */
@@ -61,8 +57,8 @@ export function jarName({ artifact, version, classifier }: Jar): string {
  * Brings artifacts by Maven, which knows the mirrors of this machine; each exactly as pinned, and nothing that it depends on
  * unless it is listed as well. Errors: TOOL_MISSING without Maven or its repository, TOOL_BUILD_FAILED for a wrong digest.
  */
-export async function fetchJars(request: JarsRequest): Promise<void> {
-  const { tool, jars, into, work, env, signal, onProgress } = request;
+export async function fetchJars({ tool, jars, into }: JarsRequest, work: BundleWork): Promise<void> {
+  const { env, signal, say, temporary } = work;
   const maven = (env['PATH'] ?? '').split(delimiter).map((dir) => join(dir, 'mvn'));
   const mvn = maven.find((file) => existsSync(file));
   if (mvn === undefined)
@@ -70,7 +66,7 @@ export async function fetchJars(request: JarsRequest): Promise<void> {
       next: `Install ${tool}, or Maven.`,
     });
   await mkdir(into, { recursive: true });
-  const pom = join(work, 'pom.xml');
+  const pom = join(temporary, 'pom.xml');
   await writeFile(pom, pomOf(jars));
   const total = jars.reduce((sum, { bytes }) => sum + bytes, 0);
   const sizes = new Map(jars.map((jar) => [jarName(jar), jar.bytes]));
@@ -80,19 +76,16 @@ export async function fetchJars(request: JarsRequest): Promise<void> {
     const size = sizes.get(name);
     if (size === undefined) return;
     seen += size;
-    onProgress(`downloading ${name}`, seen / total);
+    say(`downloading ${name}`, seen / total);
   };
-  onProgress(`asking Maven for ${jars.length} artifacts`, 0);
-  const settings = [`-Dmaven.repo.local=${join(work, 'repository')}`, `-DoutputDirectory=${into}`];
-  const { exitCode, tail } = await runChild(
-    [mvn, '-B', '-ntp=false', '-f', pom, ...settings, COPY].filter((arg) => arg !== '-ntp=false'),
-    {
-      cwd: work,
-      env: { ...env, LC_ALL: 'C' },
-      onLine,
-      ...(signal === undefined ? {} : { signal }),
-    },
-  );
+  say(`asking Maven for ${jars.length} artifacts`, 0);
+  const settings = [`-Dmaven.repo.local=${join(temporary, 'repository')}`, `-DoutputDirectory=${into}`];
+  const { exitCode, tail } = await runChild([mvn, '-B', '-f', pom, ...settings, COPY], {
+    cwd: temporary,
+    env: { ...env, LC_ALL: 'C' },
+    onLine,
+    ...(signal === undefined ? {} : { signal }),
+  });
   if (exitCode !== 0)
     throw new BackstayError('TOOL_MISSING', `${tool}: Maven could not fetch it`, {
       details: { output: tail },

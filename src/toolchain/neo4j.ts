@@ -1,10 +1,10 @@
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackstayError } from '../errors/index.ts';
+import { ensureBundle } from './bundle.ts';
 import { ToolCache, cacheRoot } from './cache.ts';
-import { withLock } from './lock.ts';
 import { fetchJars, parseJars } from './maven.ts';
 import type { ToolOptions } from './types.ts';
 import { knownVersion } from './versions.ts';
@@ -22,8 +22,12 @@ export interface Neo4jTools {
 const PROGRAMS = ['neo4j-admin', 'neo4j'] as const;
 const VERSION = '5.26.30';
 const LIST = fileURLToPath(new URL('recipes/neo4j/jars.txt', import.meta.url));
-/** Of the scripts in `bin`: other scripts are another entry of the cache. */
-const SCRIPTS = 1;
+const FOLDERS = '--home-dir="$NEO4J_HOME" --config-dir="${NEO4J_CONF:-$NEO4J_HOME/conf}"';
+/** The artifacts are a library: the programs of a distribution are two small scripts around their entry points. */
+const SCRIPTS: readonly (readonly [name: string, text: string])[] = [
+  ['neo4j-admin', script('org.neo4j.cli.AdminTool "$@"', 'NEO4J_HOME=${NEO4J_HOME:-$here}\nexport NEO4J_HOME\n')],
+  ['neo4j', script(`org.neo4j.server.CommunityEntryPoint ${FOLDERS}`)],
+];
 
 /**
  * In the folder that `$BACKSTAY_NEO4J_BIN` names, on PATH, in the cache, else Neo4j Community from its Maven artifacts,
@@ -48,72 +52,32 @@ export async function findNeo4j(options: ToolOptions = {}): Promise<Neo4jTools> 
     const tools = await toolsIn(folder, env, cache);
     if (tools !== undefined) return tools;
   }
-  return await cachedOrFetched(options, env, cache);
+  return await cachedOrFetched(options);
 }
 
-async function cachedOrFetched(
-  options: ToolOptions,
-  env: NonNullable<ToolOptions['env']>,
-  cache: ToolCache,
-): Promise<Neo4jTools> {
-  const entry = join(cache.root, 'neo4j', `${VERSION}-${SCRIPTS}`);
-  const cached = async (): Promise<Neo4jTools | undefined> => {
-    const answer = await cache.find(entry, 'neo4j', options.verify ?? false);
-    return answer.state === 'found' ? commandsIn(join(entry, 'bin'), answer.tool.version) : undefined;
-  };
-  const there = await cached();
-  if (there !== undefined) return there;
-  if ((env['BACKSTAY_OFFLINE'] ?? '') !== '')
-    throw new BackstayError('TOOL_MISSING', 'neo4j: not found, and BACKSTAY_OFFLINE forbids fetching it', {
-      next: `Install ${PROGRAMS.join(' and ')}, or name their folder with BACKSTAY_NEO4J_BIN.`,
-    });
-  const { signal } = options;
-  const say = (stage: 'find' | 'download' | 'publish', message: string, fraction?: number): void =>
-    options.onProgress?.({ tool: 'neo4j', stage, message, ...(fraction === undefined ? {} : { fraction }) });
-  return await withLock(
-    `${cache.root}\nneo4j`,
-    { onWait: (says) => say('find', `another process: ${says}`), ...(signal === undefined ? {} : { signal }) },
-    async (tell) => {
-      const meanwhile = await cached();
-      if (meanwhile !== undefined) return meanwhile;
-      const work = await cache.workFolder('neo4j');
-      const staging = join(work, 'entry');
-      try {
-        await fetchJars({
-          tool: 'neo4j',
-          jars: parseJars(await readFile(LIST, 'utf8')),
-          into: join(staging, 'lib'),
-          work,
-          env,
-          ...(signal === undefined ? {} : { signal }),
-          onProgress: (message, fraction) => {
-            tell(message);
-            say('download', message, fraction);
-          },
+async function cachedOrFetched(options: ToolOptions): Promise<Neo4jTools> {
+  const list = await readFile(LIST, 'utf8');
+  const entry = await ensureBundle(
+    {
+      name: 'neo4j',
+      version: VERSION,
+      pins: list + SCRIPTS.map(([, text]) => text).join(''),
+      program: join('bin', 'neo4j'),
+      instead: `Install ${PROGRAMS.join(' and ')}, or name their folder with BACKSTAY_NEO4J_BIN.`,
+      make: async (staging, work) => {
+        await fetchJars({ tool: 'neo4j', jars: parseJars(list), into: join(staging, 'lib') }, work);
+        await mkdir(join(staging, 'bin'));
+        for (const [name, text] of SCRIPTS) await writeFile(join(staging, 'bin', name), text, { mode: 0o755 });
+        const versions = new ToolCache(cacheRoot(options));
+        if ((await toolsIn(join(staging, 'bin'), work.env, versions)) !== undefined) return;
+        throw new BackstayError('TOOL_MISSING', 'neo4j was fetched and does not run: there is no Java, or an old one', {
+          next: 'Install Java 17 or 21, or name it with JAVA_HOME.',
         });
-        await writeScripts(staging);
-        const made = await toolsIn(join(staging, 'bin'), env, cache);
-        if (made === undefined)
-          throw new BackstayError(
-            'TOOL_MISSING',
-            'neo4j was fetched and does not run: there is no Java, or an old one',
-            {
-              next: 'Install Java 17 or 21, or name it with JAVA_HOME.',
-            },
-          );
-        say('publish', `checking in Neo4j ${made.version}`, 1);
-        await cache.publish(entry, staging, {
-          tool: 'neo4j',
-          version: made.version,
-          madeBy: 'downloaded',
-          program: join('bin', 'neo4j'),
-        });
-        return commandsIn(join(entry, 'bin'), made.version);
-      } finally {
-        await rm(work, { recursive: true, force: true });
-      }
+      },
     },
+    options,
   );
+  return commandsIn(join(entry, 'bin'), VERSION);
 }
 
 async function toolsIn(
@@ -140,21 +104,6 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The artifacts are a library: the programs of a distribution are two small scripts around their entry points. */
-async function writeScripts(staging: string): Promise<void> {
-  const bin = join(staging, 'bin');
-  await mkdir(bin);
-  await writeFile(
-    join(bin, 'neo4j-admin'),
-    script('org.neo4j.cli.AdminTool "$@"', 'NEO4J_HOME=${NEO4J_HOME:-$here}\nexport NEO4J_HOME\n'),
-  );
-  const folders = '--home-dir="$NEO4J_HOME" --config-dir="${NEO4J_CONF:-$NEO4J_HOME/conf}"';
-  await writeFile(join(bin, 'neo4j'), script(`org.neo4j.server.CommunityEntryPoint ${folders}`));
-  // The cache takes only what may be run for whole.
-  for (const folder of [bin, join(staging, 'lib')])
-    for (const name of await readdir(folder)) await chmod(join(folder, name), 0o755);
 }
 
 /** As little Java as will do: these are small graphs, or short jobs, unless HEAP_SIZE says otherwise. */

@@ -1,10 +1,9 @@
-import { chmod, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
-import { ToolCache, cacheRoot } from './cache.ts';
+import { ensureBundle } from './bundle.ts';
 import { unpackDebian } from './debian.ts';
-import { withLock } from './lock.ts';
 import type { ToolOptions } from './types.ts';
 import { probeVersion } from './versions.ts';
 
@@ -46,33 +45,18 @@ export async function findRedis(options: ToolOptions = {}): Promise<RedisTools> 
     const tools = await toolsIn(folder);
     if (tools !== undefined) return tools;
   }
-  return await cachedOrFetched(options, env);
+  return await cachedOrFetched(options);
 }
 
-async function cachedOrFetched(options: ToolOptions, env: NonNullable<ToolOptions['env']>): Promise<RedisTools> {
-  const cache = new ToolCache(cacheRoot(options));
-  const entry = join(cache.root, 'redis', `${ENTRY}-${process.platform}-${process.arch}`);
-  const cached = async (): Promise<RedisTools | undefined> => {
-    const { state } = await cache.find(entry, 'redis', options.verify ?? false);
-    return state === 'found' ? await toolsIn(join(entry, 'bin')) : undefined;
-  };
-  const there = await cached();
-  if (there !== undefined) return there;
-  if ((env['BACKSTAY_OFFLINE'] ?? '') !== '')
-    throw new BackstayError('TOOL_MISSING', 'redis: not found, and BACKSTAY_OFFLINE forbids fetching it', {
-      next: `Install ${PROGRAMS.join(', ')}, or name their folder with BACKSTAY_REDIS_BIN.`,
-    });
-  const say = (stage: 'find' | 'download' | 'publish', message: string): void =>
-    options.onProgress?.({ tool: 'redis', stage, message });
-  const { signal } = options;
-  return await withLock(
-    `${cache.root}\nredis`,
-    { onWait: (says) => say('find', `another process: ${says}`), ...(signal === undefined ? {} : { signal }) },
-    async (tell) => {
-      const meanwhile = await cached();
-      if (meanwhile !== undefined) return meanwhile;
-      const staging = await cache.workFolder('redis');
-      try {
+async function cachedOrFetched(options: ToolOptions): Promise<RedisTools> {
+  const entry = await ensureBundle(
+    {
+      name: 'redis',
+      version: ENTRY,
+      pins: PACKAGES.join(' '),
+      program: join('bin', 'redis-server'),
+      instead: `Install ${PROGRAMS.join(', ')}, or name their folder with BACKSTAY_REDIS_BIN.`,
+      make: async (staging, { env, signal, say }) => {
         await unpackDebian({
           tool: 'redis',
           packages: PACKAGES,
@@ -80,32 +64,20 @@ async function cachedOrFetched(options: ToolOptions, env: NonNullable<ToolOption
           staging,
           env,
           ...(signal === undefined ? {} : { signal }),
-          onProgress: (message) => {
-            tell(message);
-            say('download', message);
-          },
+          onProgress: say,
         });
-        const made = await toolsIn(join(staging, 'bin'));
-        if (made === undefined)
+        if ((await toolsIn(join(staging, 'bin'))) === undefined)
           throw new BackstayError('TOOL_MISSING', `the Redis of this machine's Debian is older than ${OLDEST}`, {
             next: `Install Redis ${OLDEST} or later, or name the folder of its programs with BACKSTAY_REDIS_BIN.`,
           });
         await onlyWhatRuns(staging);
-        say('publish', `checking in Redis ${made.version}`);
-        await cache.publish(entry, staging, {
-          tool: 'redis',
-          version: made.version,
-          madeBy: 'downloaded',
-          program: join('bin', 'redis-server'),
-        });
-        const published = await toolsIn(join(entry, 'bin'));
-        if (published !== undefined) return published;
-        throw new BackstayError('TOOL_BUILD_FAILED', `Redis cannot be run from ${entry}`);
-      } finally {
-        await rm(staging, { recursive: true, force: true });
-      }
+      },
     },
+    options,
   );
+  const tools = await toolsIn(join(entry, 'bin'));
+  if (tools !== undefined) return tools;
+  throw new BackstayError('TOOL_BUILD_FAILED', `Redis cannot be run from ${entry}`);
 }
 
 async function toolsIn(folder: string): Promise<RedisTools | undefined> {
@@ -126,7 +98,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Programs and libraries, all executable as the cache wants its files; packages, lists and manual pages go. */
+/** Programs and libraries; packages, lists and manual pages go. */
 async function onlyWhatRuns(staging: string): Promise<void> {
   for (const name of await readdir(staging))
     if (name !== 'bin' && name !== 'root') await rm(join(staging, name), { recursive: true });
@@ -134,6 +106,4 @@ async function onlyWhatRuns(staging: string): Promise<void> {
   for (const name of await readdir(root)) if (name !== 'usr') await rm(join(root, name), { recursive: true });
   for (const name of await readdir(join(root, 'usr')))
     if (name !== 'bin' && name !== 'lib') await rm(join(root, 'usr', name), { recursive: true });
-  const files = await readdir(join(root, 'usr'), { recursive: true, withFileTypes: true });
-  for (const file of files) if (file.isFile()) await chmod(join(file.parentPath, file.name), 0o755);
 }

@@ -53,14 +53,10 @@ exit ${exitCode}
     return `${bin}:/usr/bin:/bin`;
   }
   const fetch = async (PATH: string, told: number[] = []): Promise<void> =>
-    await fetchJars({
-      tool: 'thing',
-      jars: [jar],
-      into: join(dir, 'lib'),
-      work: dir,
-      env: { PATH },
-      onProgress: (_message, fraction) => told.push(fraction),
-    });
+    await fetchJars(
+      { tool: 'thing', jars: [jar], into: join(dir, 'lib') },
+      { temporary: dir, env: { PATH }, say: (_message, fraction = Number.NaN) => told.push(fraction) },
+    );
 
   it('takes what is as pinned, and tells how far it is', async () => {
     const told: number[] = [];
