@@ -103,4 +103,51 @@ describe('Summit', { timeout: 240_000 }, () => {
     expect(await data()).toMatchObject({ http: 200, revision: '0002_confidence', loose: 0 });
     expect((await ask('/api/entities', 'POST', { title: 'Quay 4', kind: 'place' }))['http']).toBe(201);
   });
+
+  it('S5, scenario B: closed for maintenance, backed up, migrated down inside the failing version, opened again', async () => {
+    await release('v4.1.0');
+    const before = await data();
+    expect(before).toMatchObject({ http: 200, revision: '0003_labels' });
+    // What the way down would lose is told by a rehearsal on a copy, and has to be accepted.
+    const refused = await here.refused(['rollback', STACK, '--to', 'v4.0.4', '--yes', '--reason', 'labels']);
+    expect(refused).toMatchObject({ exit: 7, code: 'DATA_LOSS_UNACCEPTED' });
+    expect(await data()).toEqual(before);
+    const [, digest = ''] = /--accept-data-loss ([0-9a-f]+)/.exec(refused.stderr) ?? [];
+
+    const told = await report(await rollback('--to', 'v4.0.4', '--accept-data-loss', digest));
+    expect(told.outcome).toBe('succeeded');
+    const order = told.steps.filter(({ status }) => status === 'done').map(({ title }) => title);
+    const place = (start: string): number => order.findIndex((title) => title.startsWith(start));
+    expect(place('Back postgres up')).toBeGreaterThan(0);
+    expect(place('Turn maintenance mode on')).toBeGreaterThan(place('Back postgres up'));
+    expect(place('Migrate postgres down')).toBeGreaterThan(place('Turn maintenance mode on'));
+    expect(place('Update')).toBeGreaterThan(place('Migrate postgres down'));
+    expect(place('Turn maintenance mode off')).toBeGreaterThan(place('Update'));
+    expect(await serverImage()).toBe('intelgraph-server:v4.0.4');
+    expect(await data()).toMatchObject({ http: 200, revision: '0001_entities', entities: before['entities'] });
+    expect((await ask('/health/open'))['http']).toBe(200);
+    expect((await here.json<CaptureAnswer>(['capture', STACK])).knownGood).toBe(true);
+  });
+
+  it('S6, scenario C: data that a release damaged comes back with its application, in one command', async () => {
+    await here.ok(['db', 'backup', STACK]);
+    await release('v4.1.1');
+    expect(await data()).toMatchObject({ http: 503, status: 'damaged', relations: 0 });
+    const plan = await here.json<Plan>(['rollback', STACK, '--to', 'v4.0.4', '--dry-run']);
+    expect(plan.scenarios).toMatchObject([{ store: 'postgres', scenario: 'C' }]);
+    const told = await report(await rollback('--to', 'v4.0.4'));
+    expect(told.outcome).toBe('succeeded');
+    const order = told.steps.filter(({ status }) => status === 'done').map(({ title }) => title);
+    const wanted = ['Turn maintenance mode on', 'Stop deployment', 'Exchange postgres', 'Update', 'Bring deployment'];
+    const places = wanted.map((start) => order.findIndex((title) => title.startsWith(start)));
+    expect(places[0]).toBeGreaterThan(0);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(await data()).toMatchObject({
+      http: 200,
+      status: 'ok',
+      revision: '0001_entities',
+      relations: 3,
+    });
+    expect((await get('Deployment', 'intelgraph-server'))?.['spec']).toMatchObject({ replicas: 3 });
+  });
 });
