@@ -16,6 +16,8 @@ export interface DbRestoreRequest {
   readonly all?: boolean;
   /** Only the rows of these tables, `documents` or `audit.events`. */
   readonly tables?: readonly string[];
+  /** Keep the rows that were written since the backup: told first, row by row, and then done as it was told. */
+  readonly preserveNewData?: boolean;
   readonly options: PlanOptions;
   /** Leave the cluster unasked: it cannot answer, and the data cannot wait for it. */
   readonly withoutCluster?: boolean;
@@ -51,9 +53,7 @@ export async function planDbRestore(
   const without = request.withoutCluster === true;
   const [inventory, restores] = await Promise.all([
     without ? undefined : takeInventory(cluster, stack),
-    Promise.all(
-      chosen.map(async ({ store, backup }) => await plannedRestore(store, backup, undefined, request.tables)),
-    ),
+    Promise.all(chosen.map(async ({ store, backup }) => await keepingIf(request, store, backup))),
   ]);
   const identity = inventory?.identity ?? UNASKED;
   if (!without) requireClusterOfStack(identity, stack, options);
@@ -83,6 +83,27 @@ export async function planDbRestore(
     onInvalid,
   });
   return { plan, identity };
+}
+
+/** @throws STORE_UNSUPPORTED, STORE_REFUSED naming the tables whose new rows cannot be kept */
+async function keepingIf(
+  { preserveNewData, tables }: DbRestoreRequest,
+  store: DataStore,
+  id: string,
+): Promise<PlannedRestore> {
+  const planned = await plannedRestore(store, id, undefined, tables);
+  if (preserveNewData !== true) return planned;
+  const { name, kind } = store.setting;
+  if (store.newRows === undefined || planned.tables !== undefined)
+    throw new BackstayError('STORE_UNSUPPORTED', `${name}: new rows are kept of a whole PostgreSQL database only.`, {
+      details: { store: name, kind },
+    });
+  const newRows = await store.newRows(await store.find(planned.backup));
+  if (newRows.refused.length === 0) return { ...planned, newRows };
+  throw new BackstayError('STORE_REFUSED', `New rows of ${name} cannot be kept: ${newRows.refused.join('; ')}.`, {
+    next: 'Leave --preserve-new-data out: what was written since then stays in the former database until the run is finalized.',
+    details: { store: name, refused: newRows.refused },
+  });
 }
 
 /** @throws STORE_UNKNOWN, BACKUP_UNKNOWN naming the stores that have no whole backup with the marker */

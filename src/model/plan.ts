@@ -78,6 +78,8 @@ export type StepAction =
       readonly tables?: readonly string[];
     }
   | { readonly kind: 'db-drop-beside'; readonly store: string }
+  /** Takes the rows of a report over into what was restored beside, and sets aside what changed. */
+  | { readonly kind: 'db-keep-new'; readonly store: string; readonly report: Digest }
   /** Makes what was restored beside the live data. The former data stays until the run is finalized. */
   | { readonly kind: 'db-swap'; readonly store: string }
   /** Takes `db-swap` back: of this run, or of the one that is undone. */

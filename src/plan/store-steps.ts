@@ -1,4 +1,4 @@
-import type { Digest, Step } from '../model/index.ts';
+import { type Digest, describeMerge, type MergeReport, type Step, totalsOf } from '../model/index.ts';
 
 /** A data store that the plan takes back: to which backup, and what has happened in it since. */
 export interface PlannedRestore {
@@ -13,6 +13,8 @@ export interface PlannedRestore {
   readonly revision?: string | null;
   /** Only these tables, `schema.table`; the others stay as they are. */
   readonly tables?: readonly string[];
+  /** What was written since the backup and is kept. Absent: nothing is, but in the former database. */
+  readonly newRows?: MergeReport;
   /** Rows by table, as they were when the plan was made. */
   readonly now: Readonly<Record<string, number>>;
 }
@@ -42,10 +44,28 @@ export function restoringBeside(restores: readonly PlannedRestore[]): readonly P
   }));
 }
 
+/** What was written since the backup, while nobody writes: otherwise it is no longer what was reported, and the step refuses. */
+export function keepingNew(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
+  return restores.flatMap(({ store, newRows }): PhaseStep[] => {
+    if (newRows === undefined) return [];
+    const { fresh, changed } = totalsOf(newRows.tables);
+    return [
+      {
+        id: `db-keep-new:${store}`,
+        title: `Take ${fresh} new rows of ${store} over into what was restored, and set ${changed} changed ones aside`,
+        action: { kind: 'db-keep-new', store, report: newRows.digest },
+        reverse: { kind: 'db-drop-beside', store },
+        risk: 'medium',
+        destructive: false,
+      },
+    ];
+  });
+}
+
 /** The exchange itself. What was live stays beside, closed, until the run is finalized. */
 export function exchanging(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
   return restores.map((restore) => {
-    const loss = lossOf(restore);
+    const loss = restore.newRows === undefined ? lossOf(restore) : lossBeside(restore.newRows, restore);
     return {
       id: `db-swap:${restore.store}`,
       title: `Exchange ${listed(restore.tables, ' in ')}${restore.store} for what was restored; the former data stays beside it`,
@@ -68,6 +88,13 @@ export function exchangingBack(run: string, stores: readonly string[]): readonly
     destructive: true,
     dataLoss: 'what was written since that run is only in the database set aside now, until the run is finalized',
   }));
+}
+
+/** What is no longer seen after the exchange although new rows are kept. */
+function lossBeside(report: MergeReport, { takenAt }: PlannedRestore): string {
+  const lines = describeMerge(report);
+  const rest = `what else changed since ${takenAt} is only in the former database, until the run is finalized`;
+  return [...lines, rest].join('; ');
 }
 
 /** What is no longer seen after the exchange, table by table; undefined when the counts are the same. */

@@ -19,6 +19,7 @@ export const restore: CommandRun = async (invocation) => {
     withoutCluster,
     all: invocation.options['all'] === true,
     ...tablesOf(invocation.options),
+    preserveNewData: invocation.options['preserveNewData'] === true,
     ...onInvalidOf(invocation.options),
     ...(store === undefined ? {} : { store }),
   };

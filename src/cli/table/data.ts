@@ -75,6 +75,13 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
     summary: 'take a data store back to a backup: restored beside, counted, exchanged at once',
     args: [STACK, ['[backup]', 'id of the backup, or latest; left out with --to-time or --to-restore-point'], STORE],
     options: [
+      ['--to-time <time>', 'to this moment of the past: 2026-01-31T12:00:00Z'],
+      ['--to-restore-point <name>', 'to the moment that pg_create_restore_point gave this name'],
+      ['--tables <names>', 'only the rows of these, with commas; everything else stays as it is'],
+      [
+        '--preserve-new-data',
+        'keep rows that were written since the backup; those that changed are set aside, and told',
+      ],
       ['--all', 'every store of the stack: <backup> is the marker that their backups have in common'],
       ...RESTORE,
       [
@@ -87,9 +94,6 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
       'backstay db restore medical-kg latest --tables documents,chunks --reason "v1.3.1 damaged documents"',
       'backstay db restore medical-kg --to-time 2026-01-31T12:00:00Z main',
     ],
-      ['--to-time <time>', 'to this moment of the past: 2026-01-31T12:00:00Z'],
-      ['--to-restore-point <name>', 'to the moment that pg_create_restore_point gave this name'],
-      ['--tables <names>', 'only the rows of these, with commas; everything else stays as it is'],
     load: async () => (await import('../commands/db-restore.ts')).restore,
   },
   {

@@ -7,6 +7,7 @@ import { dbDropBeside, dbRestore, dbSwap, dbUnswap } from './databases.ts';
 import { forceFinalizers } from './force-finalizers.ts';
 import { forcePods } from './force-pods.ts';
 import { hook } from './hook.ts';
+import { dbKeepNew } from './keep-new.ts';
 import { lease } from './lease.ts';
 import { proveEqual } from './prove-equal.ts';
 import { dbBackup, migrate, migrateBack, migrateRehearse } from './migrations.ts';
@@ -35,6 +36,7 @@ export const EXECUTORS: Executors = {
   'record-after': recordAfter,
   'db-restore': dbRestore,
   'db-drop-beside': dbDropBeside,
+  'db-keep-new': dbKeepNew,
   'db-swap': dbSwap,
   'db-unswap': dbUnswap,
   'db-backup': dbBackup,
