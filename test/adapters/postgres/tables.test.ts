@@ -230,6 +230,13 @@ describe('single tables of a PostgreSQL store', { timeout: 60_000 }, () => {
     expect(await schemas()).toBe('0');
   });
 
+  it('are tried in a schema that goes again, also one of a process that died', async () => {
+    const backup = await store.backup({ tables: ['users'] });
+    await run(`CREATE SCHEMA ${database}__bs_proof1`, `CREATE TABLE ${database}__bs_proof1.left (id int)`);
+    expect((await store.prove(backup, 'restored')).proofs.map(({ proof }) => proof)).toEqual(['read', 'restored']);
+    expect(await schemas()).toBe('0');
+  });
+
   it('are never the latest backup: that is one of everything', async () => {
     const whole = await store.backup();
     const only = await store.backup({ tables: ['users'] });

@@ -6,7 +6,10 @@ import { identifier } from './connection.ts';
 const WHOLE_ROWS = 2_000_000;
 
 /** program_limit_exceeded, out_of_memory, and how the server refuses a text of more than a gigabyte. */
-const TOO_LARGE = new Set(['54000', '53200', 'XX000']);
+function isTooLarge(error: unknown): boolean {
+  const { code = '', message = '' } = error as { readonly code?: string; readonly message?: string };
+  return code === '54000' || code === '53200' || (code === 'XX000' && message.startsWith('invalid memory alloc'));
+}
 
 export interface Table {
   readonly schema: string;
@@ -86,7 +89,7 @@ export async function contentsOf(
     await client.query('RELEASE SAVEPOINT contents');
     return { digest: digestOf({ columns, rows, every, ...sums[0] }), sampled: every > 1 };
   } catch (error) {
-    if (!TOO_LARGE.has((error as { readonly code?: string }).code ?? '')) throw error;
+    if (!isTooLarge(error)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT contents');
     return undefined;
   }

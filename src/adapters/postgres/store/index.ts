@@ -22,7 +22,7 @@ import { dropSchema, tablesState } from './tables-beside.ts';
 import { obstaclesToTables, wantedTables } from './tables-chosen.ts';
 import { exchangeTables } from './tables-exchange.ts';
 import { restoreTablesBeside, type TablesRequest } from './tables-restore.ts';
-import { inTrial } from './trial.ts';
+import { inTablesTrial, inTrial } from './trial.ts';
 
 export interface PostgresStoreOptions {
   readonly stack: string;
@@ -105,11 +105,8 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     const tables = wantedTables(backup.manifest);
     if (tables === undefined)
       return await inTrial(access, run, async () => (await restored({ backup, run, ...given(signal) }, access)).backup);
-    try {
-      return (await restoredTables({ backup, run, tables, ...given(signal) }, access)).backup;
-    } finally {
-      await dropSchema(access, run);
-    }
+    const request = { backup, run, tables, ...given(signal) };
+    return await inTablesTrial(access, run, async () => (await restoredTables(request, access)).backup);
   };
 
   const store: DataStore = {
