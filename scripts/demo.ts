@@ -86,34 +86,19 @@ async function play(): Promise<void> {
 
   title('5  What differs from the last known good');
   await backstay.show(['list', STACK]);
-  await backstay.show(['diff', STACK, '--to', 'v1.2.2', '--scope', 'application']);
+  await backstay.show(['diff', STACK, '--to', 'v1.2.2']);
 
+  const back = ['rollback', STACK, '--to', 'v1.2.2', '--restore', 'postgres=latest'];
   title('6  What would be done (--dry-run changes nothing)');
-  await backstay.show(['rollback', STACK, '--to', 'v1.2.2', '--scope', 'application', '--dry-run']);
+  await backstay.show([...back, '--dry-run']);
 
+  title('7  One command for all of it: data restored beside, counted and exchanged at once, then the application');
+  const reason = 'Docling is slow and failing, and v1.3.0 emptied documents';
   const incident = 'https://pagerduty.example/incidents/Q1W2E3';
-  title('7  One command for the data: restored beside, counted, exchanged at once');
-  const reason = 'the reindexing of v1.3.0 emptied documents';
-  await backstay.show(['db', 'restore', STACK, 'latest', '--yes', '--reason', reason, '--incident', incident]);
-
-  title('8  One command for the application, and its checks see that the data is whole');
-  await backstay.show([
-    'rollback',
-    STACK,
-    '--to',
-    'v1.2.2',
-    '--scope',
-    'application',
-    '--yes',
-    '--validate-before',
-    '--reason',
-    'Docling is slow and failing',
-    '--incident',
-    incident,
-  ]);
+  await backstay.show([...back, '--yes', '--validate-before', '--reason', reason, '--incident', incident]);
   const repaired = await upload(sandbox.info.ingress);
 
-  title('9  Summary');
+  title('8  Summary');
   say(`documents     ${describeLibrary(damaged)}; now ${describeLibrary(await library(sandbox.info.ingress))}`);
   await summarise(broken, repaired);
 }
@@ -135,12 +120,11 @@ async function summarise(
   const { items } = await backstay.json<{
     items: readonly { run: string; outcome: string; durationMs: number; downMs?: number; report?: string }[];
   }>(['history', STACK]);
-  const [run, data] = items;
+  const [run] = items;
   say(`broken        ${describeUpload(broken)}`);
   say(`now           ${describeUpload(repaired)}`);
   say(`run           ${run?.run ?? '?'}: ${run?.outcome ?? '?'} in ${((run?.durationMs ?? 0) / 1000).toFixed(1)} s`);
-  say(`its data      ${data?.run ?? '?'}: ${data?.outcome ?? '?'} in ${((data?.durationMs ?? 0) / 1000).toFixed(1)} s`);
-  say(`downtime      ${describeDowntime(run?.downMs)}; of the data's exchange ${describeDowntime(data?.downMs)}`);
+  say(`downtime      ${run?.downMs === undefined ? 'not measured' : `${(run.downMs / 1000).toFixed(1)} s measured`}`);
   say(`announced     ${receivers.announcements.at(-1)?.split('\n')[0] ?? 'nothing'}`);
   say(`ticket        ${receivers.tickets.at(-1)?.title ?? 'none'}`);
   if (run?.report !== undefined) {
@@ -148,10 +132,6 @@ async function summarise(
     printSections(readFileSync(run.report, 'utf8'), ['Where the time went', 'Checks before and after']);
   }
   say(`the demo took ${((Date.now() - started) / 1000).toFixed(0)} s`);
-}
-
-function describeDowntime(ms: number | undefined): string {
-  return ms === undefined ? 'not measured' : `${(ms / 1000).toFixed(1)} s measured`;
 }
 
 /** Prints some sections of the report as they are. */
