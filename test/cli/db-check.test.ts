@@ -66,6 +66,20 @@ describe('backstay db check', { timeout: 60_000 }, () => {
     expect((await check('shop', 'users')).code).toBe(0);
   });
 
+  it.each([
+    ['an empty name', ['db', 'backup', 'shop', 'books', '--tables', 'a,,b'], 'no list of tables'],
+    ['every store', ['db', 'backup', 'shop', '--all', '--tables', 'a', '--reason', 'x'], 'exclude each other'],
+    [
+      'every store of a restore',
+      ['db', 'restore', 'shop', 'm', '--all', '--tables', 'a', '--yes'],
+      'exclude each other',
+    ],
+    ['the past', ['db', 'backup', 'shop', 'books', '--at', '2026-01-01T00:00:00Z', '--tables', 'a'], 'as a whole'],
+  ])('and its neighbours refuse single tables with %s', async (_, args, message) => {
+    const refused = await here.refused(args);
+    expect(refused).toMatchObject({ code: 'USAGE', exit: 64, message: expect.stringContaining(message) });
+  });
+
   it('ends with 1 where a store cannot be asked, and tells of the others all the same', async () => {
     const { code, answer } = await check('cut-off');
     expect(code).toBe(1);

@@ -68,8 +68,14 @@ function rowsOf(rows: Readonly<Record<string, number>>): string {
 
 export const backup: CommandRun = async (invocation) => {
   const { args, options, terminal } = invocation;
+  const only = tablesOf(options);
   if (options['all'] === true) return await (await import('./db-backup-all.ts')).backupAll(invocation);
   const past = targetOf(pastAsked(options, 'at', 'restorePoint'));
+  if (past !== undefined && only.tables !== undefined)
+    throw new BackstayError(
+      'USAGE',
+      'A moment of the past is backed up as a whole; a restore may take single tables of it.',
+    );
   if (past !== undefined) return await (await import('./db-past.ts')).backupPast(invocation, past);
   const { backUp, chooseStore, listed } = await import('../../actions/db.ts');
   return await withStack(invocation, args[0] ?? '', async (composition) => {
@@ -79,7 +85,7 @@ export const backup: CommandRun = async (invocation) => {
     const done = await stoppable(invocation, async (signal) => {
       terminal.note(`backing up ${store.setting.name}${prove === 'restored' ? ', then restoring it beside' : ''} …`);
       const schema = await schemaOf(store.setting.name, composition, (line) => terminal.note(terminal.err.warn(line)));
-      return await backUp(store, { prove, signal, ...tablesOf(options), ...(schema === undefined ? {} : { schema }) });
+      return await backUp(store, { prove, signal, ...only, ...(schema === undefined ? {} : { schema }) });
     });
     const told = listed(done.backup);
     terminal.result('Backup', { ...told, manifest: done.backup.manifest, proofs: done.backup.proofs }, () =>
