@@ -23,6 +23,7 @@ export function factsOf(report: RunReport): readonly (readonly [name: string, va
     ['Downtime', downtimeInShort(report) ?? 'not measured: the stack file has no probes'],
     ['Impact', findings.impact?.text],
     ['Data loss', dataLossInShort(report)],
+    ['Databases', databasesInShort(report)],
     ['Root cause', findings.rootCause?.text],
     ['From', from.snapshot === undefined ? undefined : shortId(from.snapshot)],
     ['Target', `${target.said} (${target.id})`],
@@ -51,6 +52,11 @@ export function factsOf(report: RunReport): readonly (readonly [name: string, va
     ['Cluster', report.clusterUid],
   ];
   return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+function databasesInShort({ scenarios = [] }: RunReport): string | undefined {
+  if (scenarios.length === 0) return undefined;
+  return scenarios.map(({ store, scenario, because }) => `${store}: scenario ${scenario}, ${because}`).join('; ');
 }
 
 export interface Decision {

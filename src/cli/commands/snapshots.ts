@@ -1,4 +1,4 @@
-import { shortId } from '../../model/index.ts';
+import { type SchemaRevision, shortId } from '../../model/index.ts';
 import type { SnapshotRow } from '../../actions/snapshots.ts';
 import type { CommandRun } from '../commands.ts';
 import { renderChecks } from '../render/checks.ts';
@@ -37,6 +37,11 @@ export const list: CommandRun = async (invocation) => {
   });
 };
 
+function schemaLine({ store, tool, revision, heads }: SchemaRevision): string {
+  const at = heads.length > 1 ? heads.join(' + ') : (revision ?? 'no migration');
+  return `  schema    ${store} = ${at} (${tool})`;
+}
+
 function stateOf(row: SnapshotRow, style: Style): string {
   if (row.removed !== undefined) return style.dim(`removed (${row.removed.because})`);
   if (row.held !== undefined) return style.bad('held');
@@ -63,6 +68,7 @@ export const show: CommandRun = async (invocation) => {
         `  signature ${row.signature.state}${'key' in row.signature ? ` by ${row.signature.key}` : ''}`,
         `  cluster   ${snapshot.content.clusterUid ?? 'any (imported manifests)'}`,
         ...snapshot.content.flags.map((flag) => `  flag      ${flag.name} = ${flag.value ?? '(unset)'}`),
+        ...(snapshot.content.schemas ?? []).map(schemaLine),
         '',
         table(
           ['kind', 'names'],

@@ -1,6 +1,8 @@
 import { downtimeOf, type JournalEntry, type RunState, type StepState } from '../../journal/index.ts';
-import type { Change, Digest, Json, RunEvent } from '../../model/index.ts';
+import type { Change, Digest, Json, RunEvent, Step } from '../../model/index.ts';
+import { lossInWords } from '../../plan/index.ts';
 import { measuredChecks } from '../steps/checks.ts';
+import { reportedLoss } from '../steps/migrations.ts';
 import { beforeId } from '../steps/record-after.ts';
 import { findingsOf, followUps, postMortemDue } from './findings.ts';
 import type {
@@ -57,9 +59,11 @@ export function reportOf(state: RunState, entries: readonly JournalEntry[] = [])
       ...digestIn(recorded, 'held', 'held'),
     },
     evidence: evidenceOf(state),
-    dataLoss: [...state.steps.values()].flatMap(({ step, attempts }) =>
-      step.dataLoss === undefined || attempts === 0 ? [] : [{ step: step.title, what: step.dataLoss }],
-    ),
+    dataLoss: [...state.steps.values()].flatMap(({ step, attempts }) => {
+      const what = attempts === 0 ? undefined : lostBy(step, state);
+      return what === undefined ? [] : [{ step: step.title, what }];
+    }),
+    ...(plan.scenarios === undefined ? {} : { scenarios: plan.scenarios }),
     approvals: state.approvals,
     takeovers: state.leases.filter(
       ({ from, reason, abandoned }) => from !== undefined && (reason !== 'released' || abandoned !== undefined),
@@ -74,7 +78,13 @@ export function reportOf(state: RunState, entries: readonly JournalEntry[] = [])
   };
 }
 
-function overridesOf({ plan: { options } }: RunState): readonly string[] {
+/** A migration was rehearsed: what that told is better than what the plan feared. */
+function lostBy({ action, dataLoss }: Step, state: RunState): string | undefined {
+  const told = action.kind === 'migrate' ? reportedLoss(state, action.store) : undefined;
+  return told === undefined ? dataLoss : lossInWords(told);
+}
+
+function overridesOf({ plan: { options, scenarios } }: RunState): readonly string[] {
   const flags: readonly (readonly [boolean, string])[] = [
     [options.emergency, '--emergency'],
     [options.skipValidation, '--skip-validation'],
@@ -87,14 +97,16 @@ function overridesOf({ plan: { options } }: RunState): readonly string[] {
     [options.force?.pods === true, '--force-pods'],
     [options.force?.finalizers === true, '--force-finalizers'],
     [options.breakGlass === true, '--break-glass'],
-    [options.force?.pods === true, '--force-pods'],
-    [options.force?.finalizers === true, '--force-finalizers'],
+    [options.data?.skipBackup === true, '--skip-database-backup'],
   ];
   return [
     ...flags.filter(([given]) => given).map(([, flag]) => flag),
     ...options.takeFrom.map((manager) => `--take ${manager}`),
     ...(options.force?.replace ?? []).map((name) => `--force-replace ${name}`),
-    ...(options.force?.replace ?? []).map((what) => `--force-replace ${what}`),
+    ...(scenarios ?? []).flatMap(({ store, scenario, forcedBy }) =>
+      forcedBy === 'user' ? [`--scenario ${store}=${scenario}`] : [],
+    ),
+    ...(options.data?.acceptLoss ?? []).map((digest) => `--accept-data-loss ${digest}`),
   ];
 }
 

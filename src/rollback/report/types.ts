@@ -1,5 +1,14 @@
 import type { Approval, LeaseTaken, Note, Person, StepState, Trigger } from '../../journal/index.ts';
-import type { Change, CheckResult, Digest, Outcome, Phase, ProbeVerdict, Scope } from '../../model/index.ts';
+import type {
+  Change,
+  CheckResult,
+  Digest,
+  Outcome,
+  Phase,
+  ProbeVerdict,
+  Scope,
+  StoreScenario,
+} from '../../model/index.ts';
 
 /** A run as those see it who review it afterwards. Data only, from the journal alone; no values of fields, no secrets. */
 export interface RunReport {
@@ -38,6 +47,8 @@ export interface RunReport {
   readonly evidence: readonly { readonly name: string; readonly digest?: string }[];
   /** What may be lost for good, as the steps that were begun had declared it. */
   readonly dataLoss: readonly { readonly step: string; readonly what: string }[];
+  /** What became of data stores whose schema was another, or that were named. Absent: there were none. */
+  readonly scenarios?: readonly StoreScenario[];
   readonly approvals: readonly Approval[];
   /** Times that the lease was taken from somebody else. */
   readonly takeovers: readonly LeaseTaken[];

@@ -5,6 +5,7 @@ import {
   isDigest,
   isLossless,
   isProven,
+  type LossReport,
   shortId,
   type StepAction,
   markerOf,
@@ -225,6 +226,12 @@ async function isAsRehearsed(name: string, store: DataStore, state: RunState): P
   return now?.schema === before;
 }
 
+/** What the rehearsal of this run told of a store; undefined where there was none. */
+export function reportedLoss(state: RunState, name: string): LossReport | undefined {
+  const { report } = (resultOf(state, 'migrate-rehearse', name) ?? {}) as { readonly report?: LossReport };
+  return report;
+}
+
 /**
  * Stores that a run migrated with a loss, each with the backup that it took before: migrating them again brings the schema
  * back, and not what was in it.
@@ -244,11 +251,8 @@ interface Rehearsal {
 }
 
 function rehearsalOf(state: RunState, name: string): Rehearsal | undefined {
-  const result = resultOf(state, 'migrate-rehearse', name);
-  const { before, report } = (result ?? {}) as {
-    readonly before?: unknown;
-    readonly report?: Parameters<typeof isLossless>[0];
-  };
+  const { before } = (resultOf(state, 'migrate-rehearse', name) ?? {}) as { readonly before?: unknown };
+  const report = reportedLoss(state, name);
   if (typeof before !== 'string' || !isDigest(before) || report === undefined) return undefined;
   return { before, lossless: isLossless(report) };
 }

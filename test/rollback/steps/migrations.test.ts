@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { BackstayError } from '../../../src/errors/index.ts';
+import { fold, type JournalFact } from '../../../src/journal/index.ts';
+import { reportOf } from '../../../src/rollback/index.ts';
+import { journalOf } from '../../support/journal.ts';
 import type { LossReport, PlanOptions, StepAction } from '../../../src/model/index.ts';
 import { aPlan, aStep, OPTIONS } from '../builders.ts';
 import { type FakeServer, fakeServer, wayBetween } from '../fake-stores.ts';
@@ -313,5 +316,33 @@ describe('a restore', () => {
       message: expect.stringContaining('is at c3, not at b2'),
     });
     expect(names(server)).toEqual(['main']);
+  });
+});
+
+describe('the report of a run that migrated', () => {
+  it('tells what was lost as the rehearsal told it, and which guards were taken away', async () => {
+    const server = fakeServer({ filled: { c3: 4 } });
+    const run = runOn(server);
+    await run(ACTIONS.backup);
+    const { result } = await run(ACTIONS.rehearse);
+    const steps = [
+      aStep('rehearse', 'safeguarded', { action: ACTIONS.rehearse }),
+      aStep('migrate', 'restored', { action: ACTIONS.migrate, dataLoss: 'what the rehearsal tells' }),
+    ];
+    const scenarios = [
+      { store: 'main', scenario: 'B' as const, because: 'forced', forcedBy: 'user' as const, others: [] },
+    ];
+    const plan = aPlan({ steps, scenarios, options: { ...OPTIONS, data: { acceptLoss: ['0123456789ab'] } } });
+    const facts: JournalFact[] = [
+      { kind: 'run-created', plan, by: { user: 'ada', host: 'laptop' } },
+      { kind: 'step-begin', step: 'rehearse', operation: 'a', attempt: 1 },
+      { kind: 'step-end', step: 'rehearse', operation: 'a', outcome: 'done', result: result ?? null },
+      { kind: 'step-begin', step: 'migrate', operation: 'b', attempt: 1 },
+    ];
+    const entries = journalOf(facts);
+    const report = reportOf(fold(entries), entries);
+    expect(report.dataLoss).toEqual([{ step: 'do migrate', what: 'pages.c3 (4 values)' }]);
+    expect(report.overrides).toEqual(['--scenario main=B', '--accept-data-loss 0123456789ab']);
+    expect(report.scenarios).toEqual(scenarios);
   });
 });
