@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type KubeObject, MAINTENANCE, SUSPENDED } from '../../src/model/index.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
 import { serviceOf, type RunAnswer, type Shop, shop } from '../support/shop.ts';
-import { autoscaler, replicasOf, untilRunning, writer } from '../support/writers.ts';
+import { autoscaler, nightly, replicasOf, shipper, untilRunning, writer } from '../support/writers.ts';
 
 const TIME = 240_000;
 
@@ -24,16 +24,15 @@ describe('taking back a database that is written to', () => {
     - name: main
       kind: postgres
       connection: { host: 127.0.0.1, port: ${server.port}, database: books, user: ada, password: { env: BOOKS_PASSWORD } }
-      writers: [Deployment/worker, Deployment/loader]
+      writers: [Deployment/worker, Deployment/loader, DaemonSet/shipper, CronJob/nightly]
 ${readers}`;
   const pages = async (): Promise<number> =>
     Number((await server.run('books', `SELECT count(*) AS n FROM pages`))[0]?.['n']);
   const restore = (...more: readonly string[]): string[] => ['db', 'restore', here.name, backup, '--yes', ...more];
-  const scaler = async (): Promise<KubeObject> => {
+  const other = async (apiVersion: string, kind: string, name: string): Promise<KubeObject> => {
     const { namespace, cluster } = here;
-    const kind = 'HorizontalPodAutoscaler';
-    const found = await cluster.get({ apiVersion: 'autoscaling/v2', kind, namespace, name: 'worker' });
-    if (found === undefined) throw new TypeError('the autoscaler is gone');
+    const found = await cluster.get({ apiVersion, kind, namespace, name });
+    if (found === undefined) throw new TypeError(`${kind} ${name} is gone`);
     return found;
   };
   const isAsBefore = async (): Promise<void> => {
@@ -45,13 +44,19 @@ ${readers}`;
       await here.get('Deployment', 'worker'),
       await here.get('Deployment', 'loader'),
       await here.get('ConfigMap', 'web'),
-      await scaler(),
+      await other('autoscaling/v2', 'HorizontalPodAutoscaler', 'worker'),
+      await other('apps/v1', 'DaemonSet', 'shipper'),
+      await other('batch/v1', 'CronJob', 'nightly'),
     ];
     for (const { metadata } of objects) {
       expect(metadata.annotations ?? {}).not.toHaveProperty([SUSPENDED]);
       expect(metadata.annotations ?? {}).not.toHaveProperty([MAINTENANCE]);
     }
     expect(objects[3]?.['spec']).not.toHaveProperty('behavior');
+    const { numberReady, desiredNumberScheduled } = objects[4]?.['status'] as Readonly<Record<string, number>>;
+    expect(numberReady).toBe(desiredNumberScheduled);
+    expect(numberReady).toBeGreaterThan(0);
+    expect(objects[5]?.['spec']).toMatchObject({ suspend: false });
     expect(objects[2]?.['data']).toEqual({ CLOSED: 'false', TITLE: 'books' });
   };
 
@@ -74,6 +79,8 @@ ${readers}`;
     await cluster.create(writer(namespace, 'worker', server, { replicas: 3 }));
     await cluster.create(writer(namespace, 'loader', server));
     await cluster.create(autoscaler(namespace, 'worker'));
+    await cluster.create(shipper(namespace, 'shipper', server));
+    await cluster.create(nightly(namespace, 'nightly'));
     // Reads the flag and writes to another database: it stays, and says that the stack is closed.
     await server.run('postgres', 'CREATE DATABASE other');
     await server.run('other', 'CREATE TABLE ticks (by text)');
@@ -102,7 +109,7 @@ ${readers}`;
     async () => {
       const shown = await here.machine.ok(['db', 'restore', here.name, backup, '--dry-run']);
       expect(shown.stdout).toContain('Turn maintenance mode on (CLOSED = true), restart deployment/api');
-      expect(shown.stdout).toContain('Stop deployment/loader, deployment/worker');
+      expect(shown.stdout).toContain('Stop daemonset/shipper, deployment/loader, deployment/worker, cronjob/nightly');
 
       const logged = (await server.log()).length;
       const done = await here.machine.json<RunAnswer>(restore());
@@ -183,6 +190,44 @@ ${readers}`;
       );
       expect(renames).toHaveLength(1);
       await here.machine.ok(['finalize', run, '--yes']);
+    },
+    TIME,
+  );
+
+  it(
+    'brings everything back on the way back, also when it was killed there',
+    async () => {
+      const connection = { ...server.connection('books'), host: '127.0.0.1', password: server.password };
+      const somebody = new Client(connection);
+      somebody.on('error', () => undefined);
+      await somebody.connect();
+      try {
+        const env = { BACKSTAY_FAILPOINT: 'cluster.patch.before@Deployment/worker#2' };
+        const killed = await here.machine.run(restore(), { env });
+        expect(killed.code).toBe(137);
+        const { items } = await here.machine.json<{ items: { run: string }[] }>(['history', here.name]);
+        const resumed = await here.machine.run(['resume', items[0]?.run ?? '', '--yes', '--output', 'json']);
+        expect(JSON.parse(resumed.stdout)).toMatchObject({ outcome: 'failed', code: 'WRITERS_REMAIN' });
+        expect(await pages()).toBe(200);
+        await isAsBefore();
+      } finally {
+        await somebody.end().catch(() => undefined);
+      }
+    },
+    TIME,
+  );
+
+  it(
+    'gives back what a run has stopped that was given up',
+    async () => {
+      const env = { BACKSTAY_FAILPOINT: 'cluster.patch.after@Deployment/loader' };
+      expect((await here.machine.run(restore(), { env })).code).toBe(137);
+      expect((await replicasOf(here, 'loader')).wanted).toBe(0);
+      const { items } = await here.machine.json<{ items: { run: string }[] }>(['history', here.name]);
+      const more = ['--abandon', items[0]?.run ?? '', '--reason', 'its machine is gone'];
+      expect(await here.machine.json<RunAnswer>(restore(...more))).toMatchObject({ outcome: 'succeeded' });
+      expect(await pages()).toBe(500);
+      await isAsBefore();
     },
     TIME,
   );

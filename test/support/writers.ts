@@ -47,6 +47,24 @@ export function writer(namespace: string, name: string, server: TestPostgres, op
   };
 }
 
+/** The same as one pod on every node. */
+export function shipper(namespace: string, name: string, server: TestPostgres): KubeObject {
+  const { replicas: _, ...spec } = writer(namespace, name, server)['spec'] as Readonly<Record<string, unknown>>;
+  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name, namespace }, spec };
+}
+
+/** Would begin a Job at New Year. */
+export function nightly(namespace: string, name: string): KubeObject {
+  const container = { name: 'job', image: 'backstay-test/writer:1', command: ['node', '-e', ''] };
+  const template = { spec: { restartPolicy: 'Never', containers: [container] } };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: { name, namespace },
+    spec: { schedule: '0 0 1 1 *', suspend: false, jobTemplate: { spec: { template } } },
+  };
+}
+
 /** Scales a Deployment with CPU that nobody measures: it is there, and holds still. */
 export function autoscaler(namespace: string, name: string): KubeObject {
   return {
