@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findAlembic } from '../../src/toolchain/alembic.ts';
 import { exampleOf, migrationsLike } from '../support/migrations/index.ts';
@@ -112,6 +114,8 @@ describe('rolling a release back whose schema is newer', { timeout: TIME }, () =
   /** The bad one is live, with its schema; the good one is in a snapshot, and in a database to make others of. */
   beforeEach(async () => {
     await stackFile(store());
+    // A backup that another test has taken would be a way back.
+    await rm(join(here.machine.stateDir, 'backups'), { recursive: true, force: true });
     for (const name of await databases()) await server.run('postgres', `DROP DATABASE "${String(name)}" WITH (FORCE)`);
     await server.run('postgres', 'CREATE DATABASE books TEMPLATE bad');
     await here.machine.ok(['apply', here.name, '--to', 'v2', '--yes', '--allow-held']);
