@@ -15,7 +15,7 @@ users: [{ name: ada, user: {} }]
 `;
 
 /** On a real server, with the API server down: what people wrote while a bad release damaged other rows is not lost. */
-describe('backstay db restore --preserve-new-data', { timeout: 120_000 }, () => {
+describe('backstay db restore --preserve-new-data', { timeout: 240_000 }, () => {
   let root: string;
   let server: TestPostgres;
   let here: Machine;

@@ -15,7 +15,7 @@ users: [{ name: ada, user: {} }]
 `;
 
 /** On a real server that archives its log; no cluster is asked for any of it. */
-describe('backstay db, to a moment of the past', { timeout: 120_000 }, () => {
+describe('backstay db, to a moment of the past', { timeout: 240_000 }, () => {
   let root: string;
   let server: TestPostgres;
   let here: Machine;

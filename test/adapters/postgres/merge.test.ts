@@ -18,7 +18,7 @@ import type { DataStore } from '../../../src/ports/index.ts';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres-server.ts';
 
 /** On a real server: a bad release damaged rows while people went on writing good ones. */
-describe('rows written since a backup', { timeout: 120_000 }, () => {
+describe('rows written since a backup', { timeout: 240_000 }, () => {
   let server: TestPostgres;
   let root: string;
   let database: string;
@@ -72,6 +72,18 @@ describe('rows written since a backup', { timeout: 120_000 }, () => {
       `INSERT INTO "Odd ""table" (bytes, n) VALUES ('\\x00ff', 1.50)`,
     );
   });
+
+  it.each(['alembic_version', 'schema_migrations', 'flyway_schema_history'])(
+    'never bring the revision of a schema along that the data of the backup never saw: %s',
+    async (table) => {
+      await query(`CREATE TABLE ${table} (version text PRIMARY KEY)`, `INSERT INTO ${table} VALUES ('1')`);
+      const backup = await store.backup();
+      await query(`INSERT INTO ${table} VALUES ('2')`, `INSERT INTO people (email) VALUES ('dee')`);
+      const found = await report(backup);
+      expect(found.refused).toEqual([]);
+      expect(found.tables.filter(({ fresh }) => fresh > 0).map((one) => one.table)).toEqual(['public.people']);
+    },
+  );
 
   it('are kept, what changed is set aside, what was deleted comes back, and all of it adds up', async () => {
     const backup = await store.backup();

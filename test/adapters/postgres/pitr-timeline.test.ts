@@ -9,7 +9,7 @@ import type { DataStore } from '../../../src/ports/index.ts';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres-server.ts';
 
 /** A server that was recovered once itself, as after a failover: its log goes on upon a second timeline. */
-describe('a moment of the past before and after a failover', { timeout: 120_000 }, () => {
+describe('a moment of the past before and after a failover', { timeout: 240_000 }, () => {
   let root: string;
   let server: TestPostgres;
   let store: DataStore;

@@ -20,7 +20,7 @@ import { startTestPostgres, type TestPostgres } from '../../support/postgres-ser
  * On a real server that archives its log, with base backups of its own. What it went through: a base backup while others
  * write, `orders` one by one, a restore point, and then the bad release that deletes them.
  */
-describe('a moment of the past of a PostgreSQL server', { timeout: 120_000 }, () => {
+describe('a moment of the past of a PostgreSQL server', { timeout: 240_000 }, () => {
   let root: string;
   let server: TestPostgres;
   let base: BaseBackup | undefined;
