@@ -135,4 +135,32 @@ describe('Paperless Maverick', { timeout: 180_000 }, () => {
     expect(await imageOf('paperless-maverick')).toBe('paperless-maverick:v1.2.2');
     expect((await here.json<CaptureAnswer>(['capture', STACK])).knownGood).toBe(true);
   });
+
+  it('P5: takes a data migration back, keeps the receipts that were written since, and tells what it set aside', async () => {
+    const setBoth = async (tag: string): Promise<void> => {
+      for (const name of ['paperless-maverick', 'embedding-queue-workers']) {
+        await kubectl(['-n', NAMESPACE, 'set', 'image', `deployment/${name}`, `${name}=${name}:${tag}`]);
+        await kubectl(['-n', NAMESPACE, 'rollout', 'status', `deployment/${name}`, '--timeout=120s']);
+      }
+    };
+    await setBoth('v1.2.3');
+    const good = await data();
+    expect(good).toMatchObject({ status: 'ok', schema: '20250121083000', queued: 0 });
+    await here.ok(['db', 'backup', STACK]);
+    await setBoth('v1.2.4');
+    expect((await ask('/api/receipts', { seller: 'Night Ferry', total: 40 })).status).toBe(201);
+    await setBoth('v1.2.3');
+    await expect.poll(data, { timeout: 60_000 }).toMatchObject({ status: 'damaged', queued: 0 });
+
+    const restore = ['db', 'restore', STACK, 'latest', '--preserve-new-data', '--reason', 'embedding_enhancement_v2'];
+    const shown = await here.ok([...restore, '--dry-run']);
+    expect(shown.stdout).toContain('receipts');
+    const done = await here.json<RunAnswer>([...restore, '--yes']);
+    expect(done.outcome).toBe('succeeded');
+    const after = await data();
+    expect(after).toMatchObject({ schema: '20250121083000', receipts: Number(good['receipts']) + 1 });
+    const { receipts } = (await ask('/api/receipts')).json as { receipts: readonly { seller: string }[] };
+    expect(receipts.map(({ seller }) => seller)).toContain('Night Ferry');
+    expect(JSON.stringify(await report(done))).toContain('quarantine__bs_');
+  });
 });

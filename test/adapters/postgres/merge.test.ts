@@ -52,7 +52,20 @@ describe('rows written since a backup', { timeout: 240_000 }, () => {
     const connection = server.connection(database);
     store = createPostgresStore({
       stack: 'shop',
-      setting: { name: database, kind: 'postgres', connection, tables: [], writers: [] },
+      setting: {
+        name: database,
+        kind: 'postgres',
+        connection,
+        tables: [],
+        writers: [],
+        migrations: {
+          tool: 'table',
+          runs: { kind: 'local', folder: '/nowhere' },
+          table: 'our_revisions',
+          urlVariable: 'DATABASE_URL',
+          irreversible: [],
+        },
+      },
       access: async () => ({ connection, password: server.password }),
       root,
       clock: createSystemClock(),
@@ -229,6 +242,24 @@ describe('rows written since a backup', { timeout: 240_000 }, () => {
     await store.restoreBeside(backup, 'r4');
     await expect(keep('r4', found.digest)).rejects.toMatchObject({ code: 'STORE_REFUSED' });
     await store.finalize('r4');
+  });
+
+  it('are not those in which a migration tool says how far it came: these go with the schema', async () => {
+    for (const table of ['schema_migrations', 'our_revisions'])
+      await query(`CREATE TABLE ${table} (version text PRIMARY KEY)`, `INSERT INTO ${table} VALUES ('1')`);
+    const backup = await store.backup();
+    await query(`INSERT INTO schema_migrations VALUES ('2')`, `INSERT INTO our_revisions VALUES ('2')`);
+    await query(`INSERT INTO people (email) VALUES ('dee')`);
+    const found = await report(backup);
+    expect(totalsOf(found.tables)).toEqual({ fresh: 1, changed: 0, returning: 0 });
+    await store.restoreBeside(backup, 'r5');
+    await keep('r5', found.digest);
+    await store.swap('r5');
+    expect(await query('SELECT version FROM schema_migrations UNION ALL SELECT version FROM our_revisions')).toEqual([
+      { version: '1' },
+      { version: '1' },
+    ]);
+    await store.finalize('r5');
   });
 
   it('cannot be kept among tables that refer to each other', async () => {

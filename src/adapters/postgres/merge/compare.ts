@@ -7,6 +7,15 @@ import { foreignKeys, rowsOf, type TypedTable, typedTables } from './tables.ts';
 /** Keys of changed rows that are told to people, by table. */
 const TOLD = 20;
 
+/** What says where the schema stands goes with the schema: taken over, it would claim migrations that the data never saw. */
+const REVISIONS = ['alembic_version', 'schema_migrations', 'flyway_schema_history'] as const;
+
+export interface CompareOptions {
+  /** Table of the stack's own in which a migration tool keeps revisions. */
+  readonly revisions?: string;
+  readonly signal?: AbortSignal;
+}
+
 /** Told of every row that is new or changed, while the tables are gone through. */
 export interface Listener {
   begin(table: TypedTable): Promise<void>;
@@ -21,14 +30,16 @@ export interface Listener {
 export async function compare(
   live: Client,
   backup: Client,
-  options: { readonly listener?: Listener; readonly signal?: AbortSignal } = {},
+  options: CompareOptions & { readonly listener?: Listener } = {},
 ): Promise<MergeReport> {
+  const revisions = [...REVISIONS, ...(options.revisions === undefined ? [] : [options.revisions])];
   const [now, then] = [await typedTables(live), await typedTables(backup)];
   const tables: TableMerge[] = [];
   const refused: string[] = [];
   const hash = createHash('sha256');
   for (const [name, table] of now) {
     options.signal?.throwIfAborted();
+    if (revisions.some((one) => name === one || name.endsWith(`.${one}`))) continue;
     const former = then.get(name);
     const why = former === undefined ? await withoutFormer(live, table) : unlike(table, former);
     if (why !== undefined) refused.push(why);
