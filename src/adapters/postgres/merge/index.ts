@@ -2,15 +2,20 @@ import type { Client } from 'pg';
 import type { Merged, MergeReport } from '../../../model/index.ts';
 import { type Access, connected } from '../store/connection.ts';
 import { pinSession } from '../store/contents.ts';
-import { compare } from './compare.ts';
+import { compare, type CompareOptions } from './compare.ts';
 import { keepNewRows, type KeepRequest } from './keep.ts';
 
 const READING = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
 /** What live data has that what stands beside it has not. Changes nothing. */
-export async function reportNewRows(access: Access, beside: string, signal?: AbortSignal): Promise<MergeReport> {
-  const given = signal === undefined ? {} : { signal };
-  return await both(access, beside, READING, async (live, backup) => await compare(live, backup, given), signal);
+export async function reportNewRows(access: Access, beside: string, options: CompareOptions): Promise<MergeReport> {
+  return await both(
+    access,
+    beside,
+    READING,
+    async (live, backup) => await compare(live, backup, options),
+    options.signal,
+  );
 }
 
 /** @throws PLAN_STALE, STORE_REFUSED, STORE_FAILED; what stands beside is then as it was */

@@ -11,14 +11,13 @@ import {
 } from '../../../model/index.ts';
 import { identifier, literal } from '../store/connection.ts';
 import { countOf, quoted } from '../store/contents.ts';
-import { compare, type Listener } from './compare.ts';
+import { compare, type CompareOptions, type Listener } from './compare.ts';
 import { type ForeignKey, foreignKeys, type TypedTable, typedTables, valuesOf, writeValues } from './tables.ts';
 
-export interface KeepRequest {
+export interface KeepRequest extends CompareOptions {
   readonly run: string;
   /** Digest of the report that was agreed to. */
   readonly report: Digest;
-  readonly signal?: AbortSignal;
 }
 
 /** Rows that are fetched by their keys at once. */
@@ -41,10 +40,7 @@ export async function keepNewRows(live: Client, beside: Client, request: KeepReq
   if (earlier !== undefined) return { ...earlier, message: `taken over by an earlier attempt: ${earlier.message}` };
   await beside.query(`CREATE SCHEMA ${identifier(schema)}`);
   const taken = new Taken(live, beside, schema);
-  const found = await compare(live, beside, {
-    listener: taken,
-    ...(request.signal === undefined ? {} : { signal: request.signal }),
-  });
+  const found = await compare(live, beside, { ...request, listener: taken });
   requireSame(found, request.report);
   const keys = await foreignKeys(beside);
   const growing = found.tables.filter(({ fresh }) => fresh > 0).map(({ table }) => table);

@@ -95,6 +95,9 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     return await recordProof({ manifest, folder, proofs: [] }, { proof: 'read', at: now(), durationMs: 0, message });
   };
 
+  const { table: own } = setting.migrations ?? {};
+  const revisions = own === undefined ? {} : { revisions: own };
+
   const prove: DataStore['prove'] = async (backup, wanted, signal) => {
     if (isProven(backup, wanted)) return backup;
     const access = await accessed();
@@ -177,12 +180,12 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
       const run = trialRun(newId(clock.now()));
       return await inTrial(access, run, async () => {
         const { database: beside } = await restored({ backup, run, ...given(signal) }, access);
-        return await reportNewRows(access, beside, signal);
+        return await reportNewRows(access, beside, { ...revisions, ...given(signal) });
       });
     },
     keepNewRows: async (run, report, signal) => {
       const { access } = await fenced(run, { asHolder: true });
-      return await takeNewRows(access, besideName(database, run), { run, report, ...given(signal) });
+      return await takeNewRows(access, besideName(database, run), { run, report, ...revisions, ...given(signal) });
     },
     ...(setting.archive === undefined
       ? {}
