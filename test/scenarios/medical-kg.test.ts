@@ -457,9 +457,21 @@ describe('Medical_KG', { timeout: 180_000 }, () => {
     expect(damaged).not.toEqual(before);
 
     const reason = ['--yes', '--reason', 'v1.3.1 deleted documents'];
+    const writers = ['gateway', 'medical-kg-rev-gateway', 'medical-kg-rev-services', 'pdf-orchestrator'];
+    const replicas = async (): Promise<readonly unknown[]> =>
+      await Promise.all(
+        writers.map(async (name) => {
+          const { spec, status } = (await get('Deployment', name)) as unknown as Record<string, Record<string, number>>;
+          return [name, spec?.['replicas'], status?.['readyReplicas']];
+        }),
+      );
+    const running = await replicas();
+    const shown = await here.ok(['db', 'restore', STACK, 'latest', '--dry-run']);
+    for (const name of writers) expect(shown.stdout).toContain(`deployment/${name}`);
     const answer = await here.json<RunAnswer>(['db', 'restore', STACK, 'latest', ...reason]);
     expect(answer.outcome).toBe('succeeded');
     expect(await counts()).toEqual(before);
+    expect(await replicas()).toEqual(running);
     expect((await inside('gateway', '/health/database')).status).toBe(200);
     expect((await upload(sandbox.ingress, 'canary-one.pdf')).status).toBe(201);
 
