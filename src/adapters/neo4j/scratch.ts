@@ -34,7 +34,6 @@ export async function withScratch<T>(
       'server.memory.pagecache.size=64m',
       'server.memory.heap.max_size=512m',
       'dbms.usage_report.enabled=false',
-      'db.recovery.fail_on_missing_files=false',
     ];
     const grounds = groundsIn(data, settings);
     await fill(grounds);

@@ -143,6 +143,24 @@ describe('a Neo4j data store, when something fails', () => {
   );
 
   it(
+    'leaves nothing of a load that is told to stop in its middle, and begins anew',
+    async () => {
+      const backup = await store.backup();
+      const stop = new AbortController();
+      const restoring = store.restoreBeside(backup, 'r1', stop.signal).catch((error: unknown) => error);
+      while ((await besideOf(neo4j)).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      stop.abort();
+      expect(await restoring).toMatchObject({ name: 'AbortError' });
+      expect(await besideOf(neo4j)).toEqual([]);
+      expect(await marker()).toBe('one');
+      const { rows, database } = await store.restoreBeside(backup, 'r1');
+      expect(rows).toEqual(ROWS);
+      expect(await store.finalize('r1')).toEqual([database]);
+    },
+    LIMIT,
+  );
+
+  it(
     'finishes what a process began that was killed while it loaded',
     async () => {
       await store.backup();
