@@ -333,7 +333,6 @@ function accessOf(
   };
 }
 
-/** @throws STORE_UNSUPPORTED for a kind that can be declared and not be taken back yet */
 async function openStore(
   setting: DataStoreSetting,
   reached: () => Promise<Reached>,
@@ -402,8 +401,22 @@ async function openStore(
         }),
       });
     }
-    case 'sqlserver':
-      throw new BackstayError('STORE_UNSUPPORTED', `${setting.name}: stores of kind ${setting.kind} cannot be opened.`);
+    case 'sqlserver': {
+      const { createSqlServerStore, findSqlcmd } = await import('./adapters/sqlserver/index.ts');
+      const { createBackupShelf } = await import('./adapters/fs/index.ts');
+      const { stack, root, clock, env } = opened;
+      return createSqlServerStore({
+        stack,
+        setting,
+        clock,
+        shelf: createBackupShelf(join(root, stack, setting.name), clock),
+        access: async () => {
+          const { place, password } = await reached();
+          return { connection: { ...setting.connection, ...place }, password };
+        },
+        program: () => findSqlcmd(env),
+      });
+    }
   }
 }
 
