@@ -268,9 +268,15 @@ export function describeMigrations({ tool, ids, setting, apply, spoil, leaves, s
       await spoil(folder, 3, 'SELECT pg_sleep(100)');
       const way = await migrations.wayTo(second);
       const stop = new AbortController();
-      const going = migrations.migrate(way, { signal: stop.signal }).catch((reason: unknown) => reason);
+      const state = { isOver: false };
+      const going = migrations
+        .migrate(way, { signal: stop.signal })
+        .catch((reason: unknown) => reason)
+        .finally(() => {
+          state.isOver = true;
+        });
       const asleep = `SELECT pid FROM pg_stat_activity WHERE datname = '${database}' AND wait_event = 'PgSleep'`;
-      while ((await server.run('postgres', asleep)).length === 0)
+      while (!state.isOver && (await server.run('postgres', asleep)).length === 0)
         await new Promise((resolve) => setTimeout(resolve, 50));
       stop.abort(new TypeError('enough'));
       expect(await going).toEqual(new TypeError('enough'));

@@ -146,9 +146,15 @@ describe('migrations inside a pod', { timeout: TIME }, () => {
         code: 'MIGRATION_FAILED',
         details: { revision: THIRD },
       });
-      const going = migrations.migrate(way, { signal: stop.signal }).catch((reason: unknown) => reason);
+      const state = { isOver: false };
+      const going = migrations
+        .migrate(way, { signal: stop.signal })
+        .catch((reason: unknown) => reason)
+        .finally(() => {
+          state.isOver = true;
+        });
       const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = 'locked' AND application_name = 'backstay-migrate' AND wait_event_type = 'Lock'`;
-      while ((await server.run('postgres', waiting)).length === 0)
+      while (!state.isOver && (await server.run('postgres', waiting)).length === 0)
         await new Promise((resolve) => setTimeout(resolve, 20));
       stop.abort(new TypeError('enough'));
       expect(await going).toEqual(new TypeError('enough'));
