@@ -67,7 +67,7 @@ export async function carryAcross(invocation: Invocation, transition: Transition
     const planned = await transition.plan({
       composition,
       deps: await planDepsOf(composition),
-      requireFinished: async (lockOf = composition.lock) => {
+      requireFinished: async (lockOf = async () => await composition.lock()) => {
         if (dryRun) return;
         const [lock, journal] = await Promise.all([lockOf(), composition.journal()]);
         await requireFinished({ stack: stack.name, ...abandon }, { lock, journal, clock });

@@ -1,12 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import {
-  type CheckSetting,
-  type HookSetting,
-  KEY_FILES,
-  type KeySource,
-  type ObjectPattern,
-  type Stack,
-} from '../model/index.ts';
+import { type CheckSetting, type HookSetting, KEY_FILES, type KeySource, type Stack } from '../model/index.ts';
 import { toApprovals } from './approvals-schema.ts';
 import type { RawCheck } from './checks-schema.ts';
 import type { Environment } from './environment.ts';

@@ -90,6 +90,13 @@ describe('a restore in which something breaks', () => {
     await rm(root, { recursive: true, force: true });
   });
 
+  /** Awaited later, and never unhandled meanwhile. */
+  const failureOf = async (work: Promise<unknown>): Promise<unknown> =>
+    await work.then(
+      () => 'it came to its end',
+      (error: unknown) => error,
+    );
+
   /** Fails as it says, with the live data as it was; and once the cause is gone the same run comes to its end. */
   const survives = async (breaks: (run: string) => Promise<void>): Promise<void> => {
     const before = await dumped();
@@ -120,18 +127,18 @@ describe('a restore in which something breaks', () => {
 
   it('because its tool was killed', async () => {
     await survives(async (id) => {
-      const restoring = expect(store.restoreBeside(backup, id)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+      const restoring = failureOf(store.restoreBeside(backup, id));
       await whileRestoring();
       execFileSync('pkill', ['-9', '-f', `pg_restore.*${id.replaceAll('-', '')}`]);
-      await restoring;
+      expect(await restoring).toMatchObject({ code: 'STORE_FAILED' });
     });
   });
 
   it('because its session was ended by somebody', async () => {
     await survives(async (id) => {
-      const restoring = expect(store.restoreBeside(backup, id)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+      const restoring = failureOf(store.restoreBeside(backup, id));
       await server.run('postgres', `SELECT pg_terminate_backend(${await whileRestoring()})`);
-      await restoring;
+      expect(await restoring).toMatchObject({ code: 'STORE_FAILED' });
     });
   });
 
@@ -140,12 +147,12 @@ describe('a restore in which something breaks', () => {
     try {
       await survives(async (id) => {
         const through = storeOf({ ...server.connection('app'), port: proxy.port });
-        const restoring = expect(through.restoreBeside(backup, id)).rejects.toMatchObject({
-          code: expect.stringMatching(/^STORE_(FAILED|UNREACHABLE)$/),
-        });
+        const restoring = failureOf(through.restoreBeside(backup, id));
         await whileRestoring();
         proxy.cut();
-        await restoring;
+        expect(await restoring).toMatchObject({
+          code: expect.stringMatching(/^STORE_(FAILED|UNREACHABLE)$/),
+        });
       });
     } finally {
       await proxy.close();
@@ -154,13 +161,13 @@ describe('a restore in which something breaks', () => {
 
   it('because the server was killed', async () => {
     await survives(async (id) => {
-      const restoring = expect(store.restoreBeside(backup, id)).rejects.toMatchObject({
-        code: expect.stringMatching(/^STORE_(FAILED|UNREACHABLE)$/),
-      });
+      const restoring = failureOf(store.restoreBeside(backup, id));
       await whileRestoring();
       await server.kill();
       await server.restart();
-      await restoring;
+      expect(await restoring).toMatchObject({
+        code: expect.stringMatching(/^STORE_(FAILED|UNREACHABLE)$/),
+      });
     });
   });
 
@@ -232,7 +239,7 @@ describe('a restore in which something breaks', () => {
     const before = await dumped();
     await store.restoreBeside(backup, id);
     await store.swap(id);
-    await expect(slow.query('COMMIT')).rejects.toThrow();
+    await expect(slow.query('COMMIT')).rejects.toThrow(/terminat|closed|not queryable/i);
     await store.undoSwap(id);
     await store.finalize(id);
     expect(await dumped()).toBe(before);
