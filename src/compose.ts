@@ -1,14 +1,7 @@
 import { join } from 'node:path';
 import { type Environment, loadStack, readEnvironment, type Variables } from './config/index.ts';
 import { BackstayError } from './errors/index.ts';
-import type {
-  DataStoreSetting,
-  MigrationSetting,
-  PasswordSource,
-  PostgresConnection,
-  PostgresStoreSetting,
-  Stack,
-} from './model/index.ts';
+import type { DataStoreSetting, Stack } from './model/index.ts';
 import type {
   Archive,
   Clock,
@@ -17,7 +10,6 @@ import type {
   DataStore,
   Engine,
   Exec,
-  Forward,
   InitKeys,
   JournalStore,
   KeyReader,
@@ -30,8 +22,9 @@ import type {
   StateLock,
 } from './ports/index.ts';
 import type { Failpoints } from './adapters/failpoints/index.ts';
-import type { MigrationsOptions } from './adapters/migrations/index.ts';
 import type { ClosableHttpClient } from './adapters/system/index.ts';
+import { memoized, once } from './compose/once.ts';
+import { accessOf, openMigrations, openStore, passwordOf, placeOf, type Reached } from './compose/stores.ts';
 import type { ToolProgress } from './toolchain/index.ts';
 import { VERSION } from './version.ts';
 
@@ -311,167 +304,6 @@ async function failpointsOf({ failpoints: settings }: Environment): Promise<Fail
   if (settings === undefined) return { around: (_port, adapter) => adapter, write: (_name, act) => act };
   failpoints ??= import('./adapters/failpoints/index.ts').then(({ createFailpoints }) => createFailpoints(settings));
   return await failpoints;
-}
-
-const placeOf = ({ host, port }: Forward): Pick<Forward, 'host' | 'port'> => ({ host, port });
-
-interface Reached {
-  /** Where a way through the cluster begins; nothing when the stack file's own address holds. */
-  readonly place: { readonly host?: string; readonly port?: number };
-  readonly password: string | undefined;
-}
-
-function accessOf(
-  { connection }: PostgresStoreSetting,
-  reached: () => Promise<Reached>,
-  env: Variables,
-): () => Promise<{ readonly connection: PostgresConnection; readonly password: string | undefined }> {
-  return async () => {
-    const { withService } = await import('./adapters/postgres/store/service-file.ts');
-    const { place, password } = await reached();
-    return await withService({ connection: { ...connection, ...place }, password }, env);
-  };
-}
-
-async function openStore(
-  setting: DataStoreSetting,
-  reached: () => Promise<Reached>,
-  opened: {
-    readonly stack: string;
-    readonly root: string;
-    readonly clock: Clock;
-    readonly env: Variables;
-    /** For a server that runs in it. */
-    readonly cluster: () => Promise<Cluster>;
-    readonly namespace: string;
-    readonly onToolProgress?: (progress: ToolProgress) => void;
-  },
-): Promise<DataStore> {
-  switch (setting.kind) {
-    case 'postgres': {
-      const { createPostgresStore } = await import('./adapters/postgres/store/index.ts');
-      const { onToolProgress, ...shared } = opened;
-      const fetchTools = async (): Promise<string> => {
-        const { findPostgresClient } = await import('./toolchain/index.ts');
-        return await findPostgresClient({
-          env: opened.env,
-          ...(onToolProgress === undefined ? {} : { onProgress: onToolProgress }),
-        });
-      };
-      return createPostgresStore({ ...shared, setting, access: accessOf(setting, reached, opened.env), fetchTools });
-    }
-    case 'redis': {
-      const { createRedisStore } = await import('./adapters/redis/index.ts');
-      const { createBackupShelf } = await import('./adapters/fs/index.ts');
-      const { stack, root, clock, env, onToolProgress } = opened;
-      return createRedisStore({
-        stack,
-        setting,
-        clock,
-        shelf: createBackupShelf(join(root, stack, setting.name), clock),
-        access: async () => {
-          const { place, password } = await reached();
-          return { connection: { ...setting.connection, ...place }, password };
-        },
-        tools: once(async () => {
-          const { findRedis } = await import('./toolchain/redis.ts');
-          return await findRedis({ env, ...(onToolProgress === undefined ? {} : { onProgress: onToolProgress }) });
-        }),
-      });
-    }
-    case 'neo4j': {
-      const { createNeo4jStore } = await import('./adapters/neo4j/index.ts');
-      const { createBackupShelf } = await import('./adapters/fs/index.ts');
-      const { stack, root, clock, env, cluster, namespace, onToolProgress } = opened;
-      return createNeo4jStore({
-        stack,
-        setting,
-        clock,
-        env,
-        cluster,
-        namespace,
-        shelf: createBackupShelf(join(root, stack, setting.name), clock),
-        access: async () => {
-          const { place, password } = await reached();
-          return { connection: { ...setting.connection, ...place }, password };
-        },
-        tools: once(async () => {
-          const { findNeo4j } = await import('./toolchain/neo4j.ts');
-          return await findNeo4j({ env, ...(onToolProgress === undefined ? {} : { onProgress: onToolProgress }) });
-        }),
-      });
-    }
-    case 'sqlserver': {
-      const { createSqlServerStore, findSqlcmd } = await import('./adapters/sqlserver/index.ts');
-      const { createBackupShelf } = await import('./adapters/fs/index.ts');
-      const { stack, root, clock, env } = opened;
-      return createSqlServerStore({
-        stack,
-        setting,
-        clock,
-        shelf: createBackupShelf(join(root, stack, setting.name), clock),
-        access: async () => {
-          const { place, password } = await reached();
-          return { connection: { ...setting.connection, ...place }, password };
-        },
-        program: () => findSqlcmd(env),
-      });
-    }
-  }
-}
-
-/** @throws STORE_UNSUPPORTED for a kind whose schema nobody migrates here */
-async function openMigrations(
-  store: DataStoreSetting,
-  setting: MigrationSetting,
-  reached: () => Promise<Reached>,
-  { env, ...parts }: Omit<MigrationsOptions, 'store' | 'setting' | 'database'> & { readonly env: Variables },
-): Promise<Migrations> {
-  if (store.kind !== 'postgres')
-    throw new BackstayError('STORE_UNSUPPORTED', `${store.name}: the schema of a ${store.kind} store is not migrated.`);
-  const { createMigrations } = await import('./adapters/migrations/index.ts');
-  const { createMigrationDatabase } = await import('./adapters/postgres/store/migration-database.ts');
-  const database = createMigrationDatabase(accessOf(store, reached, env));
-  return createMigrations({ ...parts, store: store.name, setting, database });
-}
-
-async function passwordOf(
-  source: PasswordSource,
-  home: string,
-  keys: KeyReader,
-  cluster: () => Promise<Cluster>,
-): Promise<string> {
-  if (!('secret' in source)) return await keys.read(source);
-  const { secret: name, key, namespace = home } = source;
-  const found = await (await cluster()).get({ apiVersion: 'v1', kind: 'Secret', namespace, name });
-  const value = (found?.['data'] as Readonly<Record<string, string>> | undefined)?.[key];
-  if (value !== undefined) return Buffer.from(value, 'base64').toString('utf8');
-  throw new BackstayError('KEY_MISSING', `There is no key ${key} in secret/${name} of ${namespace}.`, {
-    next: 'Look at the password of the data store in the stack file.',
-  });
-}
-
-function memoized<K, V>(make: (key: K) => V): (key: K) => V {
-  const made = new Map<K, V>();
-  return (key) => {
-    const there = made.get(key) ?? make(key);
-    made.set(key, there);
-    return there;
-  };
-}
-
-/** Made when it is first asked for. What could not be made is made anew by the next who asks: a pod may be ready by then. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return async () => {
-    const asked = (made ??= make());
-    try {
-      return await asked;
-    } catch (error) {
-      if (made === asked) made = undefined;
-      throw error;
-    }
-  };
 }
 
 /** Makes the key files of a stack (the action decides what to say about them). */

@@ -77,7 +77,6 @@ export type Neo4jServer =
 export interface SqlServerStoreSetting extends StoreSetting {
   readonly kind: 'sqlserver';
   readonly connection: ServerConnection & { readonly database: string };
-  readonly migrations?: MigrationSetting;
 }
 
 /** Where a server is and as whom it is asked. */

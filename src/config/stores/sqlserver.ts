@@ -3,7 +3,6 @@ import type { SqlServerStoreSetting } from '../../model/index.ts';
 import { text } from '../fields.ts';
 import { toPattern } from '../pattern.ts';
 import { common, type Place, placed, server } from './common.ts';
-import { migrations, toMigrations } from './migrations.ts';
 
 export const sqlServerStore = z.strictObject(
   {
@@ -13,19 +12,17 @@ export const sqlServerStore = z.strictObject(
       { ...server, database: text },
       { error: '{database, host, port or via, user, password}' },
     ),
-    migrations: migrations.exactOptional(),
   },
-  { error: '{name, kind, connection, tables?, writers?, migrations?}' },
+  { error: '{name, kind, connection, tables?, writers?}' },
 );
 
 export function toSqlServerStore(
-  { connection, migrations: raw, ...rest }: z.output<typeof sqlServerStore>,
+  { connection, ...rest }: z.output<typeof sqlServerStore>,
   place: Place,
 ): SqlServerStoreSetting {
   return {
     ...rest,
     writers: rest.writers.map(toPattern),
     connection: placed(connection, place),
-    ...(raw === undefined ? {} : { migrations: toMigrations(raw, place) }),
   };
 }
