@@ -18,6 +18,10 @@ export interface DbRestoreRequest {
   readonly tables?: readonly string[];
   /** Keep the rows that were written since the backup: told first, row by row, and then done as it was told. */
   readonly preserveNewData?: boolean;
+  /** Over the live data, where no second database may be made. */
+  readonly inPlace?: boolean;
+  /** With `inPlace`: the backup of now is only read again, for there is no room to restore it beside. */
+  readonly readOnlyProof?: boolean;
   readonly options: PlanOptions;
   /** Leave the cluster unasked: it cannot answer, and the data cannot wait for it. */
   readonly withoutCluster?: boolean;
@@ -53,7 +57,7 @@ export async function planDbRestore(
   const without = request.withoutCluster === true;
   const [inventory, restores] = await Promise.all([
     without ? undefined : takeInventory(cluster, stack),
-    Promise.all(chosen.map(async ({ store, backup }) => await keepingIf(request, store, backup))),
+    Promise.all(chosen.map(async ({ store, backup }) => await plannedFor(request, store, backup))),
   ]);
   const identity = inventory?.identity ?? UNASKED;
   if (!without) requireClusterOfStack(identity, stack, options);
@@ -83,6 +87,41 @@ export async function planDbRestore(
     onInvalid,
   });
   return { plan, identity };
+}
+
+async function plannedFor(request: DbRestoreRequest, store: DataStore, id: string): Promise<PlannedRestore> {
+  return request.inPlace === true ? await inPlace(request, store, id) : await keepingIf(request, store, id);
+}
+
+/** @throws STORE_UNSUPPORTED, STORE_REFUSED naming everything that stands in the way */
+async function inPlace({ readOnlyProof }: DbRestoreRequest, store: DataStore, id: string): Promise<PlannedRestore> {
+  const { name, kind } = store.setting;
+  const backup = await store.find(id);
+  if (store.lookInPlace === undefined || backup.manifest.tables !== undefined)
+    throw new BackstayError('STORE_UNSUPPORTED', `${name}: only a whole PostgreSQL database is restored in place.`, {
+      details: { store: name, kind },
+    });
+  const { obstacles, stays, wayBack } = await store.lookInPlace(backup);
+  requireNone(obstacles, name);
+  const { manifest } = backup;
+  const { rows } = await store.inspect();
+  return {
+    store: name,
+    backup: manifest.id,
+    digest: manifest.file.digest,
+    takenAt: manifest.takenAt,
+    atBackup: manifest.rows,
+    // What the backup does not hold stays, and is told as such.
+    now: Object.fromEntries(Object.entries(rows).filter(([table]) => !stays.includes(table))),
+    inPlace: { wayBack: readOnlyProof === true ? 'read' : wayBack, stays },
+  };
+}
+
+function requireNone(obstacles: readonly string[], store: string): void {
+  if (obstacles.length === 0) return;
+  throw new BackstayError('STORE_REFUSED', `${store} cannot be taken back: ${obstacles.join('; ')}.`, {
+    details: { store, obstacles },
+  });
 }
 
 /** @throws STORE_UNSUPPORTED, STORE_REFUSED naming the tables whose new rows cannot be kept */
@@ -142,11 +181,7 @@ export async function plannedRestore(
   requireTables(store, asked);
   const backup = await store.find(id);
   const { manifest } = backup;
-  const obstacles = await store.obstacles(backup, asked);
-  if (obstacles.length > 0)
-    throw new BackstayError('STORE_REFUSED', `${store.setting.name} cannot be taken back: ${obstacles.join('; ')}.`, {
-      details: { store: store.setting.name, obstacles },
-    });
+  requireNone(await store.obstacles(backup, asked), store.setting.name);
   const { rows } = await store.inspect();
   const tables = asked === undefined ? manifest.tables : fullNames(asked, Object.keys(manifest.rows));
   const of = (counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>

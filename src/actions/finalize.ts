@@ -187,7 +187,8 @@ async function letGo(
 function exchangesOf({ run, plan: { steps } }: RunState): readonly Exchange[] {
   return steps.flatMap(({ action }) => {
     // A migration that was taken back by a backup has set the migrated data aside.
-    if (action.kind === 'db-swap' || action.kind === 'migrate') return [{ store: action.store, run }];
+    if (action.kind === 'db-swap' || action.kind === 'db-restore-in-place' || action.kind === 'migrate')
+      return [{ store: action.store, run }];
     return action.kind === 'db-unswap' ? [{ store: action.store, run: action.run ?? run }] : [];
   });
 }

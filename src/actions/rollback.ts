@@ -75,6 +75,7 @@ export async function rollback(options: RollbackOptions, wired: RollbackDeps): P
 /** Steps that act though no object differs: data goes back, pods that hang go. */
 const ACTS: ReadonlySet<string> = new Set([
   'db-swap',
+  'db-restore-in-place',
   'migrate',
   'db-backup',
   'resume-writers',

@@ -2,7 +2,7 @@ import { BackstayError } from '../errors/index.ts';
 import type { RunState } from '../journal/index.ts';
 import type { Plan, PlanOptions } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
-import { judgeUndo, lostInMigration, runsOf, stateOfRun } from '../rollback/index.ts';
+import { backupOf, judgeUndo, lostInMigration, runsOf, stateOfRun } from '../rollback/index.ts';
 import { type PlanDeps, planRollback, type PlanResult } from './plan.ts';
 import { planUndoData } from './undo-data.ts';
 import { rollback, type RollbackDeps, type RollbackOptions, type RunEnded } from './rollback.ts';
@@ -36,6 +36,7 @@ export async function planUndo(request: UndoRequest, deps: PlanDeps & JournalDep
   const { run, options, onInvalid, signal } = request;
   const state = await stateOfRun(run, deps);
   const { before, abandons } = await undoable(state, deps);
+  requireBeside(state);
   if (before === undefined) {
     const wanted = onInvalid === undefined ? {} : { onInvalid };
     const { plan, identity } = await planUndoData(
@@ -71,6 +72,21 @@ function withLost(options: PlanOptions, lost: Readonly<Record<string, string>>):
   );
   if (open.length === 0) return options;
   return { ...options, data: { ...data, restore: { ...Object.fromEntries(open), ...data.restore } } };
+}
+
+/** What was restored in place has nothing beside: going back is a restore as well, with a backup of now before it. */
+function requireBeside(state: RunState): void {
+  const { stack, steps, reverses, run } = state;
+  for (const { step, attempts, touched } of steps.values()) {
+    const { id, action } = step;
+    if (action.kind !== 'db-restore-in-place' || attempts === 0 || touched === false) continue;
+    if (reverses.get(id)?.status === 'done') continue;
+    const { store } = action;
+    throw new BackstayError('STORE_UNSUPPORTED', `Run ${run} restored ${store} in place: nothing was set aside.`, {
+      next: `Go back to the backup that it took before: \`backstay db restore ${stack} ${backupOf(state, store) ?? 'BACKUP'} ${store} --in-place\`.`,
+      details: { run, store },
+    });
+  }
 }
 
 /** Data stores whose live data is what the run put there. */

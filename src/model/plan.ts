@@ -84,6 +84,15 @@ export type StepAction =
   | { readonly kind: 'db-swap'; readonly store: string }
   /** Takes `db-swap` back: of this run, or of the one that is undone. */
   | { readonly kind: 'db-unswap'; readonly store: string; readonly run?: string }
+  /** Restores over the live data, in one transaction; what was live is only in the backup that this run took before. */
+  | {
+      readonly kind: 'db-restore-in-place';
+      readonly store: string;
+      readonly backup: string;
+      readonly digest: Digest;
+      /** How far that backup has to be proven. */
+      readonly wayBack: 'read' | 'restored';
+    }
   /** Takes a backup and proves it: by a restore, or only by reading where a rehearsal restores it right after. */
   | {
       readonly kind: 'db-backup';

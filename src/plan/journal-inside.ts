@@ -62,7 +62,7 @@ export function journalInside(address: JournalAddress, around: JournalSurroundin
   return undefined;
 }
 
-const RESTORES: ReadonlySet<string> = new Set(['db-restore', 'db-swap', 'db-unswap', 'migrate']);
+const RESTORES: ReadonlySet<string> = new Set(['db-restore', 'db-restore-in-place', 'db-swap', 'db-unswap', 'migrate']);
 
 function isRestored({ name }: DataStoreSetting, { steps }: Plan): boolean {
   return steps.some(({ action }) => RESTORES.has(action.kind) && 'store' in action && action.store === name);

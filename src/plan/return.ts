@@ -8,6 +8,9 @@ interface Question {
   readonly steps: readonly Pick<Step, 'phase' | 'title' | 'action' | 'reverse'>[];
 }
 
+/** They take data back. */
+const DATA: ReadonlySet<string> = new Set(['db-swap', 'db-restore-in-place', 'migrate']);
+
 /**
  * What keeps a run from going back to *before* once its objects are changed, in words; empty when the way back is real. A
  * data step that nobody takes back, an act on somebody else's system without a reverse, and an object whose content goes
@@ -26,7 +29,7 @@ export function keepsFromReturning({ stack, changes, steps }: Question): readonl
     ({ key, action, live }) =>
       (action === 'delete' || action === 'replace') && live !== undefined && isProtected(key, roleOf(live, stack)),
   );
-  const swapped = steps.filter(({ action }) => action.kind === 'db-swap' || action.kind === 'migrate');
+  const swapped = steps.filter(({ action }) => DATA.has(action.kind));
   return [
     ...swapped.map(({ title }) => `"${title}": what was written since would be set aside, and a person weighs that`),
     ...acts.map(({ title }) => `"${title}" has no reverse`),

@@ -24,7 +24,14 @@ import {
 import { riskOfChanges } from './risk.ts';
 import { isOfRunbook } from './runbook.ts';
 import { migrating, safeguarding } from './migration-steps.ts';
-import { exchanging, exchangingBack, keepingNew, restoringBeside } from './store-steps.ts';
+import {
+  backingUpBeforeInPlace,
+  exchanging,
+  exchangingBack,
+  keepingNew,
+  restoringBeside,
+  restoringInPlace,
+} from './store-steps.ts';
 
 /** Own steps come before the stack's hooks of the same phase. */
 export function planSteps(input: PlanInput): readonly Step[] {
@@ -104,6 +111,7 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
         ...migrating(migrations),
         ...keepingNew(restores),
         ...exchanging(restores),
+        ...restoringInPlace(restores),
         ...exchangingBack(undoes, exchanged),
       ].map((part) => ({
         phase,
@@ -129,7 +137,11 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
       ];
     }
     case 'quiesced':
-      return [...quiescing(input.quiesce, input.maintenance), ...backingUpTogether(input.backups)].map((part) => ({
+      return [
+        ...quiescing(input.quiesce, input.maintenance),
+        ...backingUpTogether(input.backups),
+        ...backingUpBeforeInPlace(restores),
+      ].map((part) => ({
         phase,
         ...part,
       }));

@@ -15,6 +15,8 @@ export interface PlannedRestore {
   readonly tables?: readonly string[];
   /** What was written since the backup and is kept. Absent: nothing is, but in the former database. */
   readonly newRows?: MergeReport;
+  /** Over the live data, instead of beside it; how far the backup of now is proven before, and what tables stay. */
+  readonly inPlace?: { readonly wayBack: 'read' | 'restored'; readonly stays: readonly string[] };
   /** Rows by table, as they were when the plan was made. */
   readonly now: Readonly<Record<string, number>>;
 }
@@ -25,9 +27,55 @@ function listed(tables: readonly string[] | undefined, then: string): string {
   return tables === undefined ? '' : `${tables.join(', ')}${then}`;
 }
 
+function beside(restores: readonly PlannedRestore[]): readonly PlannedRestore[] {
+  return restores.filter(({ inPlace }) => inPlace === undefined);
+}
+
+/** While nobody writes: what is live then is only in these backups afterwards. */
+export function backingUpBeforeInPlace(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
+  return restores.flatMap(({ store, inPlace }): PhaseStep[] =>
+    inPlace === undefined
+      ? []
+      : [
+          {
+            id: `db-backup:${store}`,
+            title: `Back ${store} up as it is now, and ${inPlace.wayBack === 'read' ? 'read the backup again' : 'prove that by a restore beside'}: there is no other way back`,
+            action: { kind: 'db-backup', store, prove: inPlace.wayBack },
+            risk: 'none',
+            destructive: false,
+          },
+        ],
+  );
+}
+
+/** Over the live data, which nothing keeps but the backup of right before. */
+export function restoringInPlace(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
+  return restores.flatMap(({ inPlace, ...restore }): PhaseStep[] => {
+    if (inPlace === undefined) return [];
+    const { store, backup, digest, takenAt } = restore;
+    const stays = inPlace.stays.map((table) => `${table} is not in the backup, and stays as it is`);
+    return [
+      {
+        id: `db-restore-in-place:${store}`,
+        title: `Restore backup ${backup} over the live data of ${store}, in one transaction`,
+        action: { kind: 'db-restore-in-place', store, backup, digest, wayBack: inPlace.wayBack },
+        reverse: { kind: 'db-unswap', store },
+        risk: 'high',
+        destructive: true,
+        dataLoss: [
+          ...changesOf(restore),
+          ...stays,
+          `what was written since ${takenAt} is only in the backup that this run takes before`,
+          'nobody reads or writes while it is restored',
+        ].join('; '),
+      },
+    ];
+  });
+}
+
 /** Beside the live data, which nobody sees: the proof that there is something to go to. */
 export function restoringBeside(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
-  return restores.map(({ store, backup, digest, revision, tables }) => ({
+  return beside(restores).map(({ store, backup, digest, revision, tables }) => ({
     id: `db-restore:${store}`,
     title: `Restore ${listed(tables, ' of ')}backup ${backup} of ${store} beside the live data, and count its rows`,
     action: {
@@ -64,7 +112,7 @@ export function keepingNew(restores: readonly PlannedRestore[]): readonly PhaseS
 
 /** The exchange itself. What was live stays beside, closed, until the run is finalized. */
 export function exchanging(restores: readonly PlannedRestore[]): readonly PhaseStep[] {
-  return restores.map((restore) => {
+  return beside(restores).map((restore) => {
     const loss = restore.newRows === undefined ? lossOf(restore) : lossBeside(restore.newRows, restore);
     return {
       id: `db-swap:${restore.store}`,
@@ -98,14 +146,18 @@ function lossBeside(report: MergeReport, { takenAt }: PlannedRestore): string {
 }
 
 /** What is no longer seen after the exchange, table by table; undefined when the counts are the same. */
-export function lossOf({ atBackup, now, takenAt }: PlannedRestore): string | undefined {
+export function lossOf(restore: PlannedRestore): string | undefined {
+  const changed = changesOf(restore);
+  const since = `what was written since ${restore.takenAt} is only in the former database, until the run is finalized`;
+  return changed.length === 0 ? `as many rows as now; ${since}` : `${changed.join('; ')}; ${since}`;
+}
+
+function changesOf({ atBackup, now }: PlannedRestore): readonly string[] {
   const tables = [...new Set([...Object.keys(atBackup), ...Object.keys(now)])].sort();
-  const changed = tables.flatMap((table) => {
+  return tables.flatMap((table) => {
     const [before, after] = [atBackup[table], now[table]];
     if (before === after) return [];
     if (before === undefined) return [`${table} (${after ?? 0} rows) is not in the backup`];
     return [`${table}: ${after ?? 'no table'} now, ${before} then`];
   });
-  const since = `what was written since ${takenAt} is only in the former database, until the run is finalized`;
-  return changed.length === 0 ? `as many rows as now; ${since}` : `${changed.join('; ')}; ${since}`;
 }

@@ -49,6 +49,16 @@ export interface DataStore {
   finalize(run: string): Promise<readonly string[]>;
   /** Where a run's swap stands, by the names on the server. */
   stateOf(run: string): Promise<SwapState>;
+  /**
+   * What would keep it from being restored in place, and what that leaves; changes nothing. Absent, as the one below: the engine
+   * has no restore that is one transaction.
+   */
+  lookInPlace?(backup: Backup): Promise<InPlaceLook>;
+  /**
+   * Restores over the live data, in one transaction: ended at any moment it has done nothing. What was live is then only in
+   * `wayBack`, to which `undoSwap` of the run goes. Taken twice it has one effect; `stateOf` says `swapped` when it has.
+   */
+  restoreInPlace?(backup: Backup, run: string, wayBack: Backup, signal?: AbortSignal): Promise<Swapped>;
   /** From when to when `backupAt` can go. Absent, as the two below: the stack file names no archive, or the engine has none. */
   windows?(): Promise<readonly RecoveryWindow[]>;
   /** Takes a copy of the whole server, from which one can go forward to later moments. */
@@ -65,6 +75,14 @@ export interface DataStore {
    * nothing. Refused where they are not those of the report with that digest (PLAN_STALE).
    */
   keepNewRows?(run: string, report: Digest, signal?: AbortSignal): Promise<Merged>;
+}
+
+export interface InPlaceLook {
+  readonly obstacles: readonly string[];
+  /** Tables that the backup does not hold, and that stay as they are. */
+  readonly stays: readonly string[];
+  /** How far a backup of now can be proven on this server: `read` where no second database may be made. */
+  readonly wayBack: 'read' | 'restored';
 }
 
 export interface BackupAtOptions {

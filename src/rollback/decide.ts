@@ -132,7 +132,13 @@ export function hasChangedObjects(state: RunState): boolean {
 }
 
 /** Their own reverse takes all of it back: databases, and what was stopped or closed for their sake. */
-const TAKEN_BACK: ReadonlySet<string> = new Set(['db-swap', 'migrate', 'resume-writers', 'maintenance-off']);
+const TAKEN_BACK: ReadonlySet<string> = new Set([
+  'db-swap',
+  'db-restore-in-place',
+  'migrate',
+  'resume-writers',
+  'maintenance-off',
+]);
 
 /** As `hasChangedObjects`, but for what a reverse takes back wholly. */
 function isPastReturn(state: RunState): boolean {

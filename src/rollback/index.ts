@@ -26,7 +26,7 @@ export { endUnapproved, resumeRun, runPlan } from './run.ts';
 export type { RunResult } from './run-result.ts';
 export type { RunOptions } from './run-step.ts';
 export { signalName } from './signal-name.ts';
-export { lostInMigration } from './steps/migrations.ts';
+export { backupOf, lostInMigration } from './steps/migrations.ts';
 export { beforeId } from './steps/record-after.ts';
 export { changedStack, judgeUndo, type UndoAnswer } from './undo.ts';
 export { type Abandon, isKnownToBeOver, refuseUnfinished } from './unfinished.ts';

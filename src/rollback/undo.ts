@@ -68,7 +68,7 @@ export function judgeUndo(state: RunState, others: readonly RunState[]): UndoAns
   return { kind: 'undoable', ...(before === undefined ? {} : { before }), abandons: ended.outcome === 'mixed' };
 }
 
-const CHANGES_DATA: ReadonlySet<string> = new Set(['db-swap', 'db-unswap', 'migrate']);
+const CHANGES_DATA: ReadonlySet<string> = new Set(['db-swap', 'db-restore-in-place', 'db-unswap', 'migrate']);
 
 /** Whether the stack is another one since the run: something was changed, and the run did not take it back itself. */
 export function changedStack(state: RunState): boolean {

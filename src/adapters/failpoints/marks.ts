@@ -129,6 +129,8 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     windows: 'read',
     takeBase: { write: 'take-base', detail: () => '' },
     backupAt: { write: 'backup-at', detail: ({ kind }) => kind },
+    lookInPlace: 'read',
+    restoreInPlace: { write: 'restore-in-place', detail: () => '' },
     newRows: { write: 'new-rows', detail: () => '' },
     keepNewRows: { write: 'keep-new-rows', detail: () => '' },
   },

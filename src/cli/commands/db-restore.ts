@@ -20,6 +20,7 @@ export const restore: CommandRun = async (invocation) => {
     all: invocation.options['all'] === true,
     ...tablesOf(invocation.options),
     preserveNewData: invocation.options['preserveNewData'] === true,
+    ...inPlaceOf(invocation),
     ...onInvalidOf(invocation.options),
     ...(store === undefined ? {} : { store }),
   };
@@ -41,6 +42,21 @@ export const restore: CommandRun = async (invocation) => {
     question: (where) => `Take the data of ${stack} on ${where} to ${said}?`,
   });
 };
+
+/** @throws USAGE */
+function inPlaceOf({ options }: Invocation): { readonly inPlace: boolean; readonly readOnlyProof: boolean } {
+  const [inPlace, readOnlyProof] = [options['inPlace'] === true, options['trial'] === false];
+  const others = ['tables', 'preserveNewData', 'all'].filter(
+    (name) => options[name] !== undefined && options[name] !== false,
+  );
+  if (inPlace && others.length > 0)
+    throw new BackstayError(
+      'USAGE',
+      '--in-place goes with one whole store: not with --tables, --preserve-new-data or --all.',
+    );
+  if (!inPlace && readOnlyProof) throw new BackstayError('USAGE', '--no-trial goes with --in-place.');
+  return { inPlace, readOnlyProof };
+}
 
 interface Arguments {
   readonly stack: string;

@@ -102,7 +102,13 @@ export function renderDifferences(one: Plan, other: Plan, differences: readonly 
 
 /** A database that is exchanged is no object of the cluster, and the greatest change of all. */
 function renderDataStep({ action, dataLoss }: Plan['steps'][number], style: Style): string[] {
-  if (action.kind !== 'db-swap' && action.kind !== 'db-unswap' && action.kind !== 'migrate') return [];
+  if (
+    action.kind !== 'db-swap' &&
+    action.kind !== 'db-restore-in-place' &&
+    action.kind !== 'db-unswap' &&
+    action.kind !== 'migrate'
+  )
+    return [];
   return [
     `  ${style.bad(`${action.kind === 'migrate' ? '~ schema ' : '± data   '} ${action.store}`)}`,
     ...(dataLoss ?? '').split('; ').map((line) => `      ${style.warn(line)}`),

@@ -82,6 +82,11 @@ export const DATA_COMMANDS: readonly CommandSpec[] = [
         '--preserve-new-data',
         'keep rows that were written since the backup; those that changed are set aside, and told',
       ],
+      [
+        '--in-place',
+        'over the live data, where no second database may be made: what is live then is only in a backup taken right before',
+      ],
+      ['--no-trial', 'with --in-place: only read that backup again, for there is no room to restore it beside'],
       ['--all', 'every store of the stack: <backup> is the marker that their backups have in common'],
       ...RESTORE,
       [

@@ -7,6 +7,7 @@ import { dbDropBeside, dbRestore, dbSwap, dbUnswap } from './databases.ts';
 import { forceFinalizers } from './force-finalizers.ts';
 import { forcePods } from './force-pods.ts';
 import { hook } from './hook.ts';
+import { dbRestoreInPlace } from './in-place.ts';
 import { dbKeepNew } from './keep-new.ts';
 import { lease } from './lease.ts';
 import { proveEqual } from './prove-equal.ts';
@@ -37,6 +38,7 @@ export const EXECUTORS: Executors = {
   'db-restore': dbRestore,
   'db-drop-beside': dbDropBeside,
   'db-keep-new': dbKeepNew,
+  'db-restore-in-place': dbRestoreInPlace,
   'db-swap': dbSwap,
   'db-unswap': dbUnswap,
   'db-backup': dbBackup,

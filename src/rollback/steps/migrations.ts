@@ -258,7 +258,7 @@ function rehearsalOf(state: RunState, name: string): Rehearsal | undefined {
 }
 
 /** Id of the backup that this run took. */
-function backupOf(state: RunState, name: string): string | undefined {
+export function backupOf(state: RunState, name: string): string | undefined {
   const { backup } = (resultOf(state, 'db-backup', name) ?? {}) as { readonly backup?: unknown };
   return typeof backup === 'string' ? backup : undefined;
 }

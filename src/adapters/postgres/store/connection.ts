@@ -6,7 +6,7 @@ import type { PostgresConnection } from '../../../model/index.ts';
 export const APPLICATION = 'backstay';
 
 /** Milliseconds that a statement waits for a lock: longer, and those who queue behind it wait as well. */
-const LOCK_TIMEOUT_MS = 2_000;
+export const LOCK_TIMEOUT_MS = 2_000;
 
 export interface Access {
   readonly connection: PostgresConnection;

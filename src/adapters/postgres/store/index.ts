@@ -12,6 +12,7 @@ import { otherSessions, shapeOf } from './shape.ts';
 import { findBackup, listBackups, recordProof } from './catalogue.ts';
 import { type Access, connected, describeConnection } from './connection.ts';
 import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
+import { dropMark, inPlaceState, lookInPlace, restoreInPlace, undoInPlace } from './in-place.ts';
 import { countRows, serverFacts } from './inspect.ts';
 import { obstaclesTo } from './preflight.ts';
 import { besideName, trialRun } from './names.ts';
@@ -163,16 +164,37 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     undoSwap: async (run) => {
       const { access, epoch } = await fenced(run);
       if ((await tablesState(access, run)) !== 'nothing') return await exchangeTables(access, run, epoch, 'undo');
+      if ((await inPlaceState(access, run)) !== 'nothing') {
+        const find = async (id: string) => await findBackup(root, id);
+        return await undoInPlace({ run, epoch, find }, access, await tools(access));
+      }
       return await undoSwap(access, run, epoch);
     },
     finalize: async (run) => {
       const access = await accessed();
-      return [...(await finalizeSwap(access, run)), ...(await dropSchema(access, run))];
+      return [
+        ...(await finalizeSwap(access, run)),
+        ...(await dropSchema(access, run)),
+        ...(await dropMark(access, run)),
+      ];
     },
     stateOf: async (run) => {
       const access = await accessed();
       const state = await swapState(access, run);
-      return state === 'nothing' ? await tablesState(access, run) : state;
+      if (state !== 'nothing') return state;
+      const tables = await tablesState(access, run);
+      return tables === 'nothing' ? await inPlaceState(access, run) : tables;
+    },
+    lookInPlace: async (backup) => {
+      const access = await accessed();
+      const { obstacles, stays, mayTry } = await lookInPlace(backup, access, await tools(access));
+      return { obstacles, stays, wayBack: mayTry ? 'restored' : 'read' };
+    },
+    restoreInPlace: async (backup, run, wayBack, signal) => {
+      signal?.throwIfAborted();
+      const { access, epoch } = await fenced(run);
+      const request = { run, epoch, backup, wayBack, ...given(signal) };
+      return await restoreInPlace(request, access, await tools(access));
     },
     newRows: async (backup, signal) => {
       const access = await accessed();

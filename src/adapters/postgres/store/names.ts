@@ -21,6 +21,11 @@ export function previousName(database: string, run: string): string {
   return named(database, run, '_prev');
 }
 
+/** Schema of the live database that says how far a run's restore in place has come. */
+export function inPlaceName(database: string, run: string): string {
+  return named(database, run, '_inplace');
+}
+
 /** What an undo took out again. */
 export function undoneName(database: string, run: string): string {
   return named(database, run, '_undone');
