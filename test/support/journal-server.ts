@@ -23,9 +23,9 @@ export async function journalServer(): Promise<JournalServer> {
     host: '127.0.0.1',
     port: server.port,
     password: PASSWORD,
-    kill: server.kill,
-    restart: server.restart,
-    stop: server.stop,
+    kill: async () => await server.kill(),
+    restart: async () => await server.restart(),
+    stop: async () => await server.stop(),
     urlOf,
     query: async (url, text, values = []) => {
       const client = new pg.Client({ connectionString: url });

@@ -14,8 +14,8 @@ interface Part {
   readonly bound: 'n' | 'r';
 }
 
-export const ALL_NODES = '()';
-export const ALL_RELATIONSHIPS = '()-->()';
+const ALL_NODES = '()';
+const ALL_RELATIONSHIPS = '()-->()';
 
 export interface ServerFacts {
   /** `5.26.30`. */

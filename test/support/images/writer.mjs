@@ -14,10 +14,10 @@ const {
   PORT = '8080',
 } = process.env;
 let isWell = false;
-let isOver = false;
+const over = new AbortController();
 
 async function write() {
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const client = new pg.Client({
       host: PGHOST,
       port: Number(PGPORT),
@@ -29,7 +29,7 @@ async function write() {
     client.on('error', () => (isWell = false));
     try {
       await client.connect();
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await client.query('INSERT INTO ticks (by) VALUES ($1)', [APP]);
         isWell = true;
         await pause(100);
@@ -53,7 +53,7 @@ const server = createServer((request, response) => {
 server.listen(Number(PORT));
 process.on('SIGTERM', async () => {
   await pause(500);
-  isOver = true;
+  over.abort();
   await writing;
   process.exit(0);
 });
