@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf, type MergeReport } from '../../src/model/index.ts';
-import { exchanging, keepingNew, type PlannedRestore } from '../../src/plan/store-steps.ts';
+import {
+  backingUpBeforeInPlace,
+  exchanging,
+  keepingNew,
+  type PlannedRestore,
+  restoringBeside,
+  restoringInPlace,
+} from '../../src/plan/store-steps.ts';
 
 const newRows: MergeReport = {
   tables: [
@@ -43,5 +50,35 @@ describe('new rows in a plan', () => {
     );
     expect(kept?.dataLoss).not.toContain('public.b');
     expect(kept?.dataLoss).toContain('only in the former database');
+  });
+});
+
+describe('a restore in place in a plan', () => {
+  const inPlace: PlannedRestore = { ...plain, inPlace: { wayBack: 'restored', stays: ['public.c'] } };
+
+  it('has nothing beside and no exchange, but a backup of now that is proven', () => {
+    expect([...restoringBeside([inPlace]), ...exchanging([inPlace])]).toEqual([]);
+    expect(backingUpBeforeInPlace([plain, inPlace])).toMatchObject([
+      { id: 'db-backup:main', action: { kind: 'db-backup', store: 'main', prove: 'restored' }, destructive: false },
+    ]);
+    expect(restoringInPlace([plain])).toEqual([]);
+  });
+
+  it('is destructive, and says what goes, what stays, and where the rest is', () => {
+    const [step, ...others] = restoringInPlace([plain, inPlace]);
+    expect(others).toEqual([]);
+    expect(step).toMatchObject({
+      id: 'db-restore-in-place:main',
+      action: { kind: 'db-restore-in-place', store: 'main', backup: 'b1', digest: plain.digest, wayBack: 'restored' },
+      reverse: { kind: 'db-unswap', store: 'main' },
+      risk: 'high',
+      destructive: true,
+    });
+    expect(step?.dataLoss?.split('; ')).toEqual([
+      'public.a: 6 now, 5 then',
+      'public.c is not in the backup, and stays as it is',
+      'what was written since 2026-01-01T00:00:00.000Z is only in the backup that this run takes before',
+      'nobody reads or writes while it is restored',
+    ]);
   });
 });

@@ -1,0 +1,95 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/model/index.ts';
+import { type Machine, machine } from '../support/backstay.ts';
+import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
+
+const KUBECONFIG = `apiVersion: v1
+kind: Config
+current-context: down
+contexts: [{ name: down, context: { cluster: down, user: ada } }]
+clusters: [{ name: down, cluster: { server: 'http://127.0.0.1:1' } }]
+users: [{ name: ada, user: {} }]
+`;
+
+/** On a real server, by a role that may make no database, with the API server down. */
+describe('backstay db restore --in-place', { timeout: 180_000 }, () => {
+  let root: string;
+  let server: TestPostgres;
+  let here: Machine;
+
+  const restore = ['db', 'restore', 'shop', 'latest', '--database-lease', '--yes', '--reason', 'bad'];
+  const titles = async (): Promise<unknown> => await server.run('books', 'SELECT id, title FROM books ORDER BY id');
+
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'backstay-db-in-place-'));
+    server = await startTestPostgres();
+    await server.run(
+      'postgres',
+      `CREATE ROLE modest LOGIN NOCREATEDB PASSWORD '${server.password}'`,
+      'GRANT CREATE ON DATABASE postgres TO modest',
+      'CREATE DATABASE books OWNER modest',
+    );
+    await server.run(
+      'books',
+      'SET SESSION AUTHORIZATION modest',
+      'CREATE TABLE books (id serial PRIMARY KEY, title text)',
+      `INSERT INTO books (title) VALUES ('one'), ('two'), ('three')`,
+    );
+    await writeFile(join(root, 'kubeconfig'), KUBECONFIG);
+    here = await machine({ env: { DB_PASSWORD: server.password, KUBECONFIG: join(root, 'kubeconfig') } });
+    await here.stack(
+      'shop',
+      `config:\n  backstay:namespaces: [shop]\n  backstay:stores:\n    - name: books\n      kind: postgres\n      connection: { host: 127.0.0.1, port: ${server.port}, database: books, user: modest, password: { env: DB_PASSWORD } }\n`,
+    );
+    await here.ok(['keys', 'init', 'shop']);
+  }, 60_000);
+  afterAll(async () => {
+    await here.remove();
+    await server.stop();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  it.each([['--tables', 'books'], ['--preserve-new-data'], ['--all']])('does not go with %s', async (...other) => {
+    expect(await here.refused([...restore, '--in-place', ...other])).toMatchObject({ code: 'USAGE' });
+  });
+
+  it('goes back where a restore beside is refused, with a backup of now before it', async () => {
+    await here.ok(['db', 'backup', 'shop', '--no-restore']);
+    await server.run('books', `UPDATE books SET title = 'damaged' WHERE id = 2`, 'DELETE FROM books WHERE id = 3');
+    expect(await here.refused(restore)).toMatchObject({ code: 'STORE_REFUSED' });
+
+    await server.run('books', 'CREATE VIEW newest AS SELECT max(id) FROM books');
+    const refusal = await here.refused([...restore, '--in-place']);
+    expect(refusal).toMatchObject({ code: 'STORE_REFUSED' });
+    expect(JSON.stringify(refusal)).toContain('view public.newest is not in the backup and needs table public.books');
+    await server.run('books', 'DROP VIEW newest');
+
+    const dry = await here.ok([...restore, '--in-place', '--dry-run', '--output', 'json']);
+    const shown = JSON.parse(dry.stdout) as { plan?: Plan } & Plan;
+    const { steps } = shown.plan ?? shown;
+    const data = steps.filter(({ id }) => id.startsWith('db-'));
+    expect(data.map(({ id, phase }) => `${phase} ${id}`)).toEqual([
+      'quiesced db-backup:books',
+      'restored db-restore-in-place:books',
+    ]);
+    expect(data[1]).toMatchObject({ risk: 'high', destructive: true, reverse: { kind: 'db-unswap', store: 'books' } });
+    expect(data[1]?.dataLoss).toMatch(/public\.books: 2 now, 3 then.*only in the backup that this run takes before/);
+
+    expect(await here.run([...restore, '--in-place'])).toMatchObject({ code: 8 });
+    expect(await titles()).toEqual([
+      { id: 1, title: 'one' },
+      { id: 2, title: 'two' },
+      { id: 3, title: 'three' },
+    ]);
+
+    // `latest` is by now what was live before: the way back that `undo` names.
+    expect(await here.run([...restore, '--in-place'])).toMatchObject({ code: 8 });
+    expect(await titles()).toEqual([
+      { id: 1, title: 'one' },
+      { id: 2, title: 'damaged' },
+    ]);
+  });
+});
