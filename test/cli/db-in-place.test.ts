@@ -92,4 +92,28 @@ describe('backstay db restore --in-place', { timeout: 180_000 }, () => {
       { id: 2, title: 'damaged' },
     ]);
   });
+
+  it.each(['before', 'after'])('goes on after it was killed %s the restore, and restores once', async (when) => {
+    await server.run('books', 'TRUNCATE books', `INSERT INTO books VALUES (1, 'then')`);
+    await here.ok(['db', 'backup', 'shop', '--no-restore']);
+    await server.run('books', `UPDATE books SET title = 'now'`);
+    const killed = await here.run([...restore, '--in-place'], {
+      env: { BACKSTAY_FAILPOINT: `data-store.restore-in-place.${when}` },
+    });
+    expect(killed.code).toBe(137);
+    expect(await titles()).toEqual([{ id: 1, title: when === 'before' ? 'now' : 'then' }]);
+    const made = await server.run('books', `SELECT 'books'::regclass::oid AS oid`);
+    const { items } = await here.json<{ items: { run: string }[] }>(['history', 'shop']);
+    const run = items[0]?.run ?? '';
+    expect(await here.run(['resume', run, '--yes'])).toMatchObject({ code: 8 });
+    expect(await titles()).toEqual([{ id: 1, title: 'then' }]);
+    if (when === 'after') expect(await server.run('books', `SELECT 'books'::regclass::oid AS oid`)).toEqual(made);
+
+    const refusal = await here.refused(['undo', run, '--yes', '--reason', 'wrong']);
+    expect(refusal).toMatchObject({ code: 'STORE_UNSUPPORTED' });
+    const command = /`backstay (db restore shop \S+ books --in-place)`/.exec(refusal.next)?.[1] ?? '';
+    const back = [...command.split(' '), '--database-lease', '--yes', '--reason', 'it was the former data after all'];
+    expect(await here.run(back)).toMatchObject({ code: 8 });
+    expect(await titles()).toEqual([{ id: 1, title: 'now' }]);
+  });
 });
