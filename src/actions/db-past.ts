@@ -2,13 +2,16 @@ import { BackstayError } from '../errors/index.ts';
 import {
   type Backup,
   type BaseBackup,
+  describeTarget,
   microsOf,
+  type PlanOptions,
   type Proof,
   provenTo,
   type RecoveryTarget,
   type RecoveryWindow,
 } from '../model/index.ts';
 import type { DataStore } from '../ports/index.ts';
+import { chooseStore } from './db.ts';
 
 /** What was asked for of the past: `time` and `restorePoint` as they were typed. */
 export interface PastAsked {
@@ -45,6 +48,38 @@ export async function backUpPast(
   const taken = await store.backupAt(target, { promote, ...given });
   const backup = await store.prove(taken, prove, signal);
   return { backup, proven: provenTo(backup) ?? 'listed' };
+}
+
+/** `@2026-01-31T12:00:00Z` or `@RESTORE-POINT`, in the place of a backup's id. Undefined: it is an id. */
+export function momentOf(said: string): RecoveryTarget | undefined {
+  if (!said.startsWith('@')) return undefined;
+  const moment = said.slice(1);
+  return microsOf(moment) === undefined ? { kind: 'restore-point', name: moment } : { kind: 'time', time: moment };
+}
+
+/**
+ * Restores that name a moment of the past, each made an ordinary backup first: the plan then names that. The live data is not
+ * touched. @throws as `backUpPast`, STORE_UNKNOWN
+ */
+export async function withMoments(
+  options: PlanOptions,
+  stores: () => Promise<readonly DataStore[]>,
+  given: { readonly stack: string; readonly tell: (message: string) => void; readonly signal?: AbortSignal },
+): Promise<PlanOptions> {
+  const { data } = options;
+  const moments = Object.entries(data?.restore ?? {}).flatMap(([name, said]) => {
+    const target = momentOf(said);
+    return target === undefined ? [] : [{ name, target }];
+  });
+  if (moments.length === 0) return options;
+  const made: Record<string, string> = {};
+  for (const { name, target } of moments) {
+    given.tell(`recovering a copy of ${name} at ${describeTarget(target)} …`);
+    const store = chooseStore(await stores(), name, given.stack);
+    const signal = given.signal === undefined ? {} : { signal: given.signal };
+    made[name] = (await backUpPast(store, target, { prove: 'read', ...signal })).backup.manifest.id;
+  }
+  return { ...options, data: { ...data, restore: { ...data?.restore, ...made } } };
 }
 
 /** @throws STORE_UNSUPPORTED, STORE_REFUSED naming the right or the room that is missing, RECOVERY_FAILED */

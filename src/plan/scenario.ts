@@ -198,7 +198,7 @@ function migrated({ live, target, way }: StoreFacts): Assessed {
 }
 
 function restored(facts: StoreFacts): Assessed {
-  const { stack, store, target, backups, restore, now, backupMaxAgeMs, setting = {}, images } = facts;
+  const { store, target, backups, restore, now, backupMaxAgeMs, setting = {}, images } = facts;
   const no = (says: string): Assessed => ({ possible: false, fits: false, says });
   const named = restore === undefined ? undefined : backups.find(({ id }) => id === restore);
   if (restore !== undefined && named === undefined) return no(`there is no whole backup ${restore}`);
@@ -218,7 +218,7 @@ function restored(facts: StoreFacts): Assessed {
   const old = now - Date.parse(found.takenAt) > backupMaxAgeMs;
   if (named === undefined && old)
     return no(
-      `backup ${found.id} of ${found.takenAt} is older than ${inWords(backupMaxAgeMs)}: name it with --restore ${store}=${found.id}, or take one of a later moment with \`backstay db backup ${stack} ${store} --at TIME\``,
+      `backup ${found.id} of ${found.takenAt} is older than ${inWords(backupMaxAgeMs)}: name it with --restore ${store}=${found.id}, or a later moment with --restore ${store}=@TIME`,
     );
   return {
     possible: true,

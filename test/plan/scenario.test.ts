@@ -183,9 +183,7 @@ describe('what becomes of a database', () => {
     });
     const old = chooseScenario(facts({ way: STUCK, backups: [backup('b', 90, schema('b2'))] }));
     expect(old).toMatchObject({
-      message: expect.stringContaining(
-        '--restore main=b, or take one of a later moment with `backstay db backup summit main --at TIME`',
-      ),
+      message: expect.stringContaining('--restore main=b, or a later moment with --restore main=@TIME'),
     });
   });
 });

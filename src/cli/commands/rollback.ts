@@ -1,3 +1,5 @@
+import type { Composition } from '../../compose.ts';
+import type { PlanOptions } from '../../model/index.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { renderChoices, withChoices } from '../choices.ts';
 import { confirmByName } from '../confirm.ts';
@@ -8,6 +10,7 @@ import { reporterOf, stackOf, tellEnd } from '../run-output.ts';
 import { stopSignals } from '../signals.ts';
 import { carryAcross } from '../transition.ts';
 import { withStack } from '../with-stack.ts';
+import { stoppable } from './db.ts';
 
 export const rollback: CommandRun = async (invocation) => await takeTo(invocation, true);
 
@@ -31,14 +34,31 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
     ...(file === undefined ? {} : { said: true as const }),
     plan: async ({ composition, deps, requireFinished }) => {
       await requireFinished();
+      const exact = file === undefined ? await recovered(options, composition, invocation) : options;
+      const wanted = { target, scope, options: exact, ...onInvalid };
       const planned =
         file === undefined
-          ? await withChoices(terminal, async () => await planRollback({ target, scope, options, ...onInvalid }, deps))
+          ? await withChoices(terminal, async () => await planRollback(wanted, deps))
           : await planFromFile({ file, replan, hold }, composition, deps, terminal);
       return planned.kind === 'planned' ? { ...planned, identity: planned.inventory.identity } : planned;
     },
     question: (where) => `${hold ? 'Roll back' : 'Release'} ${stack} on ${where}?`,
   });
+}
+
+/** A moment of the past is made a backup before anything is planned; Ctrl-C ends that and leaves nothing. */
+async function recovered(
+  options: PlanOptions,
+  { stack, dataStores }: Composition,
+  invocation: Invocation,
+): Promise<PlanOptions> {
+  if (options.data?.restore === undefined) return options;
+  const { withMoments } = await import('../../actions/db-past.ts');
+  const tell = (message: string): void => invocation.terminal.note(message);
+  return await stoppable(
+    invocation,
+    async (signal) => await withMoments(options, dataStores, { stack: stack.name, tell, signal }),
+  );
 }
 
 export const resume: CommandRun = async (invocation) => {

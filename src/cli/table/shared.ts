@@ -24,7 +24,10 @@ const DATA = [
     '--scenario <choice>',
     'A (leave the data alone), B (migrate it) or C (restore it) instead of what the plan chooses; also STORE=A,STORE=C (needs --reason)',
   ],
-  ['--restore <backups>', 'STORE=BACKUP with commas: restore these with the rollback (BACKUP: an id, or latest)'],
+  [
+    '--restore <backups>',
+    'STORE=BACKUP with commas: restore these as well (an id, latest, or @TIME or @RESTORE-POINT of the past)',
+  ],
   ['--restore-all <marker>', 'restore every store to the backups that `db backup --all` took together'],
   ['--skip-database-backup', 'migrate without a backup and without a rehearsal (needs --reason; journaled)'],
   [
