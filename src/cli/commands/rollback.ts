@@ -47,17 +47,18 @@ async function takeTo(invocation: Invocation, hold: boolean): Promise<number> {
 }
 
 /** A moment of the past is made a backup before anything is planned; Ctrl-C ends that and leaves nothing. */
-async function recovered(
-  options: PlanOptions,
-  { stack, dataStores }: Composition,
-  invocation: Invocation,
-): Promise<PlanOptions> {
+async function recovered(options: PlanOptions, composition: Composition, invocation: Invocation): Promise<PlanOptions> {
   if (options.data?.restore === undefined) return options;
   const { withMoments } = await import('../../actions/db-past.ts');
   const tell = (message: string): void => invocation.terminal.note(message);
   return await stoppable(
     invocation,
-    async (signal) => await withMoments(options, dataStores, { stack: stack.name, tell, signal }),
+    async (signal) =>
+      await withMoments(options, async () => await composition.dataStores(), {
+        stack: composition.stack.name,
+        tell,
+        signal,
+      }),
   );
 }
 
