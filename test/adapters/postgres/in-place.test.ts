@@ -250,6 +250,7 @@ describe('a restore in place', { timeout: 120_000 }, () => {
       });
       expect([await contents(), await oids()]).toEqual([now, before]);
       expect(await store.stateOf('r1')).toBe('nothing');
+      expect(await one(`SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%\\_inplace'`)).toBe('0');
     } finally {
       await holder.end();
     }
@@ -303,6 +304,34 @@ kill -9 $pid; wait $pid; exit 137`);
     stop.abort(new Error('stopped'));
     await expect(restore(backup, wayBack, 'r1', stop.signal)).rejects.toThrow('stopped');
     expect(await contents()).toBe(now);
+  });
+
+  it('ends what a killed process left at work, and waits until that is gone', async () => {
+    const { past, backup, wayBack } = await twoBackups();
+    const left = new Client({
+      ...server.connection(database),
+      user: 'modest',
+      password: server.password,
+      ssl: false,
+      application_name: `backstay:0:${database}`,
+    });
+    const ended = new Promise((resolve) => left.on('error', resolve));
+    await left.connect();
+    await left.query('BEGIN');
+    await left.query('DROP TABLE audit.events');
+    await restore(backup, wayBack);
+    await ended;
+    expect(await contents()).toBe(past);
+  });
+
+  it('has its way back proven by a restore where the user may make databases', async () => {
+    const backup = await store.backup();
+    await server.run('postgres', 'ALTER ROLE modest CREATEDB');
+    try {
+      expect(await look(backup)).toMatchObject({ wayBack: 'restored' });
+    } finally {
+      await server.run('postgres', 'ALTER ROLE modest NOCREATEDB');
+    }
   });
 
   it('that is not what was backed up is found, and can be taken back', async () => {

@@ -188,7 +188,7 @@ async function requireFree(backup: Backup, access: Access, tools: ClientTools): 
 
 /** One transaction of pg_restore. Its exit code is not believed: the witness tells whether it was committed. */
 async function load(
-  { epoch, backup, signal }: Omit<InPlaceRequest, 'wayBack'>,
+  { run, epoch, backup, signal }: Omit<InPlaceRequest, 'wayBack'>,
   mark: Mark,
   access: Access,
   { bin }: ClientTools,
@@ -217,8 +217,10 @@ async function load(
           await untilAlone(client);
         });
         if (await connected(access, async (client) => await isCommitted(client, mark))) return;
+        // It says nothing any more; that of a way back still says that the run has restored.
+        if (mark.turn === 'there') await dropMark(access, run).catch(() => undefined);
         signal?.throwIfAborted();
-        throw await failure(locks.blocked() ?? error, access);
+        throw failure(locks.blocked() ?? error, access);
       } finally {
         await locks.stop();
         await fence.query('ROLLBACK').catch(() => undefined);
@@ -229,7 +231,7 @@ async function load(
   return Math.round(performance.now() - began);
 }
 
-async function failure(error: unknown, access: Access): Promise<BackstayError> {
+function failure(error: unknown, access: Access): BackstayError {
   const said = error instanceof Error ? error.message : String(error);
   return new BackstayError('STORE_FAILED', `the backup could not be restored in place: ${said}`, {
     cause: error,
