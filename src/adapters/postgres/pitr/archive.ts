@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises';
+import { chown, mkdir, open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../../../errors/index.ts';
 import type { ArchiveSetting } from '../../../model/index.ts';
@@ -29,6 +29,9 @@ export function openArchive(
       const path = join(staging, file);
       if (await isThere(path)) return path;
       await mkdir(staging, { recursive: true, mode: 0o700 });
+      // Made by us, and written by the program: where this is root, that is somebody else.
+      const { account } = options;
+      if (account !== undefined) await chown(staging, account.uid, account.gid);
       const [program = '', ...args] = wal.command.map((word) => filled(word, { f: file, p: path }));
       await capture(program, args, { ...options, cwd: staging, ...(signal === undefined ? {} : { signal }) });
       // Its exit code is not what counts: the file is there, or it is not.

@@ -20,7 +20,7 @@ import { recordsIn } from './records.ts';
 import { copyBase, makeScratch, requireSpace, type Scratch, settle, strip } from './scratch.ts';
 import { type RecoveredServer, recover } from './server.ts';
 import { takeBase } from './take-base.ts';
-import { positionOf, timelineAt } from './wal.ts';
+import { positionOf, segmentAt, segmentName, timelineAt } from './wal.ts';
 import { type LiveCluster, type Way, wayFrom } from './ways.ts';
 
 export interface PointInTimeOptions {
@@ -88,13 +88,17 @@ export function pointInTime(options: PointInTimeOptions): PointInTime {
       const { folder } = setting.base;
       const access = await options.access();
       const given = signal === undefined ? {} : { signal };
-      const { name, bytes, systemIdentifier, major, timeline, start, end } = await takeBase({
+      const { name, bytes, systemIdentifier, major, timeline, start, end, segmentBytes } = await takeBase({
         access,
         folder,
         name: options.newId(),
         env,
         ...given,
       });
+      if (end !== undefined) {
+        const last = segmentAt(positionOf(end) - 1n, segmentBytes);
+        await untilArchived(access, segmentName(timeline, last, segmentBytes), signal);
+      }
       return { name, bytes, systemIdentifier, major, timeline, start, ...(end === undefined ? {} : { end }) };
     },
     backupAt: async (target, wanted = {}) => {
@@ -294,6 +298,30 @@ async function pointsOf(
     }
   }
   return points;
+}
+
+/** Looks at the server's own count, ten times a second for half a minute: it tells nobody when it has archived a file. */
+const LOOKS = 300;
+const BETWEEN_MS = 100;
+
+/**
+ * Until the server has archived the file of the log in which a copy ends, which pg_basebackup does not wait for: before that
+ * nothing can be recovered from it. One that archives nothing, or cannot, is not waited for longer; its window tells.
+ */
+async function untilArchived(access: Access, file: string, signal?: AbortSignal): Promise<void> {
+  await connected(access, async (client) => {
+    for (let look = 0; look < LOOKS; look += 1) {
+      const { rows } = await client.query<{ done: boolean }>(
+        `SELECT current_setting('archive_mode') = 'off'
+                OR coalesce(last_archived_wal ~ '^[0-9A-F]{24}$' AND last_archived_wal >= $1, false) AS done
+           FROM pg_stat_archiver`,
+        [file],
+      );
+      if (rows[0]?.done !== false) return;
+      signal?.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+    }
+  });
 }
 
 async function liveCluster(access: Access): Promise<LiveCluster> {
