@@ -68,6 +68,8 @@ describe('backstay db, to a moment of the past', { timeout: 240_000 }, () => {
     expect(bare.items[0]?.windows).toEqual([]);
     const copied = await here.ok(['db', 'base', 'shop']);
     expect(copied.stdout).toMatch(/copied {2}\S+ {2}\S+ \S+ {2}timeline 1, from \S+ to \S+/);
+    // A checkpoint is known to the second: no moment of the same second can be told from one before it.
+    await server.run('books', `SELECT pg_sleep_until(date_trunc('second', clock_timestamp()) + interval '1 second')`);
     await server.run('books', 'INSERT INTO books VALUES (3)');
     good = await clock();
     await server.run('books', 'DELETE FROM books');
