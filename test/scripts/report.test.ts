@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { judgeBudget, parseBudget } from '../../scripts/test-budget.ts';
+import { failedFiles, failures, mergeReports } from '../../scripts/test-report.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -88,5 +89,40 @@ describe('the time budget', () => {
 
   it('of this project can be read', async () => {
     expect(parseBudget(await readFile(join(root, 'test', 'budget.json'), 'utf8')).totalSeconds).toBeLessThan(3600);
+  });
+});
+
+describe('a second try', () => {
+  const file = (name: string, ...statuses: string[]) => ({
+    name: `/here/${name}`,
+    status: statuses.includes('failed') || statuses.length === 0 ? 'failed' : 'passed',
+    message: 'Error: no such module\n  at x',
+    assertionResults: statuses.map((status, index) => ({
+      status,
+      fullName: `test ${index}`,
+      failureMessages: status === 'failed' ? ['\u001B[31mAssertionError: 1 is not 2\u001B[39m\n at y'] : [],
+    })),
+  });
+  const first = report(3, 1, {
+    testResults: [file('a', 'passed', 'failed'), file('b', 'passed', 'passed'), file('c')],
+  });
+
+  it('is of the files in which something failed, or that broke before their first test', () => {
+    expect(failedFiles(first)).toEqual(['/here/a', '/here/c']);
+    expect(failures(first, '/here')).toEqual(['a › test 1: AssertionError: 1 is not 2', 'c: Error: no such module']);
+  });
+
+  it('counts every test once, and keeps the names of what failed at first', () => {
+    const second = report(3, 0, { testResults: [file('a', 'passed', 'passed'), file('c', 'passed', 'skipped')] });
+    const merged = mergeReports(first, second, '/here');
+    expect(merged).toMatchObject({ numPassedTests: 5, numFailedTests: 0, numPendingTests: 1, numTodoTests: 0 });
+    expect(merged.secondTry).toHaveLength(2);
+  });
+
+  it('that fails as well leaves the failure', () => {
+    const second = report(1, 1, { testResults: [file('a', 'passed', 'failed'), file('c')] });
+    const merged = mergeReports(first, second, '/here');
+    expect(merged).toMatchObject({ numPassedTests: 3, numFailedTests: 1 });
+    expect(failedFiles(merged)).toEqual(['/here/a', '/here/c']);
   });
 });
