@@ -30,15 +30,18 @@ export {
   turnOn,
 } from './maintenance.ts';
 export * from './merge.ts';
+export * from './notification.ts';
 export * from './object.ts';
 export * from './pattern.ts';
 export * from './phase.ts';
 export * from './plan.ts';
 export * from './point-in-time.ts';
+export * from './principal.ts';
 export * from './role.ts';
 export * from './scenario.ts';
 export * from './sightings.ts';
 export * from './snapshot.ts';
 export * from './stack.ts';
 export * from './suspended.ts';
+export * from './trigger.ts';
 export * from './verdict.ts';

@@ -1,7 +1,9 @@
 import type { DataStoreSetting } from './data-store.ts';
 import type { MaintenanceSetting } from './maintenance.ts';
+import type { NotificationPolicy } from './notification.ts';
 import type { NamedScope, Phase } from './phase.ts';
 import type { Scenario } from './scenario.ts';
+import type { TriggerPolicy } from './trigger.ts';
 
 /**
  * A stack's settings after validation, defaults and unit conversion (config/ makes it from `stacks/Pulumi.<stack>.yaml`,
@@ -135,6 +137,10 @@ export interface Stack {
   };
   /** Limit for a workload to become ready. @default 300_000 */
   readonly readyTimeoutMs: number;
+  /** What alerts may start. Absent: nothing. */
+  readonly triggers?: TriggerPolicy;
+  /** Whom a service tells about runs and proposals. Absent: nobody. */
+  readonly notifications?: NotificationPolicy;
   /** Which incident needs whose agreement before (or after) a run. */
   readonly approvals: ApprovalPolicy;
   /** Require a `--reason` (production). @default true */

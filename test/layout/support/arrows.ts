@@ -37,9 +37,12 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   toolchain: ['ports', 'model', 'errors'],
   // Programs of its images are found, or fetched, as all others are.
   sandbox: ['adapters/kubernetes', 'toolchain', 'ports', 'model', 'errors'],
-  http: ['compose.ts', 'actions', 'config', 'ports', 'model', 'errors'],
+  // What a service does by itself, without HTTP: triggers, proposals, notifications, claims, who may what.
+  service: ['actions', 'rollback', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
+  http: ['service', 'actions', 'journal', 'ports', 'model', 'errors'],
   // The two local tools have commands of their own beside the verbs.
-  cli: ['compose.ts', 'toolchain', 'sandbox', 'actions', 'config', 'ports', 'model', 'errors'],
+  cli: ['compose.ts', 'http', 'service', 'toolchain', 'sandbox', 'actions', 'config', 'ports', 'model', 'errors'],
+  // The page, built for browsers: it knows the service by its answers alone.
   web: [],
   'compose.ts': [
     'compose',
@@ -48,6 +51,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'program',
     'toolchain',
     'sandbox',
+    'service',
     'actions',
     'evidence',
     'rollback',
@@ -68,6 +72,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'program',
     'toolchain',
     'sandbox',
+    'service',
     'actions',
     'evidence',
     'rollback',
