@@ -84,7 +84,7 @@ const ACTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Objects, data, or what another run holds: a plan for none of them is a plan for nothing. */
-function actsOn({ changes, undoes, steps }: Plan): boolean {
+export function actsOn({ changes, undoes, steps }: Plan): boolean {
   return changes.length > 0 || undoes !== undefined || steps.some(({ action }) => ACTS.has(action.kind));
 }
 

@@ -2,7 +2,7 @@ import { BackstayError } from '../errors/index.ts';
 import type { RunState } from '../journal/index.ts';
 import type { Plan, PlanOptions } from '../model/index.ts';
 import type { JournalStore } from '../ports/index.ts';
-import { backupOf, judgeUndo, lostInMigration, runsOf, stateOfRun } from '../rollback/index.ts';
+import { type Abandon, backupOf, judgeUndo, lostInMigration, runsOf, stateOfRun } from '../rollback/index.ts';
 import { type PlanDeps, planRollback, type PlanResult } from './plan.ts';
 import { planUndoData } from './undo-data.ts';
 import { rollback, type RollbackDeps, type RollbackOptions, type RunEnded } from './rollback.ts';
@@ -104,14 +104,22 @@ function exchangedBy({ steps, reverses }: RunState): readonly string[] {
  */
 export async function undo(options: RollbackOptions, deps: RollbackDeps): Promise<RunEnded> {
   const { plan } = options;
-  const { undoes } = plan;
-  if (undoes === undefined) throw new BackstayError('INTERNAL', 'this plan undoes no run');
-  const { abandons } = await undoable(await stateOfRun(undoes, deps), deps);
+  if (plan.undoes === undefined) throw new BackstayError('INTERNAL', 'this plan undoes no run');
   // It learns so when this run has the lease, before anything else is written.
-  const abandon = abandons ? { abandon: { run: undoes, reason: plan.options.reason ?? 'undone' } } : {};
-  const ended = await rollback({ ...options, ...abandon }, deps);
+  const abandon = await abandonFor(plan, deps);
+  const ended = await rollback({ ...options, ...(abandon === undefined ? {} : { abandon }) }, deps);
   if (ended.kind !== 'ended') throw new BackstayError('INTERNAL', `an undo came back ${ended.kind}`);
   return ended;
+}
+
+/**
+ * The run that the undo of a mixed one gives up. Nothing for a plan that undoes none, and where the run ended for good.
+ * @throws as `planUndo` where the run can be undone no more
+ */
+export async function abandonFor({ undoes, options }: Plan, deps: JournalDeps): Promise<Abandon | undefined> {
+  if (undoes === undefined) return undefined;
+  const { abandons } = await undoable(await stateOfRun(undoes, deps), deps);
+  return abandons ? { run: undoes, reason: options.reason ?? 'undone' } : undefined;
 }
 
 async function undoable(

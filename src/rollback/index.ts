@@ -1,4 +1,5 @@
 export { type ApprovalStanding, mayDecide, needInWords, standingOf } from './approval.ts';
+export { createRun, isUntouched, type NewRun } from './create.ts';
 export { type Command, decide, type Outside } from './decide.ts';
 export type {
   AskOptions,

@@ -1,9 +1,8 @@
-import { BackstayError } from '../errors/index.ts';
-import { type Direction, type RunState, type Trigger, type TurnCause } from '../journal/index.ts';
-import { digestOf, type Plan } from '../model/index.ts';
+import type { Direction, RunState, TurnCause } from '../journal/index.ts';
 import type { LockHolder } from '../ports/index.ts';
 import { stateOfRun } from './after-end.ts';
 import { hasBegun } from './approval.ts';
+import { assertIntact, isUntouched, type NewRun, recordNew } from './create.ts';
 import { type Command, decide, type Outside } from './decide.ts';
 import type { RunDeps } from './deps.ts';
 import { startProber } from './prober.ts';
@@ -12,7 +11,7 @@ import { between, resultOf, type RunResult, waitingResult } from './run-result.t
 import { carryOutStep, type RunOptions } from './run-step.ts';
 import { Session } from './session.ts';
 import { signalName } from './signal-name.ts';
-import { type Abandon, isOver, passedOverBy } from './unfinished.ts';
+import { isOver, passedOverBy } from './unfinished.ts';
 
 /** What reading and ending a run takes, without carrying it. */
 export interface JournalOptions {
@@ -24,20 +23,9 @@ export interface JournalOptions {
  * Carries a plan out, journaling intent before each act and its result before the next. Never throws for what a run may
  * meet: that is an outcome. @throws PLAN_REFUSED for a plan that was altered, JOURNAL_BROKEN when nothing can be journaled.
  */
-export async function runPlan(
-  options: RunOptions & { readonly plan: Plan; readonly trigger?: Trigger; readonly abandon?: Abandon },
-): Promise<RunResult> {
-  const { plan, deps, trigger, abandon } = options;
-  assertIntact(plan);
-  const recorder = recorderFor(options, plan.stack);
-  const why = {
-    ...(trigger === undefined || trigger === 'person' ? {} : { trigger }),
-    ...(plan.undoes === undefined ? {} : { undoes: plan.undoes }),
-    ...(abandon === undefined ? {} : { abandons: abandon }),
-  };
-  await recorder.append({ kind: 'run-created', plan, by: deps.by, ...why });
-  recorder.emit({ type: 'run.started', target: plan.target.said, plan: plan.hash });
-  announceNeed(recorder);
+export async function runPlan(options: RunOptions & NewRun): Promise<RunResult> {
+  const recorder = recorderFor(options, options.plan.stack);
+  await recordNew(recorder, options, options.deps.by);
   return await drive(recorder, options, new Session(options));
 }
 
@@ -71,9 +59,12 @@ export async function resumeRun(options: RunOptions): Promise<RunResult> {
       isLeft = false;
       return resultOf(recorder.state);
     }
-    await recorder.append({ kind: 'resumed', by: deps.by });
+    const isFirst = isUntouched(state);
+    // Who takes up a run that nobody had to wait for does not resume anything.
+    if (!isFirst || state.approvals.length > 0) await recorder.append({ kind: 'resumed', by: deps.by });
     if (!hasBegun(state)) tellDecisions(recorder);
-    recorder.emit({ type: 'run.message', level: 'info', message: `resumed by ${deps.by.user} on ${deps.by.host}` });
+    const message = `${isFirst ? 'started' : 'resumed'} by ${deps.by.user} on ${deps.by.host}`;
+    recorder.emit({ type: 'run.message', level: 'info', message });
     return await drive(recorder, options, session);
   } finally {
     await session.release(isLeft);
@@ -107,16 +98,6 @@ export async function endUnapproved(options: JournalOptions): Promise<RunResult>
       if ((await stateOfRun(options.run, options.deps)).sequence === state.sequence) throw error;
     }
   }
-}
-
-/** Told once, when the run is created: who has to agree, before it or afterwards. */
-function announceNeed(recorder: Recorder): void {
-  const { plan, startedAt } = recorder.state;
-  if (plan.approval === undefined) return;
-  const { severity, roles, count, when, expiresMs, waived } = plan.approval;
-  const until = new Date(Date.parse(startedAt) + expiresMs).toISOString();
-  const why = waived === undefined ? {} : { waived };
-  recorder.emit({ type: 'approval.needed', severity, roles, count, when, until, ...why });
 }
 
 /** Told by whoever goes on with the run, so that those who decide write one entry each and never race with it. */
@@ -213,17 +194,4 @@ function outside({ signal, deps }: RunOptions, session: Session): Outside {
 function recorderFor({ deps, run }: JournalOptions, stack: string, state?: RunState): Recorder {
   const { journal, clock, reporter } = deps;
   return new Recorder({ journal, clock, reporter, run, stack, ...(state === undefined ? {} : { state }) });
-}
-
-/** What was shown is what is done (rule 2). */
-function assertIntact(plan: Plan): void {
-  const { hash, ...content } = plan;
-  if (digestOf(content) === hash) return;
-  throw new BackstayError(
-    'PLAN_REFUSED',
-    `the plan for ${plan.stack} does not match its hash ${hash}: it was altered`,
-    {
-      next: 'Plan again.',
-    },
-  );
 }

@@ -1,8 +1,17 @@
 import type { PlanDeps } from '../actions/plan.ts';
+import type { RequestDeps } from '../actions/request.ts';
 import type { RollbackDeps } from '../actions/rollback.ts';
 import type { Person } from '../journal/index.ts';
 import type { Stack } from '../model/index.ts';
-import type { Clock, HttpClient, JournalStore, KeyReader, PrivateFiles, Reporter, ServiceStore } from '../ports/index.ts';
+import type {
+  Clock,
+  HttpClient,
+  JournalStore,
+  KeyReader,
+  PrivateFiles,
+  Reporter,
+  ServiceStore,
+} from '../ports/index.ts';
 
 /** What everything of a service stands on. Made once; compose/service.ts fills it. */
 export interface ServiceDeps {
@@ -31,6 +40,8 @@ export interface ReachedStack {
   readonly stack: Stack;
   /** Reads alone: no lease, no engine. */
   planDeps(): Promise<PlanDeps>;
+  /** For asking for a run: no engine is looked for, which may have to be fetched first. */
+  requestDeps(): Promise<RequestDeps>;
   /** Everything. In the service itself only what waits for nothing: runs are carried in processes of their own. */
   runDeps(reporter: Reporter): Promise<RollbackDeps>;
 }
