@@ -13,6 +13,7 @@ import type { RawSettings } from './schema.ts';
 import { toPattern } from './pattern.ts';
 import { pointersOf } from './stores/neo4j.ts';
 import { toStores } from './stores-schema.ts';
+import { toTriggers } from './triggers-schema.ts';
 
 export interface Surroundings {
   readonly name: string;
@@ -94,6 +95,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       snapshotsMs: milliseconds(raw.retention.snapshots),
       keep: raw.retention.keep,
     },
+    ...(raw.triggers === undefined ? {} : { triggers: toTriggers(raw.triggers, raw.metrics?.prometheus) }),
     approvals: toApprovals(raw),
     requireReason: isOn(raw.requireReason),
   };

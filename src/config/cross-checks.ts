@@ -1,6 +1,7 @@
 import { approvalFindings } from './approvals-schema.ts';
 import { DURATION, milliseconds } from './fields.ts';
 import type { Finding } from './problems.ts';
+import { triggerFindings } from './triggers-schema.ts';
 
 /**
  * What only shows when two settings are seen together. Works on settings that may still be of the wrong shape, so that
@@ -27,7 +28,7 @@ export function crossCheck(raw: unknown): Finding[] {
       });
     }
   }
-  findings.push(...aboutMetrics(settings.metrics), ...approvalFindings(settings));
+  findings.push(...aboutMetrics(settings.metrics), ...approvalFindings(settings), ...triggerFindings(settings));
   const when = isRecord(settings.context) && isRecord(settings.context.when) ? settings.context.when.flag : undefined;
   if (typeof when === 'string' && !flags.includes(when)) {
     findings.push({

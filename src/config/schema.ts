@@ -11,6 +11,7 @@ import { maintenance } from './maintenance-schema.ts';
 import { probe } from './probes-schema.ts';
 import { onInvalid, retention } from './retention-schema.ts';
 import { stores } from './stores-schema.ts';
+import { triggers } from './triggers-schema.ts';
 
 /** Every Backstay setting of a stack file stands under `config:` as `backstay:<key>`, beside Pulumi's own. */
 export const PREFIX = 'backstay:';
@@ -173,6 +174,7 @@ export const settingsSchema = z.strictObject({
   retention,
   hold,
   maintenance: maintenance.exactOptional(),
+  triggers: triggers.exactOptional(),
   readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),
   approvers,
   severities,

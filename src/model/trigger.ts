@@ -31,9 +31,8 @@ export interface TriggerPolicy {
 /** Fires when `measure` is beyond its limit for so long. What cannot be measured never fires. */
 export interface WatchSetting {
   readonly name: string;
-  readonly measure:
-    /** The value of an instant query; an empty answer is unknown. */
-    | { readonly kind: 'prometheus'; readonly query: string }
+  readonly measure: /** The value of an instant query; none, or several, are unknown. `prometheus` is the base of its HTTP API. */
+    | { readonly kind: 'prometheus'; readonly prometheus: HttpTarget; readonly query: string }
     /** A route that is asked every `everyMs`: 1 while it fails, 0 while it answers. */
     | { readonly kind: 'failing'; readonly target: HttpTarget; readonly accept: readonly number[] }
     /** Share of failed requests in the window, 0 to 1. */

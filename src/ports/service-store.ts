@@ -10,6 +10,8 @@ export const RECORD_KINDS = [
   'alert',
   /** Rollbacks that a trigger asks for and nobody has decided about, and those that were decided. */
   'proposal',
+  /** What the triggers of each stack are at: the proposal that is open. One at a time. */
+  'trigger',
   /** Plans that were made for somebody, by their hash. */
   'plan',
   /** The outbox: one for each event and channel. */
