@@ -1,5 +1,15 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
 import type { App, AppEnv, HttpDeps, Routes } from './context.ts';
+import { authenticate } from './middleware/authenticate.ts';
+import { limitBody } from './middleware/body.ts';
+import { headers } from './middleware/headers.ts';
+import { idempotency } from './middleware/idempotency.ts';
+import { identify } from './middleware/identify.ts';
+import { sameSite } from './middleware/origin.ts';
+import { limitRate } from './middleware/rate.ts';
+import { answerProblem, refuseMisfits } from './problem.ts';
 import { health } from './routes/health.ts';
 import { stacks } from './routes/stacks.ts';
 
@@ -8,7 +18,41 @@ const ROUTES: readonly Routes[] = [health, stacks];
 
 /** The whole API, without a server: `app.request()` answers in tests as it does on a socket. */
 export function createApp(deps: HttpDeps): App {
-  const app = new OpenAPIHono<AppEnv>();
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: (result) => refuseMisfits(result) });
+  app.onError((error, c) => {
+    if (!isBackstayError(error)) tell(deps, error, c.get('requestId'));
+    return answerProblem(c, error);
+  });
+  app.notFound((c) => answerProblem(c, new BackstayError('ROUTE_UNKNOWN', `There is nothing at ${c.req.path}.`)));
+  app.use(identify(deps), headers());
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => {
+        const allow = methods.join(', ');
+        c.header('Allow', allow);
+        return answerProblem(c, new BackstayError('METHOD_UNKNOWN', `${c.req.method} is none of ${allow}.`));
+      },
+    }),
+  );
+  app.use(
+    sameSite(deps),
+    limitAddress(deps),
+    authenticate(deps),
+    limitRate(deps),
+    ...limitBody(deps),
+    idempotency(deps),
+  );
   for (const routes of ROUTES) routes(app, deps);
   return app;
+}
+
+/** Before anything is proven: guessing tokens is limited as well. */
+const limitAddress = (deps: HttpDeps) =>
+  limitRate({ ...deps, limits: { ...deps.limits, perMinute: deps.limits.perMinute * 4 } });
+
+/** What nobody foresaw is told to the one who runs the service alone. Errors name their place; messages may hold anything. */
+function tell({ log }: HttpDeps, error: Error, requestId: string): void {
+  const place = (error.stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
+  log({ level: 'error', event: 'defect', requestId, error: error.name, at: place.slice(0, 8).join('\n') });
 }
