@@ -7,8 +7,7 @@
 import { NO_OPTIONS, planRollback } from '../../src/actions/plan.ts';
 import { newRunId } from '../../src/actions/rollback.ts';
 import { runDepsOf as actionDepsOf } from '../../src/actions/run-deps.ts';
-import { planDepsOf, runDepsOf } from '../../src/cli/deps.ts';
-import { compose } from '../../src/compose.ts';
+import { compose, planDepsOf, runDepsOf } from '../../src/compose.ts';
 import type { JournalEntry } from '../../src/journal/index.ts';
 import type { Plan } from '../../src/model/index.ts';
 import { hashOfPlan } from '../../src/plan/index.ts';

@@ -1,12 +1,11 @@
 import type { PlanDeps } from '../actions/plan.ts';
 import type { RollbackDeps, RollbackOptions, RollbackResult } from '../actions/rollback.ts';
-import type { Composition } from '../compose.ts';
+import { type Composition, planDepsOf, runDepsOf } from '../compose.ts';
 import { BackstayError } from '../errors/index.ts';
 import type { PlanOptions } from '../model/index.ts';
 import type { ClusterIdentity, Lock } from '../ports/index.ts';
 import type { Invocation } from './commands.ts';
 import { confirmByName } from './confirm.ts';
-import { planDepsOf, runDepsOf } from './deps.ts';
 import { abandonOf, durationMsOf, requireSaid, textOf, triggerOf } from './plan-options.ts';
 import { type Tellable, tellPlan } from './plan-source.ts';
 import { renderPlan } from './render/plan.ts';

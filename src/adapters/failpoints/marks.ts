@@ -9,6 +9,7 @@ import type {
   Lock,
   Migrations,
   PrivateFiles,
+  ServiceStore,
   SnapshotStore,
 } from '../../ports/index.ts';
 
@@ -28,6 +29,7 @@ export type Marks<P> = { readonly [K in keyof Required<P>]: 'read' | Mark<Requir
 /** The ports by which a run changes anything. */
 export interface MarkedPorts {
   readonly journal: JournalStore;
+  readonly records: ServiceStore;
   readonly store: SnapshotStore;
   readonly files: PrivateFiles;
   readonly lock: Lock;
@@ -54,6 +56,15 @@ export const MARKS: { readonly [P in keyof MarkedPorts]: Marks<MarkedPorts[P]> }
     read: 'read',
     follow: 'read',
     runs: 'read',
+    close: 'read',
+  },
+  records: {
+    put: { write: 'put', detail: (kind) => kind },
+    remove: { write: 'remove', detail: (kind) => kind },
+    get: 'read',
+    list: 'read',
+    follow: 'read',
+    changes: 'read',
     close: 'read',
   },
   store: {

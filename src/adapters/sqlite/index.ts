@@ -1,1 +1,3 @@
-export { createSqliteJournal, type SqliteJournalOptions } from './journal-store.ts';
+export type { SqliteOptions } from './database.ts';
+export { createSqliteJournal } from './journal-store.ts';
+export { createSqliteRecords } from './records.ts';

@@ -6,7 +6,7 @@ import { digestOfBytes } from '../../model/index.ts';
 export const SCHEMA_VERSION = 2;
 
 /** Grows when something is added that an older program may leave alone. In the table `about`; a greater one is told. */
-export const SCHEMA_REVISION = 0;
+export const SCHEMA_REVISION = 1;
 
 /** Version 1. */
 const ENTRIES = `
@@ -42,7 +42,26 @@ const RUNS = `
       OR NEW.sequence <> OLD.sequence + 1
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
   CREATE TABLE about (only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL) STRICT;
-  INSERT INTO about VALUES (1, ${SCHEMA_REVISION});
+  INSERT INTO about VALUES (1, 0);
+`;
+
+/**
+ * Revision 1: what a service keeps, made when one first opens the file. What was removed leaves a row without a value, so
+ * that whoever follows hears of it; `change` counts the writes of all kinds.
+ */
+const RECORDS = `
+  CREATE TABLE IF NOT EXISTS records (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    value TEXT CHECK (json_valid(value)),
+    at TEXT NOT NULL,
+    change INTEGER NOT NULL UNIQUE,
+    PRIMARY KEY (kind, key)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS record_changes ON records (kind, change);
+  CREATE INDEX IF NOT EXISTS removed_records ON records (change) WHERE value IS NULL;
+  UPDATE about SET revision = max(revision, 1);
 `;
 
 /**
@@ -61,9 +80,26 @@ export function prepareSchema(database: DatabaseSync, file: string, warn: (messa
   }
 }
 
-function migrate(database: DatabaseSync, file: string): void {
+/** Makes the table of records where there is none, in one transaction. The journal's own tables are there already. */
+export function prepareRecords(database: DatabaseSync): void {
+  const isThere = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'records'").get();
+  if (isThere !== undefined) return;
+  inTransaction(database, () => database.exec(RECORDS));
+}
+
+function inTransaction(database: DatabaseSync, act: () => void): void {
   database.exec('BEGIN IMMEDIATE');
   try {
+    act();
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync, file: string): void {
+  inTransaction(database, () => {
     // Asked again: whoever held the file until now may have done it.
     const version = versionOf(database);
     refuseNewer(version, file);
@@ -72,11 +108,8 @@ function migrate(database: DatabaseSync, file: string): void {
       database.exec(RUNS);
       addHeads(database);
     }
-    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  });
 }
 
 /** The last entry of each run vouches for those before it; from here on the head vouches for the last one. */

@@ -1,10 +1,10 @@
+import { planDepsOf } from '../../compose.ts';
 import { BackstayError } from '../../errors/index.ts';
 import { shortId } from '../../model/index.ts';
 import type { CommandRun } from '../commands.ts';
-import { planDepsOf } from '../deps.ts';
 import { planOptionsOf, requireSaid, scopeOf, targetOf, textOf } from '../plan-options.ts';
 import { tellPlan } from '../plan-source.ts';
-import { renderChange } from '../render/plan.ts';
+import { tellDiff } from '../render/diff.ts';
 import { withChoices } from '../choices.ts';
 import { withStack } from '../with-stack.ts';
 
@@ -37,21 +37,11 @@ export const diff: CommandRun = async (invocation) => {
     );
     const { changes, warnings, refusals } = result;
     const fromName = result.from.kind === 'live' ? 'live' : shortId(result.from.snapshot.id);
-    terminal.result(
-      'Diff',
-      { stack: args[0], from: fromName, to: result.to.id, scope, changes, warnings, refusals },
-      () => {
-        const { out } = terminal;
-        const name = [shortId(result.to.id), ...result.to.sighting.record.labels].join(' ');
-        return [
-          `${out.bold(fromName)} → ${out.bold(name)}`,
-          ...(changes.length === 0
-            ? [out.good('no difference')]
-            : changes.flatMap((change) => renderChange(change, out))),
-          ...warnings.map((warning) => `${out.warn('warning')}  ${warning}`),
-          ...refusals.map((refusal) => `${out.bad('refused')}  ${refusal.code}  ${refusal.message}`),
-        ].join('\n');
-      },
+    const { id, sighting } = result.to;
+    tellDiff(
+      args[0] ?? '',
+      { from: fromName, to: id, scope, changes, warnings, refusals, labels: sighting.record.labels },
+      terminal,
     );
     return options['detailedExitcode'] === true && changes.length > 0 ? 2 : 0;
   });

@@ -1,9 +1,8 @@
-import type { Composition } from '../../compose.ts';
+import { type Composition, planDepsOf, runDepsOf } from '../../compose.ts';
 import type { PlanOptions } from '../../model/index.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
 import { renderChoices, withChoices } from '../choices.ts';
 import { confirmByName } from '../confirm.ts';
-import { planDepsOf, runDepsOf } from '../deps.ts';
 import { onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
 import { planFileOf, planFromFile } from '../plan-source.ts';
 import { reporterOf, stackOf, tellEnd } from '../run-output.ts';

@@ -1,7 +1,8 @@
 import type { PlanDeps } from '../actions/plan.ts';
+import type { RequestDeps } from '../actions/request.ts';
 import type { RollbackDeps } from '../actions/rollback.ts';
-import type { Composition } from '../compose.ts';
 import type { Reporter } from '../ports/index.ts';
+import type { Composition } from './stack.ts';
 
 /** What planning needs: reads only, so neither lease nor engine is made. */
 export async function planDepsOf(composition: Composition): Promise<PlanDeps> {
@@ -19,27 +20,45 @@ export async function planDepsOf(composition: Composition): Promise<PlanDeps> {
   };
 }
 
-/** What a run needs: everything. */
-export async function runDepsOf(composition: Composition, reporter: Reporter): Promise<RollbackDeps> {
-  const [plan, http, journal, lock, engine, archive] = await Promise.all([
-    planDepsOf(composition),
-    composition.http(),
+/** What asking for a run needs; another process finds the engine. */
+export async function requestDepsOf(composition: Composition): Promise<RequestDeps> {
+  const [journal, lock, cluster] = await Promise.all([
     composition.journal(),
     composition.lock(),
-    composition.engine(),
-    composition.archive(),
+    composition.cluster(),
   ]);
-  const { by, journalName, journalAddress, exec, keys, files, environment } = composition;
+  const { stack, by, journalName, journalAddress, store, clock } = composition;
   return {
-    ...plan,
+    stack,
     by,
     journal,
     journalName,
     ...(journalAddress === undefined ? {} : { journalAddress }),
     lock,
     databaseLock: async (name) => await composition.databaseLock(name),
-    engine,
+    cluster,
+    store,
+    clock,
+    // Its events are in the journal: whoever watches the run reads them there.
+    reporter: { report: () => undefined },
+  };
+}
+
+/** What a run needs: everything. */
+export async function runDepsOf(composition: Composition, reporter: Reporter): Promise<RollbackDeps> {
+  const [plan, request, http, engine, archive] = await Promise.all([
+    planDepsOf(composition),
+    requestDepsOf(composition),
+    composition.http(),
+    composition.engine(),
+    composition.archive(),
+  ]);
+  const { exec, keys, files, environment } = composition;
+  return {
+    ...plan,
+    ...request,
     reporter,
+    engine,
     http,
     exec,
     keys,
