@@ -8,6 +8,7 @@ import { isOn, milliseconds } from './fields.ts';
 import { toHold } from './hold-schema.ts';
 import type { RawHook } from './hooks-schema.ts';
 import { toMaintenance } from './maintenance-schema.ts';
+import { toNotifications } from './notifications-schema.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
 import { toPattern } from './pattern.ts';
@@ -96,6 +97,14 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       keep: raw.retention.keep,
     },
     ...(raw.triggers === undefined ? {} : { triggers: toTriggers(raw.triggers, raw.metrics?.prometheus) }),
+    ...(raw.notifications === undefined
+      ? {}
+      : {
+          notifications: toNotifications(raw.notifications, {
+            place: (given) => source(given, ''),
+            issueApi: around.environment.issueApi,
+          }),
+        }),
     approvals: toApprovals(raw),
     requireReason: isOn(raw.requireReason),
   };

@@ -1,5 +1,6 @@
 import { approvalFindings } from './approvals-schema.ts';
 import { DURATION, milliseconds } from './fields.ts';
+import { notificationFindings } from './notifications-schema.ts';
 import type { Finding } from './problems.ts';
 import { triggerFindings } from './triggers-schema.ts';
 
@@ -28,7 +29,12 @@ export function crossCheck(raw: unknown): Finding[] {
       });
     }
   }
-  findings.push(...aboutMetrics(settings.metrics), ...approvalFindings(settings), ...triggerFindings(settings));
+  findings.push(
+    ...aboutMetrics(settings.metrics),
+    ...approvalFindings(settings),
+    ...triggerFindings(settings),
+    ...notificationFindings(settings),
+  );
   const when = isRecord(settings.context) && isRecord(settings.context.when) ? settings.context.when.flag : undefined;
   if (typeof when === 'string' && !flags.includes(when)) {
     findings.push({

@@ -8,6 +8,7 @@ import { duration, flag, httpTarget, keySource, leaseDuration, namespace, patter
 import { hold } from './hold-schema.ts';
 import { hook } from './hooks-schema.ts';
 import { maintenance } from './maintenance-schema.ts';
+import { notifications } from './notifications-schema.ts';
 import { probe } from './probes-schema.ts';
 import { onInvalid, retention } from './retention-schema.ts';
 import { stores } from './stores-schema.ts';
@@ -175,6 +176,7 @@ export const settingsSchema = z.strictObject({
   hold,
   maintenance: maintenance.exactOptional(),
   triggers: triggers.exactOptional(),
+  notifications: notifications.exactOptional(),
   readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),
   approvers,
   severities,

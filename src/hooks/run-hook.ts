@@ -1,9 +1,9 @@
 import { BackstayError, isBackstayError } from '../errors/index.ts';
-import type { HookAction, HookSetting, Json, KubeObject, ObjectRef } from '../model/index.ts';
+import { fill, type HookAction, type HookSetting, type Json, type KubeObject, type ObjectRef } from '../model/index.ts';
 import type { Clock, Cluster, Exec, HttpClient, KeyReader } from '../ports/index.ts';
 import { askTarget } from './http-target.ts';
 import { restartWorkloads } from './restart.ts';
-import { fill, fillAll } from './template.ts';
+import { fillAll } from './template.ts';
 import { openTicket } from './ticket.ts';
 
 /** Characters of a command's output or an answer that are kept in the journal. */

@@ -1,16 +1,7 @@
-import type { HookAction, HookSetting } from '../model/index.ts';
+import { fill, type HookAction, type HookSetting, placeholdersIn } from '../model/index.ts';
 
 /** What a hook's texts may name. Each is known by the time any hook runs, if only as `none given`. */
 export const PLACEHOLDERS = ['stack', 'from', 'to', 'reason', 'incident', 'outcome', 'duration', 'run'] as const;
-
-const PATTERN = /\{\{\s*([^{}]*?)\s*\}\}/g;
-
-/** Puts values in place of `{{name}}`. A name without a value stays as it is; `validateTemplate` refuses it long before. */
-export function fill(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replace(PATTERN, (whole, name: string) =>
-    Object.hasOwn(values, name) ? (values[name] ?? whole) : whole,
-  );
-}
 
 /** Fills every string of a JSON value, keys left alone. */
 export function fillAll(value: unknown, values: Readonly<Record<string, string>>): unknown {
@@ -24,14 +15,10 @@ export function fillAll(value: unknown, values: Readonly<Record<string, string>>
 export function validateTemplate(hook: HookSetting): readonly string[] {
   const known: readonly string[] = PLACEHOLDERS;
   const texts = [hook.action, ...(hook.reverse === undefined ? [] : [hook.reverse])].flatMap(textsOf);
-  const unknown = new Set(texts.flatMap(namesIn).filter((name) => !known.includes(name)));
+  const unknown = new Set(texts.flatMap(placeholdersIn).filter((name) => !known.includes(name)));
   return [...unknown].map(
     (name) => `hook ${hook.name}: unknown placeholder {{${name}}}; known are ${known.join(', ')}`,
   );
-}
-
-function namesIn(text: string): readonly string[] {
-  return [...text.matchAll(PATTERN)].map((match) => match[1] ?? '');
 }
 
 function textsOf(action: HookAction): readonly string[] {

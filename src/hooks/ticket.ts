@@ -1,7 +1,6 @@
 import { BackstayError } from '../errors/index.ts';
-import type { HookAction } from '../model/index.ts';
+import { fill, type HookAction } from '../model/index.ts';
 import type { HttpClient } from '../ports/index.ts';
-import { fill } from './template.ts';
 
 type Ticket = Extract<HookAction, { kind: 'ticket' }>;
 

@@ -43,5 +43,6 @@ export * from './sightings.ts';
 export * from './snapshot.ts';
 export * from './stack.ts';
 export * from './suspended.ts';
+export { fill, placeholdersIn } from './template.ts';
 export * from './trigger.ts';
 export * from './verdict.ts';

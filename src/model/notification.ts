@@ -3,21 +3,59 @@ import type { KeySource } from './stack.ts';
 /** What people and systems are told about. */
 export const NOTICES = [
   'proposal.opened',
-  'run.started',
+  /** It was started or dismissed, or went away by itself. */
+  'proposal.closed',
   'approval.needed',
+  'approval.given',
+  /** Its first step begins. */
+  'run.started',
   'run.ended',
+  /** It is neither over nor waiting for anybody, and its journal has been silent for long. */
   'run.stuck',
+  /** Goes to those whom the level names, and to nobody else. */
   'escalation',
 ] as const;
 export type Notice = (typeof NOTICES)[number];
+
+/** What a template may name. What is not known for a notice is filled in as `none given`. */
+export const NOTICE_PLACEHOLDERS = [
+  'alerts',
+  'because',
+  'by',
+  'contact',
+  'count',
+  'decision',
+  'duration',
+  'elapsed',
+  'from',
+  'incident',
+  'level',
+  'link',
+  'next',
+  'outcome',
+  'phase',
+  'plan',
+  'proposal',
+  'reason',
+  'risk',
+  'roles',
+  'run',
+  'scope',
+  'severity',
+  'stack',
+  'to',
+  'trigger',
+  'until',
+] as const;
+export type NoticePlaceholder = (typeof NOTICE_PLACEHOLDERS)[number];
 
 /** One place that is told. The addresses and keys are secrets, and never in a stack file. */
 export type NotificationSetting = {
   /** Unique in the stack. */
   readonly name: string;
-  /** Absent: all. */
+  /** Absent: all but escalations, which go by name; of a status page the start and the end of runs. */
   readonly on?: readonly Notice[];
-  /** Instead of the built-in text, by notice; `{{run}}`, `{{stack}}`, `{{outcome}}` and the like are filled in. */
+  /** Instead of the built-in text, by notice; NOTICE_PLACEHOLDERS are filled in. */
   readonly templates?: Readonly<Partial<Record<Notice, string>>>;
 } & (
   | { readonly kind: 'slack'; readonly webhook: KeySource; readonly channel?: string }
@@ -49,5 +87,10 @@ export interface EscalationLevel {
 
 export interface NotificationPolicy {
   readonly channels: readonly NotificationSetting[];
+  /** By time. */
   readonly escalation: readonly EscalationLevel[];
+  /** Milliseconds without an entry after which a run that should be at work counts as stuck. @default 15 min */
+  readonly stuckAfterMs: number;
+  /** Where people reach the service's page, for links; absent: there are none. */
+  readonly page?: string;
 }

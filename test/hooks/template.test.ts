@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PLACEHOLDERS, validateTemplate } from '../../src/hooks/index.ts';
-import { fill } from '../../src/hooks/template.ts';
-import type { HookAction } from '../../src/model/index.ts';
+import { fill, type HookAction } from '../../src/model/index.ts';
 import { aHook } from '../rollback/builders.ts';
 
 const announce = (text: string): HookAction => ({ kind: 'announce', webhook: { env: 'SLACK' }, text });
