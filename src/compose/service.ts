@@ -38,6 +38,12 @@ export async function openService(options: ServiceOptions): Promise<ServiceDeps 
     http: around('http', http),
     keys: fs.createKeyReader(env),
     files: around('files', system.createPrivateFiles()),
+    processes: system.createRunProcesses({
+      env,
+      cwd,
+      ...(reach.kubeconfig === undefined ? {} : { kubeconfig: reach.kubeconfig }),
+      ...(reach.context === undefined ? {} : { context: reach.context }),
+    }),
     by,
     stateDir,
     projectDir,

@@ -177,6 +177,13 @@ export const CODES = {
   ),
   RUN_UNKNOWN: row('user', 64, 'There is no run of that id.', 'Run `backstay history STACK`.'),
   RUN_UNFINISHED: row('user', 7, 'The run has not ended.', 'Run `backstay resume RUN` first.'),
+  RUN_OVER: row('user', 7, 'The run is over.', 'Look at it with `backstay report RUN`.'),
+  RUN_ELSEWHERE: row(
+    'user',
+    7,
+    'No service carries the run.',
+    'Stop it where it was started: Ctrl-C there, or a SIGTERM to that process.',
+  ),
   NOTHING_TO_UNDO: row('user', 7, 'The run changed nothing that could be undone.', 'Nothing is to be done.'),
   ALREADY_UNDONE: row(
     'user',

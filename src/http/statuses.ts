@@ -67,6 +67,8 @@ export const STATUSES: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   LEASE_LOST: 409,
   STACK_UNFINISHED: 409,
   RUN_UNFINISHED: 409,
+  RUN_OVER: 409,
+  RUN_ELSEWHERE: 409,
   NOTHING_TO_UNDO: 409,
   ALREADY_UNDONE: 409,
   RUN_FINALIZED: 409,

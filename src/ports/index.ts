@@ -7,6 +7,7 @@ export type * from './engine.ts';
 export type * from './journal-store.ts';
 export type * from './lock.ts';
 export type * from './migrations.ts';
+export type * from './run-processes.ts';
 export * from './service-store.ts';
 export type * from './snapshot-store.ts';
 export type * from './system.ts';

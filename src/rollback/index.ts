@@ -1,6 +1,7 @@
-export { type ApprovalStanding, mayDecide, needInWords, standingOf } from './approval.ts';
+export { type ApprovalStanding, type Decider, hasBegun, mayDecide, needInWords, standingOf } from './approval.ts';
 export { createRun, isUntouched, type NewRun } from './create.ts';
 export { type Command, decide, type Outside } from './decide.ts';
+export { endUnbegun } from './end-unbegun.ts';
 export type {
   AskOptions,
   Between,

@@ -10,6 +10,7 @@ import type {
   KeyReader,
   PrivateFiles,
   Reporter,
+  RunProcesses,
   ServiceStore,
 } from '../ports/index.ts';
 
@@ -23,6 +24,7 @@ export interface ServiceDeps {
   readonly http: HttpClient;
   readonly keys: KeyReader;
   readonly files: PrivateFiles;
+  readonly processes: RunProcesses;
   /** Who this service is where nobody else is asked for: `service` and the machine. */
   readonly by: Person;
   readonly stateDir: string;

@@ -4,3 +4,4 @@ export { type ClosableHttpClient, createHttpClient } from './http-client.ts';
 export { whoAmI } from './identity.ts';
 export { childMark, withoutOrphans } from './orphans.ts';
 export { createPrivateFiles } from './private-files.ts';
+export { createRunProcesses } from './run-processes.ts';

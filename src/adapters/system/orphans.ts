@@ -120,14 +120,14 @@ async function areGone(
   }
 }
 
-interface Stat {
+export interface Stat {
   readonly group: number;
   /** Clock ticks after the machine's start. */
   readonly started: number;
 }
 
 /** Undefined for a process that is gone, or dead and only not yet fetched by its parent. */
-async function statOf(pid: number): Promise<Stat | undefined> {
+export async function statOf(pid: number): Promise<Stat | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   // The second field is the program's name, which may hold anything.
   const [state, , group, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ');

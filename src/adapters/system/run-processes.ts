@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile, readlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BackstayError } from '../../errors/index.ts';
+import type { RunMark, RunProcesses, RunStart } from '../../ports/index.ts';
+import { statOf } from './orphans.ts';
+
+export interface RunProcessesOptions {
+  /** Of the service: what its stacks need is in it. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Passed on as they were given to the service. */
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+
+/**
+ * Each run in a process group of its own, with no pipe to us: it goes on when this process ends, whatever ends it. What it says
+ * goes into a file.
+ */
+export function createRunProcesses(options: RunProcessesOptions): RunProcesses {
+  return {
+    start: async (run, request) => {
+      const child = await launched(run, request, options);
+      const { pid } = child;
+      const ended = new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+        child.once('error', () => resolve());
+      });
+      child.unref();
+      if (pid === undefined) throw unstartable(run, await failure(child));
+      return { mark: { machine: await thisMachine(), pid, started: (await statOf(pid))?.started ?? 0 }, ended };
+    },
+    find: async (mark) => {
+      if (mark.machine === '' || mark.machine !== (await thisMachine())) return 'elsewhere';
+      return (await isThere(mark)) ? 'at work' : 'gone';
+    },
+    stop: async (mark) => {
+      if (mark.machine !== (await thisMachine()) || !(await isThere(mark))) return false;
+      try {
+        // To itself alone: what it started is for it to end.
+        return process.kill(mark.pid, 'SIGTERM');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+        throw error;
+      }
+    },
+  };
+}
+
+async function launched(
+  run: string,
+  { user, log, without }: RunStart,
+  { env, cwd, kubeconfig, context }: RunProcessesOptions,
+): Promise<ReturnType<typeof spawn>> {
+  await mkdir(dirname(log), { recursive: true, mode: 0o700 });
+  const file = await open(log, 'a', 0o600);
+  try {
+    // Whoever reads the end of the file knows by this line which start it is of.
+    await file.write(`${JSON.stringify({ kind: 'Start', run, user, at: new Date().toISOString() })}\n`);
+    const where = [
+      ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]),
+      ...(context === undefined ? [] : ['--context', context]),
+    ];
+    const args = [PROGRAM, ...where, 'resume', run, '--yes', '--output', 'jsonl'];
+    return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+      cwd,
+      env: { ...withoutNames(env, without), BACKSTAY_USER: user },
+      stdio: ['ignore', file.fd, file.fd],
+      detached: true,
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+function withoutNames(
+  env: RunProcessesOptions['env'],
+  names: readonly string[],
+): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+}
+
+async function isThere({ pid, started }: RunMark): Promise<boolean> {
+  return (await statOf(pid))?.started === started;
+}
+
+async function failure(child: ReturnType<typeof spawn>): Promise<unknown> {
+  return await new Promise((resolve) => child.once('error', resolve));
+}
+
+function unstartable(run: string, cause: unknown): BackstayError {
+  return new BackstayError('TOOL_MISSING', `The process of run ${run} cannot be started.`, { cause });
+}
+
+let machine: Promise<string> | undefined;
+
+/** Its boot and its process namespace: numbers of processes mean something only there. Empty where that cannot be told. */
+async function thisMachine(): Promise<string> {
+  machine ??= Promise.all([readFile('/proc/sys/kernel/random/boot_id', 'utf8'), readlink('/proc/self/ns/pid')]).then(
+    ([boot, namespace]) => `${boot.trim()}/${namespace}`,
+    () => '',
+  );
+  return await machine;
+}
