@@ -2,6 +2,7 @@
  * The only place where adapters meet actions. Everything is made when it is first asked for, so that `backstay list`
  * loads neither Pulumi nor the Kubernetes client.
  */
+export { openClient, openTools } from './compose/client.ts';
 export { planDepsOf, runDepsOf } from './compose/deps.ts';
 export { openJournal } from './compose/journal.ts';
 export { initKeys } from './compose/keys.ts';

@@ -51,6 +51,16 @@ export async function showEvidence(
   return { path, digest, manifest, ...(options.out === undefined ? {} : { copy: options.out }) };
 }
 
+/** What a bundle holds that came from elsewhere, after every byte was compared with its manifest. @throws EVIDENCE_TAMPERED */
+export async function openBundle(
+  bytes: Uint8Array,
+  { archive }: Pick<EvidenceArchiveDeps, 'archive'>,
+): Promise<Pick<EvidenceOfRun, 'digest' | 'manifest'>> {
+  const { ok, digest, manifest, findings } = verifyEvidence(await archive.unpack(bytes), undefined);
+  if (!ok || digest === undefined || manifest === undefined) throw tampered('the bundle', findings);
+  return { digest, manifest };
+}
+
 /**
  * Checks every byte of a bundle: of a run, against its journal; of a file, against the journal of the run that it names,
  * where that is at hand. @throws EVIDENCE_MISSING when there is neither such a run nor such a file

@@ -55,6 +55,11 @@ export async function watch(
   return ended(state, state.ended);
 }
 
+/** What a command exits with that told of a run's end, wherever the run was carried. */
+export function exitCodeOfRun(result: Parameters<typeof exitCodeOf>[0]): number {
+  return exitCodeOf(result);
+}
+
 function isEnd(entry: JournalEntry): boolean {
   return entry.kind === 'event' && entry.event.type === 'run.ended';
 }

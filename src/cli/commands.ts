@@ -1,3 +1,5 @@
+import type { ServiceClient } from '../client/index.ts';
+import type { Archive, PrivateFiles } from '../ports/index.ts';
 import type { GlobalOptions, Terminal } from './output.ts';
 import { DATA_COMMANDS } from './table/data.ts';
 import { REVIEW_COMMANDS } from './table/review.ts';
@@ -13,6 +15,16 @@ export interface Invocation {
   readonly process: NodeJS.Process;
 }
 
+/** What a command has that asks a service instead of doing it here. */
+export interface Remote {
+  readonly client: ServiceClient;
+  readonly files: PrivateFiles;
+  archive(): Promise<Archive>;
+}
+
+/** The same command, done by a service: same words, same picture, same exit codes. */
+export type RemoteRun = (invocation: Invocation, remote: Remote) => Promise<number>;
+
 /** Runs a command; resolves with the exit code, throws BackstayError for what cannot go on. */
 export type CommandRun = (invocation: Invocation) => Promise<number>;
 
@@ -25,6 +37,8 @@ export interface CommandSpec {
   readonly examples?: readonly string[];
   /** Loads the code of the command: nothing heavy is imported for `--help`. */
   readonly load: () => Promise<CommandRun>;
+  /** With --server. `here`: it is about this machine, whatever is asked elsewhere. Absent: refused. */
+  readonly remote?: 'here' | (() => Promise<RemoteRun>);
 }
 
 /** In the order in which help lists them. */

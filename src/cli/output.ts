@@ -8,6 +8,8 @@ export interface GlobalOptions {
   readonly color?: ColourChoice;
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** Address of a service that does it. */
+  readonly server?: string;
   readonly quiet?: boolean;
 }
 

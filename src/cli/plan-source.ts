@@ -3,7 +3,8 @@ import { adoptPlan, comparePlans, readPlan, requireUnmoved, writePlan } from '..
 import { type PlanDeps, planRollback, type PlanResult } from '../actions/plan.ts';
 import type { Composition } from '../compose.ts';
 import { BackstayError } from '../errors/index.ts';
-import { type Digest, type Plan, shortId } from '../model/index.ts';
+import { type Digest, type Plan, shortId, type Stack } from '../model/index.ts';
+import type { PrivateFiles } from '../ports/index.ts';
 import type { Terminal } from './output.ts';
 import { textOf } from './plan-options.ts';
 import { renderDifferences, renderMoved, renderPlan } from './render/plan.ts';
@@ -90,7 +91,7 @@ export type Tellable =
 export async function tellPlan(
   planned: Tellable,
   out: string | undefined,
-  { stack, files }: Pick<Composition, 'stack' | 'files'>,
+  { stack, files }: { readonly stack: Pick<Stack, 'name'>; readonly files: PrivateFiles },
   terminal: Terminal,
 ): Promise<void> {
   if (planned.kind === 'nothing-to-do') {

@@ -23,6 +23,10 @@ export async function run(argv: readonly string[], process: NodeJS.Process): Pro
     .addOption(new Option('--color <when>', 'colour').choices(['auto', 'always', 'never']).default('auto'))
     .option('--kubeconfig <file>', 'kubeconfig instead of $KUBECONFIG and the stack file')
     .option('--context <name>', 'context of the kubeconfig')
+    .option(
+      '--server <url>',
+      'a service that does it, instead of $BACKSTAY_SERVER; its token is in $BACKSTAY_TOKEN or a file',
+    )
     .option('-q, --quiet', 'no progress on stderr')
     .version(VERSION, '-V, --version')
     .addHelpText('after', EXIT_CODES)
@@ -35,8 +39,10 @@ export async function run(argv: readonly string[], process: NodeJS.Process): Pro
       if (globals.output !== undefined && !isOutputFormat(globals.output)) {
         throw new BackstayError('USAGE', `--output ${String(globals.output)} is not one of table, json, jsonl.`);
       }
-      const command = await spec.load();
-      code = await command({ args, options, globals, terminal: terminalOf(globals, process), process });
+      const invocation = { args, options, globals, terminal: terminalOf(globals, process), process };
+      const server = globals.server ?? process.env['BACKSTAY_SERVER'] ?? '';
+      if (server === '' || spec.remote === 'here') code = await (await spec.load())(invocation);
+      else code = await (await import('./remote/dispatch.ts')).runRemotely(spec, server, invocation);
     });
   }
   try {

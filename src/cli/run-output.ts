@@ -2,6 +2,7 @@ import type { RunEnded } from '../actions/rollback.ts';
 import { openJournal } from '../compose.ts';
 import type { Reporter } from '../ports/index.ts';
 import type { Invocation } from './commands.ts';
+import type { Terminal } from './output.ts';
 import { progressReporter } from './render/progress.ts';
 import { duration } from './render/time.ts';
 
@@ -29,30 +30,35 @@ export function reporterOf({ terminal, globals }: Invocation): Reporter {
 
 export function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
   const { report, ...rest } = ended;
-  terminal.result(
-    'Rollback',
-    { ...rest, ...(report ? { report: report.paths, downtime: report.report.downtime } : {}) },
-    () => {
-      const { out } = terminal;
-      const good = ended.exitCode === 0;
-      return [
-        `${good ? out.good(ended.outcome) : ended.outcome === 'waiting' ? out.warn(ended.outcome) : out.bad(ended.outcome)}  run ${ended.run}  ${duration(ended.durationMs)}`,
-        ...(ended.reason === undefined ? [] : [`  ${ended.reason}`]),
-        ...(ended.next === undefined ? [] : [`  ${out.bold('next:')} ${ended.next}`]),
-        ...(ended.undo === undefined
-          ? []
-          : [ended.next === undefined ? `  undo    ${ended.undo}` : `    ${out.bold('or:')} ${ended.undo}`]),
-        ...(ended.outcome === 'waiting'
-          ? []
-          : report === undefined
-            ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
-            : [
-                ...(report.downtime === undefined ? [] : [`  downtime  ${report.downtime}`]),
-                `  report  ${report.paths.markdown}`,
-                `          ${report.paths.html}`,
-              ]),
-      ].join('\n');
-    },
-  );
+  const data = { ...rest, ...(report ? { report: report.paths, downtime: report.report.downtime } : {}) };
+  const written =
+    report === undefined
+      ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
+      : [
+          ...(report.downtime === undefined ? [] : [`  downtime  ${report.downtime}`]),
+          `  report  ${report.paths.markdown}`,
+          `          ${report.paths.html}`,
+        ];
+  return tellOutcome(ended, data, written, terminal);
+}
+
+export type RunOutcome = RunEnded['outcome'];
+
+type Told = Pick<RunEnded, 'run' | 'outcome' | 'exitCode' | 'reason' | 'next' | 'undo' | 'durationMs'>;
+
+/** How a run ended, who must go on and how. `written` are lines about its report. */
+export function tellOutcome(ended: Told, data: object, written: readonly string[], terminal: Terminal): number {
+  terminal.result('Rollback', data, () => {
+    const { out } = terminal;
+    const { run, outcome, exitCode, reason, next, undo, durationMs } = ended;
+    const paint = exitCode === 0 ? out.good : outcome === 'waiting' ? out.warn : out.bad;
+    return [
+      `${paint(outcome)}  run ${run}  ${duration(durationMs)}`,
+      ...(reason === undefined ? [] : [`  ${reason}`]),
+      ...(next === undefined ? [] : [`  ${out.bold('next:')} ${next}`]),
+      ...(undo === undefined ? [] : [next === undefined ? `  undo    ${undo}` : `    ${out.bold('or:')} ${undo}`]),
+      ...(outcome === 'waiting' ? [] : written),
+    ].join('\n');
+  });
   return ended.exitCode;
 }

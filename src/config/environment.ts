@@ -31,8 +31,19 @@ export interface Environment {
   readonly user: string;
   /** What this machine is called: $BACKSTAY_HOST (for containers whose names mean nothing), else its host name. */
   readonly host: string;
+  /** How a service is asked, where one is asked instead of this machine. */
+  readonly remote: RemoteSettings;
   /** $BACKSTAY_FAILPOINT and $BACKSTAY_FAILPOINT_TRACE. For tests only; docs/architecture/crash-safety.md. */
   readonly failpoints?: { readonly at?: string; readonly trace?: string };
+}
+
+export interface RemoteSettings {
+  /** Whether $BACKSTAY_TOKEN holds a token. What it is is read where it is sent. */
+  readonly hasToken: boolean;
+  /** $BACKSTAY_TOKEN_FILE, absolute. */
+  readonly tokenFile?: string;
+  /** $BACKSTAY_PLAIN_HTTP=1: the way to the service is protected by something else than TLS. */
+  readonly plainHttp: boolean;
 }
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -74,7 +85,17 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
     color: value('NO_COLOR') !== undefined ? 'never' : isForced(value('FORCE_COLOR')) ? 'always' : 'auto',
     user: value('BACKSTAY_USER') ?? value('USER') ?? value('LOGNAME') ?? loginName(),
     host: value('BACKSTAY_HOST') ?? hostname(),
+    remote: remoteOf(value, cwd),
     ...failpointsIn(value('BACKSTAY_FAILPOINT'), value('BACKSTAY_FAILPOINT_TRACE')),
+  };
+}
+
+function remoteOf(value: (name: string) => string | undefined, cwd: string): RemoteSettings {
+  const file = value('BACKSTAY_TOKEN_FILE');
+  return {
+    hasToken: value('BACKSTAY_TOKEN') !== undefined,
+    ...(file === undefined ? {} : { tokenFile: resolve(cwd, file) }),
+    plainHttp: value('BACKSTAY_PLAIN_HTTP') === '1',
   };
 }
 

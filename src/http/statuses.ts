@@ -21,6 +21,7 @@ export const STATUSES: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   STORE_UNKNOWN: 404,
   BACKUP_UNKNOWN: 404,
   PLAN_UNKNOWN: 404,
+  TOKEN_UNKNOWN: 404,
   EVIDENCE_MISSING: 404,
   METHOD_UNKNOWN: 405,
   SNAPSHOT_REMOVED: 410,
@@ -47,6 +48,7 @@ export const STATUSES: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
 
   // The state of things does not allow it now.
   REQUEST_UNDER_WAY: 409,
+  TOKEN_EXISTS: 409,
   CONFIRMATION_NEEDED: 409,
   DECLINED: 409,
   CANCELLED: 409,
@@ -98,6 +100,8 @@ export const STATUSES: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   SECRETS_UNREADABLE: 500,
   KUBECONFIG_INVALID: 500,
   JOURNAL_BROKEN: 500,
+  SERVICE_INVALID: 500,
+  SERVICE_OPEN: 500,
   TOOL_MISSING: 500,
   TOOL_BUILD_FAILED: 500,
   SANDBOX_DOWN: 500,

@@ -5,7 +5,14 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { PROJECT } from '../support/backstay.ts';
 
 /** As program.ts has them. */
-const GLOBAL = ['-o, --output <format>', '--color <when>', '--kubeconfig <file>', '--context <name>', '-q, --quiet'];
+const GLOBAL = [
+  '-o, --output <format>',
+  '--color <when>',
+  '--kubeconfig <file>',
+  '--context <name>',
+  '--server <url>',
+  '-q, --quiet',
+];
 const BUILT_IN = ['-h, --help', '-V, --version'];
 const flagsOf = (syntax: string): readonly string[] =>
   syntax

@@ -5,8 +5,7 @@ import type { CommandRun, Invocation } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
 import { textOf } from '../plan-options.ts';
 import { renderPlan } from '../render/plan.ts';
-import { table } from '../render/table.ts';
-import { moment } from '../render/time.ts';
+import { tellApprovals, tellDecided } from '../render/runs.ts';
 import { withStack } from '../with-stack.ts';
 import { reporterOf, stackOf } from '../run-output.ts';
 
@@ -40,17 +39,7 @@ async function decide(invocation: Invocation, decision: 'approved' | 'denied'): 
       { run, decision, plan: seen, ...(reason === undefined ? {} : { reason }) },
       deps,
     );
-    terminal.result('Approval', done, () => {
-      const { out } = terminal;
-      const said = decision === 'approved' ? out.good('approved') : out.bad('denied');
-      const missing =
-        done.missing === 0
-          ? []
-          : [`  ${done.missing} more ${done.missing === 1 ? 'person has' : 'people have'} to agree`];
-      const next = done.next === undefined ? [] : [`  ${out.bold('next:')} ${done.next}`];
-      return [`${said}  run ${run} by ${done.by.user} as ${done.role}`, ...missing, ...next].join('\n');
-    });
-    return 0;
+    return tellDecided(done, terminal);
   });
 }
 
@@ -58,27 +47,7 @@ export const approvals: CommandRun = async ({ args, terminal }) => {
   const { listApprovals } = await import('../../actions/approve.ts');
   const opened = await openJournal(terminal.env, terminal.cwd);
   try {
-    const items = await listApprovals(args[0], opened);
-    terminal.result('ApprovalList', { items }, () =>
-      items.length === 0
-        ? 'nothing waits for an approval'
-        : table(
-            ['run', 'stack', 'severity', 'standing', 'until', 'needs', 'asked by', 'reason'],
-            items.map((item) => [
-              item.run,
-              item.stack,
-              item.severity,
-              item.standing === 'overdue' || item.standing === 'expired'
-                ? terminal.out.bad(item.standing)
-                : terminal.out.warn(item.standing),
-              moment(item.until),
-              item.said,
-              item.requestedBy,
-              item.reason ?? '',
-            ]),
-          ),
-    );
-    return 0;
+    return tellApprovals(await listApprovals(args[0], opened), terminal);
   } finally {
     await opened.close();
   }

@@ -1,7 +1,8 @@
 import { shortId } from '../../model/index.ts';
 import type { CommandRun } from '../commands.ts';
 import { textOf } from '../plan-options.ts';
-import { paintVerdict, renderChecks } from '../render/checks.ts';
+import { paintVerdict } from '../render/checks.ts';
+import { tellCapture } from '../render/snapshots.ts';
 import { withStack } from '../with-stack.ts';
 
 export const capture: CommandRun = async (invocation) => {
@@ -26,31 +27,10 @@ export const capture: CommandRun = async (invocation) => {
       },
       { stack, cluster, store, hasher, http, clock, migrations: async () => await composition.migrations() },
     );
-    if (result.kind === 'empty') {
-      terminal.result(
-        'Capture',
-        result,
-        () => `nothing to capture: ${result.namespaces.join(', ')} hold no objects of the stack`,
-      );
-      return 1;
-    }
+    if (result.kind === 'empty') return tellCapture(stack.name, result, terminal);
     const { content, ...rest } = result;
-    terminal.result('Capture', { ...rest, objects: content.objects.length, flags: content.flags }, () => {
-      const { out } = terminal;
-      const lines = [
-        `${result.isNew ? 'captured' : 'unchanged'} ${out.bold(shortId(result.id))}  ${content.objects.length} objects  ${result.knownGood ? out.good('known good') : out.warn('not known good')}`,
-        ...content.flags.map((flag) => `  flag ${flag.name} = ${flag.value ?? '(unset)'}  ${out.dim(flag.source)}`),
-        ...result.moved.map((moved) => `  label ${moved.label} led to ${shortId(moved.from)} until now`),
-      ];
-      for (const warning of result.warnings ?? []) lines.push(`  ${out.warn('warning')} ${warning}`);
-      if (result.held !== undefined)
-        lines.push(
-          `  ${out.bad('held')}: run ${result.held.run} went back from this version (${result.held.reason}); \`backstay release ${stack.name} ${shortId(result.id)}\` lets it go`,
-        );
-      if (result.checks.length > 0 && !result.knownGood) lines.push('', renderChecks(result.checks, out));
-      return lines.join('\n');
-    });
-    return 0;
+    const counted = { ...rest, objects: content.objects.length, flags: content.flags };
+    return tellCapture(stack.name, counted, terminal);
   });
 };
 

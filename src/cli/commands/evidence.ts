@@ -1,10 +1,8 @@
 import { join, resolve } from 'node:path';
-import type { EvidenceFile, EvidenceManifest } from '../../model/index.ts';
 import { openJournal } from '../../compose.ts';
 import type { CommandRun } from '../commands.ts';
 import { textOf } from '../plan-options.ts';
-import type { Style } from '../render/style.ts';
-import { size, table } from '../render/table.ts';
+import { renderBundle } from '../render/bundle.ts';
 import { withStack } from '../with-stack.ts';
 
 /** Where the bundle of a run is and what it holds; `--out` writes a copy. */
@@ -19,7 +17,7 @@ export const evidence: CommandRun = async ({ args, options, terminal }) => {
     });
     terminal.result('EvidenceBundle', found, () =>
       [
-        ...contentsOf(found.manifest, terminal.out),
+        ...renderBundle(found.manifest, terminal.out),
         '',
         found.path,
         terminal.out.dim(`manifest ${found.digest}, as the journal of the run has it`),
@@ -82,25 +80,13 @@ export const collect: CommandRun = async (invocation) => {
         : resolve(terminal.cwd, out);
     const found = await collectNow({ path }, { stack, clock, files, cluster, hasher, http, archive });
     terminal.result('EvidenceBundle', found, () =>
-      [...contentsOf(found.manifest, terminal.out), '', found.path, terminal.out.dim(`manifest ${found.digest}`)].join(
-        '\n',
-      ),
+      [
+        ...renderBundle(found.manifest, terminal.out),
+        '',
+        found.path,
+        terminal.out.dim(`manifest ${found.digest}`),
+      ].join('\n'),
     );
     return 0;
   });
 };
-
-function contentsOf({ files, missing, redacted, tookMs }: EvidenceManifest, style: Style): readonly string[] {
-  const remark = ({ cut, note }: EvidenceFile): string => [cut, note].filter((text) => text !== undefined).join('; ');
-  return [
-    files.length === 0
-      ? style.dim('no files')
-      : table(
-          ['file', 'size', ''],
-          files.map((file) => [file.path, size(file.bytes), remark(file)]),
-        ),
-    '',
-    ...missing.map(({ source, why }) => `${style.warn('missing')}  ${source}: ${why}`),
-    style.dim(`${files.length} files in ${tookMs} ms, ${redacted} secrets redacted`),
-  ];
-}

@@ -1,7 +1,8 @@
 import { BackstayError } from '../../errors/index.ts';
 import { openJournal } from '../../compose.ts';
 import type { CommandRun } from '../commands.ts';
-import { durationMsOf, textOf } from '../plan-options.ts';
+import { textOf } from '../plan-options.ts';
+import { statsAskedOf } from '../review-options.ts';
 import { renderStats } from '../render/stats.ts';
 
 const TOPICS = [
@@ -38,28 +39,16 @@ export const note: CommandRun = async ({ args, options, terminal }) => {
   }
 };
 
-const GROUPINGS = ['trigger', 'stack', 'scope'] as const;
-const DAY_MS = 86_400_000;
-
 export const stats: CommandRun = async ({ args, options, terminal }) => {
-  const said = textOf(options['by']) ?? 'trigger';
-  const by = GROUPINGS.find((one) => one === said);
-  if (by === undefined) throw new BackstayError('USAGE', `--by ${said} is not one of ${GROUPINGS.join(', ')}.`);
-  const sinceMs = sinceOf(textOf(options['since']) ?? '90d');
+  const asked = statsAskedOf(options);
   const { stats: count } = await import('../../actions/stats.ts');
   const opened = await openJournal(terminal.env, terminal.cwd, (line) => terminal.note(terminal.err.warn(line)));
   try {
     const stack = args[0] === undefined ? {} : { stack: args[0] };
-    const counted = await count({ ...stack, sinceMs, by }, opened);
+    const counted = await count({ ...stack, ...asked }, opened);
     terminal.result('RunStats', counted, () => renderStats(counted, terminal.out));
     return 0;
   } finally {
     await opened.close();
   }
 };
-
-/** `90d` beside what durations are elsewhere. */
-function sinceOf(given: string): number {
-  const days = /^(\d+(?:\.\d+)?)d$/.exec(given)?.[1];
-  return days === undefined ? (durationMsOf(given, '--since') ?? 0) : Number(days) * DAY_MS;
-}

@@ -1,7 +1,8 @@
 import { openJournal } from '../../compose.ts';
 import type { CommandRun } from '../commands.ts';
 import { reporterOf } from '../run-output.ts';
-import { age, duration } from '../render/time.ts';
+import { tellWatched } from '../render/runs.ts';
+import { age } from '../render/time.ts';
 
 /** Milliseconds without an entry after which a run may well have nobody at work on it. */
 const QUIET = 60_000;
@@ -35,17 +36,7 @@ export const watch: CommandRun = async (invocation) => {
       terminal.note(`stopped watching; the run is what it was. Watch it again with: backstay watch ${run}`);
       return stop.signal.reason === 'SIGTERM' ? 143 : 130;
     }
-    terminal.result('Watch', result, () => {
-      const { out } = terminal;
-      const { outcome, reason, next, durationMs, exitCode } = result;
-      return [
-        `${exitCode === 0 ? out.good(outcome) : out.bad(outcome)}  run ${run}  ${duration(durationMs)}`,
-        ...(reason === undefined ? [] : [`  ${reason}`]),
-        ...(next === undefined ? [] : [`  ${out.bold('next:')} ${next}`]),
-        `  report  backstay report ${run}`,
-      ].join('\n');
-    });
-    return result.exitCode;
+    return tellWatched(result, terminal);
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);

@@ -8,6 +8,7 @@ export const REVIEW_COMMANDS: readonly CommandSpec[] = [
     summary: 'list the runs',
     args: [['[stack]', 'only of this stack']],
     load: async () => (await import('../commands/history.ts')).history,
+    remote: async () => (await import('../remote/reads.ts')).history,
   },
   {
     name: 'report',
@@ -19,6 +20,7 @@ export const REVIEW_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['backstay report 20260102-031500-3f9a2c --format html --out report.html'],
     load: async () => (await import('../commands/history.ts')).report,
+    remote: async () => (await import('../remote/reads.ts')).report,
   },
   {
     name: 'note',
@@ -43,6 +45,7 @@ export const REVIEW_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['backstay stats', 'backstay stats medical-kg --since 365d --by scope'],
     load: async () => (await import('../commands/notes.ts')).stats,
+    remote: async () => (await import('../remote/reads.ts')).stats,
   },
   {
     name: 'doctor',
@@ -56,6 +59,7 @@ export const REVIEW_COMMANDS: readonly CommandSpec[] = [
     args: [['<run>', 'id of the run']],
     options: [['--out <file>', 'write a copy of the archive there']],
     load: async () => (await import('../commands/evidence.ts')).evidence,
+    remote: async () => (await import('../remote/reads.ts')).evidence,
   },
   {
     name: 'evidence verify',

@@ -14,6 +14,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       'backstay rollback medical-kg --to deployment/gateway@3 --scope gateway',
     ],
     load: async () => (await import('../commands/rollback.ts')).rollback,
+    remote: async () => (await import('../remote/transition.ts')).rollback,
   },
   {
     name: 'apply',
@@ -23,6 +24,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     options: [...TRANSITION, ['--allow-held', 'go to a version that is held because it failed']],
     examples: ['backstay apply medical-kg --to v1.3.0 --reason "release v1.3.0"'],
     load: async () => (await import('../commands/rollback.ts')).apply,
+    remote: async () => (await import('../remote/transition.ts')).apply,
   },
   {
     name: 'resume',
@@ -33,6 +35,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       ['-y, --yes', 'do not ask'],
     ],
     load: async () => (await import('../commands/rollback.ts')).resume,
+    remote: async () => (await import('../remote/transition.ts')).resume,
   },
   {
     name: 'approve',
@@ -41,6 +44,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     options: APPROVAL,
     examples: ['backstay approve 20260101-120000-3f9a2c --reason "seen with the database team"'],
     load: async () => (await import('../commands/approvals.ts')).approve,
+    remote: async () => (await import('../remote/approvals.ts')).approve,
   },
   {
     name: 'deny',
@@ -48,12 +52,14 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     args: [['<run>', 'id of the run']],
     options: APPROVAL,
     load: async () => (await import('../commands/approvals.ts')).deny,
+    remote: async () => (await import('../remote/approvals.ts')).deny,
   },
   {
     name: 'approvals',
     summary: 'list the approvals that runs wait for, and those that are due afterwards',
     args: [['[stack]', 'only of this stack']],
     load: async () => (await import('../commands/approvals.ts')).approvals,
+    remote: async () => (await import('../remote/reads.ts')).approvals,
   },
   {
     name: 'undo',
@@ -62,6 +68,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     options: UNDO,
     examples: ['backstay undo 20260102-031500-3f9a2c --dry-run'],
     load: async () => (await import('../commands/undo.ts')).undo,
+    remote: async () => (await import('../remote/transition.ts')).undo,
   },
   {
     name: 'finalize',
@@ -87,5 +94,6 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     args: [['<run>', 'id of the run']],
     examples: ['backstay watch 20260101-120000-3f9a2c'],
     load: async () => (await import('../commands/watch.ts')).watch,
+    remote: async () => (await import('../remote/watch.ts')).watch,
   },
 ];

@@ -7,6 +7,7 @@ export const SNAPSHOT_COMMANDS: readonly CommandSpec[] = [
     name: 'stacks',
     summary: 'list the stacks',
     load: async () => (await import('../commands/stacks.ts')).stacks,
+    remote: async () => (await import('../remote/reads.ts')).stacks,
   },
   {
     name: 'capture',
@@ -19,6 +20,7 @@ export const SNAPSHOT_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['backstay capture medical-kg --as v1.2.2'],
     load: async () => (await import('../commands/capture.ts')).capture,
+    remote: async () => (await import('../remote/reads.ts')).capture,
   },
   {
     name: 'import-manifests',
@@ -36,6 +38,7 @@ export const SNAPSHOT_COMMANDS: readonly CommandSpec[] = [
     summary: 'list the snapshots of a stack',
     args: [STACK],
     load: async () => (await import('../commands/snapshots.ts')).list,
+    remote: async () => (await import('../remote/reads.ts')).list,
   },
   {
     name: 'show',
@@ -43,6 +46,7 @@ export const SNAPSHOT_COMMANDS: readonly CommandSpec[] = [
     args: [STACK, ['<target>', 'snapshot id, label, previous or known-good']],
     options: [['--allow-unsigned', 'show it also without a trusted signature']],
     load: async () => (await import('../commands/snapshots.ts')).show,
+    remote: async () => (await import('../remote/reads.ts')).show,
   },
   {
     name: 'release',
@@ -88,5 +92,6 @@ export const SNAPSHOT_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ['backstay diff medical-kg --to known-good', 'backstay diff medical-kg --to v1.2.2 --scope traffic'],
     load: async () => (await import('../commands/diff.ts')).diff,
+    remote: async () => (await import('../remote/reads.ts')).diff,
   },
 ];

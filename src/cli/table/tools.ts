@@ -7,11 +7,13 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     name: 'keys init',
     summary: 'make the keys of a stack (never overwrites)',
     args: [STACK],
+    remote: 'here',
     load: async () => (await import('../commands/keys.ts')).init,
   },
   {
     name: 'toolchain',
     summary: 'list the tools: version, where from, size',
+    remote: 'here',
     load: async () => (await import('../commands/toolchain.ts')).toolchain,
   },
   {
@@ -19,6 +21,7 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     summary: 'fetch or build the tools that are missing, before they are needed',
     args: [['[tools...]', 'names as `toolchain` lists them (default: what a run and the sandbox need)']],
     examples: ['backstay toolchain get', 'backstay toolchain get pulumi'],
+    remote: 'here',
     load: async () => (await import('../commands/toolchain.ts')).get,
   },
   {
@@ -28,17 +31,25 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
       ['--fake-nodes <count>', 'kwok nodes for measuring roll-outs', '0'],
       ['--ingress-port <port>', 'port of the Ingress on 127.0.0.1 (free one by default)'],
     ],
+    remote: 'here',
     load: async () => (await import('../commands/sandbox.ts')).up,
   },
-  { name: 'sandbox down', summary: 'stop it', load: async () => (await import('../commands/sandbox.ts')).down },
+  {
+    name: 'sandbox down',
+    summary: 'stop it',
+    remote: 'here',
+    load: async () => (await import('../commands/sandbox.ts')).down,
+  },
   {
     name: 'sandbox status',
     summary: 'say whether it is up, and where',
+    remote: 'here',
     load: async () => (await import('../commands/sandbox.ts')).status,
   },
   {
     name: 'sandbox kubeconfig',
     summary: 'print the path of its kubeconfig',
+    remote: 'here',
     load: async () => (await import('../commands/sandbox.ts')).kubeconfig,
   },
   {
@@ -52,11 +63,13 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
       'backstay sandbox fault production/docling-vlm delay=8 errors=60',
       'backstay sandbox fault production/docling-vlm off',
     ],
+    remote: 'here',
     load: async () => (await import('../commands/sandbox.ts')).fault,
   },
   {
     name: 'version',
     summary: 'versions of backstay, Node and Pulumi',
+    remote: 'here',
     load: async () => (await import('../commands/version.ts')).version,
   },
 ];

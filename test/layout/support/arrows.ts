@@ -38,14 +38,30 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // Programs of its images are found, or fetched, as all others are.
   sandbox: ['adapters/kubernetes', 'toolchain', 'ports', 'model', 'errors'],
   // What a service does by itself, without HTTP: triggers, proposals, notifications, claims, who may what.
-  service: ['actions', 'rollback', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
+  // Issues and webhooks are asked as hooks ask them.
+  service: ['actions', 'rollback', 'hooks', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
   http: ['service', 'actions', 'journal', 'ports', 'model', 'errors'],
+  // Asks a service over HTTP. Of the verbs it takes the types of their answers.
+  client: ['actions', 'journal', 'model', 'errors'],
   // The two local tools have commands of their own beside the verbs.
-  cli: ['compose.ts', 'http', 'service', 'toolchain', 'sandbox', 'actions', 'config', 'ports', 'model', 'errors'],
+  cli: [
+    'compose.ts',
+    'client',
+    'http',
+    'service',
+    'toolchain',
+    'sandbox',
+    'actions',
+    'config',
+    'ports',
+    'model',
+    'errors',
+  ],
   // The page, built for browsers: it knows the service by its answers alone.
   web: [],
   'compose.ts': [
     'compose',
+    'client',
     'adapters/*',
     'provider',
     'program',
@@ -67,6 +83,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   // Parts of compose.ts, for it alone.
   compose: [
+    'client',
     'adapters/*',
     'provider',
     'program',

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { BackstayError } from '../errors/index.ts';
+import { errorOf } from './problem.ts';
+
+/** As much of fetch as is used, so that tests and other programs can bring their own. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: string;
+    readonly headers: Record<string, string>;
+    readonly body?: string;
+    readonly redirect: 'manual';
+    readonly signal?: AbortSignal;
+  },
+) => Promise<Pick<Response, 'status' | 'headers' | 'body' | 'text' | 'arrayBuffer'>>;
+
+export type Answer = Awaited<ReturnType<Fetch>>;
+
+export interface ClientSettings {
+  /** `https://backstay.example`, also with a path in front of `/v1`. */
+  readonly server: string;
+  /** Asked before each request, so that one that was renewed meanwhile is the one that is sent. */
+  readonly token?: () => Promise<string | undefined>;
+  /** Send the token over plain HTTP to another machine. @default false */
+  readonly allowPlainHttp?: boolean;
+  readonly userAgent?: string;
+  /** @default undici's, through the proxy that the environment names */
+  readonly fetch?: Fetch;
+  /** Resolves after so many milliseconds, rejects with the signal's reason. @default timers */
+  readonly delay?: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
+export interface Ask {
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** Begins with a slash. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: object;
+  readonly accept?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Milliseconds for one try. @default a minute; 0: none */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Tries in all, where nobody answers. @default 4 */
+  readonly tries?: number;
+}
+
+export interface Transport {
+  readonly server: URL;
+  /** An answer with a status below 300. @throws what the service's problem says, SERVICE_UNREACHABLE, SERVICE_REFUSED */
+  ask(ask: Ask): Promise<Answer>;
+  delay(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+const MINUTE = 60_000;
+/** Milliseconds before the second try; doubled with each further one. */
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 15_000;
+/** What a proxy in front answers while the service is away. */
+const AWAY: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/** @throws USAGE for an address that is none, or over which a token would be readable */
+export function createTransport(settings: ClientSettings): Transport {
+  const server = serverUrl(settings);
+  const delay = settings.delay ?? wait;
+  const send = once(async () => settings.fetch ?? (await proxiedFetch()));
+  const tryOnce = async (ask: Ask, key: string | undefined): Promise<Answer> => {
+    const { method = 'GET', body, signal, timeoutMs = MINUTE } = ask;
+    const token = await settings.token?.();
+    const limits = [...(signal ? [signal] : []), ...(timeoutMs > 0 ? [AbortSignal.timeout(timeoutMs)] : [])];
+    try {
+      return await (await send())(urlOf(server, ask), {
+        method,
+        redirect: 'manual',
+        headers: {
+          accept: ask.accept ?? 'application/json',
+          'user-agent': settings.userAgent ?? 'backstay',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(key === undefined ? {} : { 'idempotency-key': key }),
+          ...ask.headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(limits.length === 0 ? {} : { signal: AbortSignal.any(limits) }),
+      });
+    } catch (error) {
+      if (signal?.aborted === true) throw signal.reason;
+      throw unreachable(server, error);
+    }
+  };
+  const ask = async (asked: Ask): Promise<Answer> => {
+    // The same key with every try: what was done by one whose answer was lost is not done twice.
+    const key = asked.method === undefined || asked.method === 'GET' ? undefined : randomUUID();
+    for (let tries = 1; ; tries += 1) {
+      const last = tries >= (asked.tries ?? 4);
+      const outcome = await tryOnce(asked, key).catch((error: unknown) => {
+        if (last || !isUnreachable(error)) throw error;
+        return undefined;
+      });
+      if (outcome !== undefined && outcome.status < 300) return outcome;
+      if (outcome === undefined) {
+        await delay(backOff(tries), asked.signal);
+        continue;
+      }
+      const error = await errorOf(outcome, server);
+      const waitMs = againAfter(outcome, error, tries);
+      if (last || waitMs === undefined) throw error;
+      await delay(waitMs, asked.signal);
+    }
+  };
+  return { server, ask, delay };
+}
+
+/** Milliseconds until another try makes sense; undefined: never, the service has said no. */
+function againAfter({ status, headers }: Answer, { code }: BackstayError, tries: number): number | undefined {
+  const isAway = code === 'SERVICE_REFUSED' && AWAY.has(status);
+  // Our own first try is at work whose answer was lost.
+  const isOurs = code === 'REQUEST_UNDER_WAY' && tries > 1;
+  if (status !== 429 && !isAway && !isOurs) return undefined;
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) ? Math.min(seconds * 1000, LONGEST_WAIT) : backOff(tries);
+}
+
+/** Milliseconds after so many tries that failed. */
+export function backOff(tries: number): number {
+  return Math.min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT);
+}
+
+function serverUrl({ server, token, allowPlainHttp = false }: ClientSettings): URL {
+  const url = URL.parse(server.endsWith('/') ? server : `${server}/`);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new BackstayError('USAGE', `"${server}" is no address of a service, such as https://backstay.example.`);
+  if (url.username !== '' || url.password !== '')
+    throw new BackstayError('USAGE', 'The address of a service carries no user and no password.', {
+      next: 'Give a token by BACKSTAY_TOKEN or a file.',
+    });
+  if (url.protocol === 'http:' && token !== undefined && !allowPlainHttp && !isLoopback(url.hostname))
+    throw new BackstayError('USAGE', `A token would go to ${url.host} in the clear.`, {
+      next: 'Use https://, or set BACKSTAY_PLAIN_HTTP=1 where the way there is protected otherwise.',
+    });
+  return url;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function urlOf(server: URL, { path, query = {} }: Ask): string {
+  const url = new URL(path.slice(1), server);
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+  return url.href;
+}
+
+function unreachable(server: URL, error: unknown): BackstayError {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const code = (cause as { readonly code?: unknown } | null)?.code;
+  const reason = typeof code === 'string' ? code : cause instanceof Error ? cause.message : String(cause);
+  return new BackstayError('SERVICE_UNREACHABLE', `${server.host} gave no answer: ${reason}.`, {
+    cause: error,
+    details: { server: server.origin },
+  });
+}
+
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof BackstayError && error.code === 'SERVICE_UNREACHABLE';
+}
+
+async function proxiedFetch(): Promise<Fetch> {
+  // Node's own fetch and this package's agent do not go together.
+  const { EnvHttpProxyAgent, fetch } = await import('undici');
+  // Planning may take minutes, and a watcher of a run hours: each request brings its own limit.
+  const dispatcher = new EnvHttpProxyAgent({ headersTimeout: 0, bodyTimeout: 0 });
+  return async (url, init) => (await fetch(url, { ...init, dispatcher })) as unknown as Answer;
+}
+
+async function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  const { setTimeout } = await import('node:timers/promises');
+  await setTimeout(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    throw signal?.reason ?? error;
+  });
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return async () => await (made ??= make());
+}
