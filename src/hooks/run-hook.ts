@@ -2,6 +2,7 @@ import { BackstayError, isBackstayError } from '../errors/index.ts';
 import { fill, type HookAction, type HookSetting, type Json, type KubeObject, type ObjectRef } from '../model/index.ts';
 import type { Clock, Cluster, Exec, HttpClient, KeyReader } from '../ports/index.ts';
 import { askTarget } from './http-target.ts';
+import { postToWebhook } from './incoming-webhook.ts';
 import { restartWorkloads } from './restart.ts';
 import { fillAll } from './template.ts';
 import { openTicket } from './ticket.ts';
@@ -152,30 +153,22 @@ async function findWorkload(said: string, { cluster, namespace }: HookContext): 
   throw new BackstayError('HOOK_FAILED', what);
 }
 
-/** A Slack-compatible incoming webhook. Its address is a secret, and so never named. */
 async function announce(hook: HookSetting, action: Action<'announce'>, context: HookContext): Promise<HookResult> {
   const { http, keys, values, run, signal } = context;
-  const url = (await keys.read(action.webhook)).trim();
-  if (!URL.canParse(url))
-    throw new BackstayError('HOOK_FAILED', `hook ${hook.name}: the webhook's address is not a URL`);
+  const name = `hook ${hook.name}: the webhook`;
   const text = fill(action.text, values);
-  const body = JSON.stringify({ text, ...(action.channel === undefined ? {} : { channel: action.channel }) });
-  const headers = { 'content-type': 'application/json', 'idempotency-key': `${run}/${hook.name}` };
-  let answer: Awaited<ReturnType<HttpClient['request']>>;
-  try {
-    answer = await http.request({ method: 'POST', url, headers, body, timeoutMs: hook.timeoutMs, signal });
-  } catch {
-    signal.throwIfAborted();
-    // What failed underneath names host and path, and the path of a webhook is its password.
-    throw new BackstayError('ENDPOINT_UNREACHABLE', `hook ${hook.name}: the webhook gives no answer`);
-  }
-  if (answer.status < 200 || answer.status >= 300) {
-    throw new BackstayError('HOOK_FAILED', `hook ${hook.name}: the webhook answers ${answer.status}`);
-  }
-  return {
-    message: 'announced',
-    result: { text, ...(action.channel === undefined ? {} : { channel: action.channel }) },
-  };
+  const said = { text, ...(action.channel === undefined ? {} : { channel: action.channel }) };
+  const { status } = await postToWebhook({
+    http,
+    name,
+    url: await keys.read(action.webhook),
+    ...said,
+    id: `${run}/${hook.name}`,
+    timeoutMs: hook.timeoutMs,
+    signal,
+  });
+  if (status < 200 || status >= 300) throw new BackstayError('HOOK_FAILED', `${name} answers ${status}`);
+  return { message: 'announced', result: said };
 }
 
 function bounded(text: string): string {

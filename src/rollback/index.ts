@@ -29,6 +29,7 @@ export type { RunResult } from './run-result.ts';
 export type { RunOptions } from './run-step.ts';
 export { signalName } from './signal-name.ts';
 export { backupOf, lostInMigration } from './steps/migrations.ts';
+export { readable } from './steps/placeholder-values.ts';
 export { beforeId } from './steps/record-after.ts';
 export { changedStack, judgeUndo, type UndoAnswer } from './undo.ts';
 export { type Abandon, isKnownToBeOver, refuseUnfinished } from './unfinished.ts';
