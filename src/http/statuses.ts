@@ -21,6 +21,7 @@ export const STATUSES: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   STORE_UNKNOWN: 404,
   BACKUP_UNKNOWN: 404,
   PLAN_UNKNOWN: 404,
+  PROPOSAL_UNKNOWN: 404,
   TOKEN_UNKNOWN: 404,
   EVIDENCE_MISSING: 404,
   METHOD_UNKNOWN: 405,
@@ -48,6 +49,7 @@ export const STATUSES: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
 
   // The state of things does not allow it now.
   REQUEST_UNDER_WAY: 409,
+  PROPOSAL_DECIDED: 409,
   TOKEN_EXISTS: 409,
   CONFIRMATION_NEEDED: 409,
   DECLINED: 409,

@@ -1,0 +1,106 @@
+import { isBackstayError } from '../../errors/index.ts';
+import type { Loop, LoopDeps } from '../loops.ts';
+import { stackOfAlertKey } from './records.ts';
+import { settle } from './settle.ts';
+
+/** Milliseconds between two looks at one stack at least: of a storm, many alerts are looked at together. */
+const PACE_MS = 200;
+/** A run at work writes all the time, and only that it began or ended decides anything. */
+const RUNS_PACE_MS = 2_000;
+/** Milliseconds until what could not be read is looked at again. */
+const RETRY_MS = 15_000;
+
+/** Looks at each stack when something about it was written, and when a time comes that decides something. */
+export const triggerLoop: Loop = {
+  name: 'triggers',
+  start: async (deps, signal) => {
+    const own = new AbortController();
+    const ending = AbortSignal.any([signal, own.signal]);
+    const tended = new Map<string, Bell>();
+    const work: Promise<void>[] = [];
+    const wake = (stack: string): void => {
+      const known = tended.get(stack);
+      if (known !== undefined) return known.ring();
+      const bell = new Bell();
+      tended.set(stack, bell);
+      work.push(tend(stack, bell, deps, ending));
+    };
+    try {
+      // Followed first and read then: what is written in between is heard of.
+      const heard = [
+        follow(deps.records.follow('alert', ending), ({ key }) => wake(stackOfAlertKey(key))),
+        follow(deps.records.follow('proposal', ending), ({ record }) => {
+          const stack = (record?.value as { readonly stack?: unknown } | undefined)?.stack;
+          if (typeof stack === 'string') wake(stack);
+        }),
+        // A run that begins or ends; stacks where nothing is to be decided are looked at for no time worth naming.
+        follow(deps.records.changes(ending), async () => {
+          for (const bell of tended.values()) bell.ring();
+          await deps.clock.delay(RUNS_PACE_MS, ending).catch(() => undefined);
+        }),
+      ];
+      for (const { key } of await deps.records.list('trigger')) wake(key);
+      for (const { key } of await deps.records.list('alert')) wake(stackOfAlertKey(key));
+      await Promise.all(heard);
+    } finally {
+      own.abort();
+      await Promise.allSettled(work);
+    }
+  },
+};
+
+async function follow<T>(source: AsyncIterable<T>, hear: (news: T) => void | Promise<void>): Promise<void> {
+  for await (const news of source) await hear(news);
+}
+
+/** One stack, one look at a time, until the signal fires. */
+async function tend(stack: string, bell: Bell, deps: LoopDeps, signal: AbortSignal): Promise<void> {
+  const { clock, log } = deps;
+  while (!signal.aborted) {
+    let again: number | undefined;
+    try {
+      again = await settle(stack, deps);
+    } catch (error) {
+      if (signal.aborted) return;
+      const code = isBackstayError(error) ? error.code : 'INTERNAL';
+      log({ level: 'error', event: 'triggers.failed', stack, code, message: textOf(error) });
+      again = clock.now() + RETRY_MS;
+    }
+    await clock.delay(PACE_MS, signal).catch(() => undefined);
+    await bell.wait(again === undefined ? undefined : again - clock.now(), deps, signal);
+  }
+}
+
+/** Our own errors say nothing secret; any other may hold anything. */
+function textOf(error: unknown): string {
+  if (isBackstayError(error)) return error.message;
+  return error instanceof Error ? error.name : typeof error;
+}
+
+/** Rung while nobody waits, it is heard by the next one who does. */
+class Bell {
+  #isRung = false;
+  #heard: (() => void) | undefined;
+
+  ring(): void {
+    this.#isRung = true;
+    this.#heard?.();
+  }
+
+  /** Until it is rung, the time has passed (undefined: no time), or the signal fires. Never rejects. */
+  async wait(ms: number | undefined, { clock }: Pick<LoopDeps, 'clock'>, signal: AbortSignal): Promise<void> {
+    if (!this.#isRung && !signal.aborted) {
+      const done = new AbortController();
+      const rung = new Promise<void>((resolve) => (this.#heard = resolve));
+      const over = new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () => resolve(), { once: true, signal: done.signal }),
+      );
+      const waits = [rung, over];
+      if (ms !== undefined) waits.push(clock.delay(Math.max(0, ms), done.signal).catch(() => undefined));
+      await Promise.race(waits);
+      done.abort();
+      this.#heard = undefined;
+    }
+    this.#isRung = false;
+  }
+}

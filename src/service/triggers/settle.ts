@@ -1,0 +1,97 @@
+import type { TriggerPolicy } from '../../model/index.ts';
+import { advance } from './advance.ts';
+import { decide, type Move, type SeenAlert } from './decide.ts';
+import { lookAt, type TriggerDeps, type View } from './look.ts';
+import { closed, isUndecided, newProposalId, opened, withAlerts } from './proposal.ts';
+import { type AlertRecord, change, write } from './records.ts';
+
+/** Others that write the same records all the time are given way to; the next look is soon. */
+const ROUNDS = 20;
+
+/**
+ * Does all that a stack's alerts ask for now, and says when to look again (milliseconds since the epoch; undefined: when
+ * something happens). Safe to be killed at any point and to be done by several services at once: what is next follows from
+ * the records alone, and each is replaced only as it was read.
+ * @throws what the stores and the stack file throw: nothing is decided then
+ */
+export async function settle(stack: string, deps: TriggerDeps): Promise<number | undefined> {
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const view = await lookAt(stack, deps);
+    if (view === undefined) return undefined;
+    const { retry, hasMoved } = await advance(view, deps);
+    if (hasMoved) continue;
+    // What was begun is finished first.
+    if (view.proposal?.value.state === 'started') return retry;
+    if (view.policy === undefined) {
+      await mark(view.pending, { state: 'ignored', because: 'the stack asks for nothing of alerts any more' }, deps);
+      return undefined;
+    }
+    const { moves, again } = decide(situationOf(view, view.policy, deps.clock.now()));
+    if (moves.length === 0) return earlier(again, retry);
+    for (const move of moves) await carry(move, view, view.policy, deps);
+  }
+  return deps.clock.now();
+}
+
+function situationOf(view: View, policy: TriggerPolicy, now: number): Parameters<typeof decide>[0] {
+  const { pending, taken, runs, proposal } = view;
+  const open =
+    proposal !== undefined && isUndecided(proposal.value) ? { proposal: proposal.value, alerts: taken } : undefined;
+  return { now, policy, pending, runs, ...(open === undefined ? {} : { open }) };
+}
+
+async function carry(move: Move, view: View, policy: TriggerPolicy, deps: TriggerDeps): Promise<void> {
+  const now = deps.clock.now();
+  switch (move.kind) {
+    case 'ignore':
+      return await mark(move.alerts, { state: 'ignored', because: move.because }, deps);
+    case 'settle':
+      return await mark(move.alerts, { state: 'settled' }, deps);
+    case 'join': {
+      const { proposal, alerts } = move;
+      const joined = await change(deps.records, 'proposal', proposal, (then) => withAlerts(then, alerts));
+      // Decided about in this moment: the alerts stay pending, and are looked at again.
+      if (joined !== undefined && isUndecided(joined.value)) await mark(alerts, { state: 'taken', proposal }, deps);
+      return;
+    }
+    case 'propose':
+      return await propose(move.alerts, view, policy, deps);
+    case 'close': {
+      const { proposal, state, because } = move;
+      await change(deps.records, 'proposal', proposal, (then) => closed(then, { state, because }, now));
+    }
+  }
+}
+
+/** The place comes first and the proposal after it: of two services one finds the place taken, and a killed one is finished. */
+async function propose(
+  alerts: readonly SeenAlert[],
+  { stack, slot }: View,
+  policy: TriggerPolicy,
+  { records, clock }: TriggerDeps,
+): Promise<void> {
+  const now = clock.now();
+  const id = slot?.value.open ?? newProposalId(now);
+  if (slot?.value.open === undefined) {
+    const place = { key: stack, version: slot?.version ?? 0, value: { open: id } };
+    if ((await write(records, 'trigger', place)) === undefined) return;
+  }
+  await write(records, 'proposal', { key: id, version: 0, value: opened({ id, stack, alerts }, policy, now) });
+  await mark(alerts, { state: 'taken', proposal: id }, { records });
+}
+
+type Verdict = Pick<AlertRecord, 'state' | 'because' | 'proposal'>;
+
+async function mark(
+  alerts: readonly SeenAlert[],
+  verdict: Verdict,
+  { records }: Pick<TriggerDeps, 'records'>,
+): Promise<void> {
+  for (const { key } of alerts)
+    await change(records, 'alert', key, (then) => (then.state === 'pending' ? { ...then, ...verdict } : undefined));
+}
+
+function earlier(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
