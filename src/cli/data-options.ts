@@ -19,15 +19,6 @@ export function dataOptionsOf(options: Options): Pick<PlanOptions, 'data'> {
   return Object.keys(data).length === 0 ? {} : { data };
 }
 
-/** Whoever takes a guard away says why. */
-export function requireReasonForData({ data, reason = '' }: PlanOptions): void {
-  if (data === undefined || reason.trim() !== '') return;
-  if (data.scenario !== undefined)
-    throw new BackstayError('USAGE', '--scenario needs --reason: the choice is journaled and in the report.');
-  if (data.skipBackup === true)
-    throw new BackstayError('USAGE', '--skip-database-backup needs --reason: it is journaled and in the report.');
-}
-
 function textIn(options: Options, name: string): string | undefined {
   const value = options[name];
   return typeof value === 'string' ? value : undefined;

@@ -1,7 +1,7 @@
 import { type Trigger, TRIGGERS } from '../actions/require-person.ts';
 import { BackstayError } from '../errors/index.ts';
-import { type PlanOptions, type Scope, SCOPES, type Stack } from '../model/index.ts';
-import { dataOptionsOf, requireReasonForData } from './data-options.ts';
+import { type PlanOptions, type Scope, SCOPES } from '../model/index.ts';
+import { dataOptionsOf } from './data-options.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -72,23 +72,6 @@ export function planOptionsOf(options: Options, hold = true): PlanOptions {
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
   };
-}
-
-/** What must be said with every run of the stack; asked before anything is looked at. `what` begins the sentence. */
-export function requireSaid(
-  stack: Pick<Stack, 'requireReason' | 'approvals'>,
-  options: PlanOptions,
-  what: string,
-): void {
-  if (stack.requireReason && options.reason === undefined)
-    throw new BackstayError('USAGE', `${what} needs --reason: it is journaled, announced and in the report.`);
-  if (options.breakGlass === true && (options.reason ?? '').trim() === '')
-    throw new BackstayError('USAGE', '--break-glass needs --reason: it is journaled and in the report.');
-  requireReasonForData(options);
-  if (stack.approvals.requireSeverity && options.severity === undefined) {
-    const names = Object.keys(stack.approvals.severities);
-    throw new BackstayError('USAGE', `${what} needs --severity: one of ${names.join(', ')}.`);
-  }
 }
 
 /** Who or what asks for a run. */

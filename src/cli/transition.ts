@@ -1,4 +1,5 @@
 import type { PlanDeps } from '../actions/plan.ts';
+import { requireSaid } from '../actions/require-said.ts';
 import type { RollbackDeps, RollbackOptions, RollbackResult } from '../actions/rollback.ts';
 import { type Composition, planDepsOf, runDepsOf } from '../compose.ts';
 import { BackstayError } from '../errors/index.ts';
@@ -6,7 +7,7 @@ import type { PlanOptions } from '../model/index.ts';
 import type { ClusterIdentity, Lock } from '../ports/index.ts';
 import type { Invocation } from './commands.ts';
 import { confirmByName } from './confirm.ts';
-import { abandonOf, durationMsOf, requireSaid, textOf, triggerOf } from './plan-options.ts';
+import { abandonOf, durationMsOf, textOf, triggerOf } from './plan-options.ts';
 import { type Tellable, tellPlan } from './plan-source.ts';
 import { renderPlan } from './render/plan.ts';
 import { reporterOf, tellEnd } from './run-output.ts';

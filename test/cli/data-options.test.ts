@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { dataOptionsOf, requireReasonForData } from '../../src/cli/data-options.ts';
+import { requireReasonForData } from '../../src/actions/require-said.ts';
+import { dataOptionsOf } from '../../src/cli/data-options.ts';
 import { OPTIONS } from '../rollback/builders.ts';
 
 describe('what is said of data stores on the command line', () => {

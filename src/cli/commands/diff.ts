@@ -1,8 +1,9 @@
+import { requireSaid } from '../../actions/require-said.ts';
 import { planDepsOf } from '../../compose.ts';
 import { BackstayError } from '../../errors/index.ts';
 import { shortId } from '../../model/index.ts';
 import type { CommandRun } from '../commands.ts';
-import { planOptionsOf, requireSaid, scopeOf, targetOf, textOf } from '../plan-options.ts';
+import { planOptionsOf, scopeOf, targetOf, textOf } from '../plan-options.ts';
 import { tellPlan } from '../plan-source.ts';
 import { tellDiff } from '../render/diff.ts';
 import { withChoices } from '../choices.ts';
