@@ -1,6 +1,7 @@
 import { listStacks, loadStack, readEnvironment, type Variables } from '../config/index.ts';
 import type { Person } from '../journal/index.ts';
 import type { ReachedStack, ServiceDeps } from '../service/deps.ts';
+import { RunFeeds } from '../service/feeds.ts';
 import { VERSION } from '../version.ts';
 import { planDepsOf, requestDepsOf, runDepsOf } from './deps.ts';
 import { failpointsOf } from './failpoints.ts';
@@ -33,6 +34,7 @@ export async function openService(options: ServiceOptions): Promise<ServiceDeps 
   return {
     records,
     journal,
+    feeds: new RunFeeds(journal),
     journalName: (await journalPlace(environment)).journalName,
     clock: system.createSystemClock(),
     http: around('http', http),

@@ -13,11 +13,14 @@ import type {
   RunProcesses,
   ServiceStore,
 } from '../ports/index.ts';
+import type { RunFeeds } from './feeds.ts';
 
 /** What everything of a service stands on. Made once; compose/service.ts fills it. */
 export interface ServiceDeps {
   readonly records: ServiceStore;
   readonly journal: JournalStore;
+  /** Its runs as they go on, read once for all who watch. */
+  readonly feeds: RunFeeds;
   /** As people and leases know the journal. */
   readonly journalName: string;
   readonly clock: Clock;

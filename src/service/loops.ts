@@ -1,6 +1,7 @@
 import type { ServiceSettings } from '../model/index.ts';
 import { isBackstayError } from '../errors/index.ts';
 import type { ServiceDeps } from './deps.ts';
+import { dispatch } from './dispatch/loop.ts';
 import type { Log } from './log.ts';
 
 /** What loops work with, beside what requests do. */
@@ -17,7 +18,7 @@ export interface Loop {
 }
 
 /** Everything that `backstay serve` starts. */
-export const LOOPS: readonly Loop[] = [];
+export const LOOPS: readonly Loop[] = [dispatch];
 
 /** Milliseconds before a loop that failed is started again: 1 s, doubled with each failure in a row. */
 const PAUSE_MS = 1_000;

@@ -1,4 +1,4 @@
-import { CODES, type ErrorCode } from '../../errors/index.ts';
+import { CODES, type ErrorCode, isBackstayError } from '../../errors/index.ts';
 import type { Problem } from './claim.ts';
 
 /** What no second try changes: the one who asked, or the stack file, has to. */
@@ -33,4 +33,12 @@ function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
     // Cut off in the middle: killed.
     return undefined;
   }
+}
+
+/** What kept a process from being started. */
+export function problemOf(error: unknown): Problem {
+  if (!isBackstayError(error))
+    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
+  const { code, message, next } = error;
+  return { code, message, ...(next === '' ? {} : { next }), ...(isFinal(code) ? { isFinal: true } : {}) };
 }

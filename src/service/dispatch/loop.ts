@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import type { Loop, LoopDeps } from '../loops.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { FollowedRuns } from './followed.ts';
+
+/** Carries the runs that were asked of any service of this journal, each in a process of its own. */
+export const dispatch: Loop = { name: 'dispatch', start: carryRuns };
+
+/**
+ * Looks again whenever a claim, a cancel or a claimed run changes, a process ends, or a time that was decided on has come.
+ * @throws what records and journal throw; a new start goes on where this one was
+ */
+async function carryRuns(deps: LoopDeps, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const bell = new Bell(either);
+  const dispatcher = new Dispatcher({
+    deps,
+    self: `${deps.by.host}/${randomUUID()}`,
+    limits: deps.settings.limits,
+    runs: new FollowedRuns(deps, either, (error) => (error === undefined ? bell.ring() : bell.fail(error))),
+    log: deps.log,
+    wake: () => bell.ring(),
+  });
+  // Listening before the first look, so that nothing falls between the two.
+  for (const kind of ['claim', 'cancel'] as const) void ringOn(deps.records.follow(kind, either), bell, either);
+  try {
+    while (!signal.aborted) {
+      const due = await dispatcher.look();
+      await bell.rung(due === undefined ? undefined : Math.max(0, due - deps.clock.now()), deps.clock);
+    }
+  } finally {
+    over.abort();
+    await dispatcher.leave().catch(() => undefined);
+  }
+}
+
+async function ringOn(changes: AsyncIterable<unknown>, bell: Bell, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const _change of changes) bell.ring();
+  } catch (error) {
+    if (!signal.aborted) bell.fail(error);
+  }
+}
+
+/** Rung any number of times before anybody listens, it is heard once. */
+class Bell {
+  #isRung = false;
+  #failure: { readonly error: unknown } | undefined;
+  #hear: (() => void) | undefined;
+
+  constructor(signal: AbortSignal) {
+    signal.addEventListener('abort', () => this.ring(), { once: true });
+  }
+
+  ring(): void {
+    this.#isRung = true;
+    this.#hear?.();
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.ring();
+  }
+
+  /** Resolves when it was rung since the last time, or after so many milliseconds. @throws what `fail` was told */
+  async rung(limitMs: number | undefined, clock: LoopDeps['clock']): Promise<void> {
+    const timer = new AbortController();
+    if (!this.#isRung) {
+      const heard = Promise.withResolvers<void>();
+      this.#hear = heard.resolve;
+      if (limitMs !== undefined) void clock.delay(limitMs, timer.signal).then(heard.resolve, () => undefined);
+      await heard.promise;
+    }
+    timer.abort();
+    this.#isRung = false;
+    this.#hear = undefined;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
