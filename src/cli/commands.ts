@@ -4,6 +4,7 @@ import type { GlobalOptions, Terminal } from './output.ts';
 import { DATA_COMMANDS } from './table/data.ts';
 import { REVIEW_COMMANDS } from './table/review.ts';
 import { RUN_COMMANDS } from './table/runs.ts';
+import { SERVICE_COMMANDS } from './table/service.ts';
 import { SNAPSHOT_COMMANDS } from './table/snapshots.ts';
 import { TOOL_COMMANDS } from './table/tools.ts';
 
@@ -47,5 +48,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...RUN_COMMANDS,
   ...REVIEW_COMMANDS,
   ...DATA_COMMANDS,
+  ...SERVICE_COMMANDS,
   ...TOOL_COMMANDS,
 ];

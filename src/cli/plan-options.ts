@@ -98,14 +98,16 @@ export function onInvalidOf(options: Options): { readonly onInvalid?: 'halt' | '
   throw new BackstayError('USAGE', `--on-invalid ${given} is neither halt nor return.`);
 }
 
-/** `90s`, `5m`, `1h` or plain seconds, as milliseconds. */
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `90s`, `5m`, `1h`, `90d` or plain seconds, as milliseconds. */
 export function durationMsOf(given: string | undefined, flag: string): number | undefined {
   if (given === undefined) return undefined;
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(given);
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(given);
   const amount = Number(match?.[1]);
   if (match === null || !(amount > 0))
     throw new BackstayError('USAGE', `${flag} "${given}" is no duration such as 90s or 5m.`);
-  return amount * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? 's') as 'ms' | 's' | 'm' | 'h'];
+  return amount * UNITS[(match[2] ?? 's') as keyof typeof UNITS];
 }
 
 /** A moment of the past, by the options of these names. */

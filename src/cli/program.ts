@@ -82,5 +82,6 @@ function add(program: Command, spec: CommandSpec, action: Action): void {
 const GROUPS: Readonly<Record<string, string>> = {
   db: 'the databases of a stack: backups, and proof that they restore',
   sandbox: 'a real cluster on this machine, to rehearse on',
+  token: 'who may ask the service, and for what',
   keys: 'the keys of a stack: secrets, comparison, signatures',
 };

@@ -131,15 +131,19 @@ function pathText(path: Path): string {
     .join('');
 }
 
-/** One STACK_INVALID for everything that is wrong in a file; `details.problems` holds the list. */
-export function invalid(file: string, problems: readonly Problem[]): BackstayError {
+/** One error (of a stack file: STACK_INVALID) for everything that is wrong in a file; `details.problems` holds the list. */
+export function invalid(
+  file: string,
+  problems: readonly Problem[],
+  code: 'STACK_INVALID' | 'SERVICE_INVALID' = 'STACK_INVALID',
+): BackstayError {
   const lines = problems.map((problem) => {
     const advice = problem.hint === undefined ? '' : ` (did you mean ${problem.hint}?)`;
     const subject = problem.path === '' ? '' : `${problem.path}: `;
     return `${file}:${problem.line}:${problem.column}: ${subject}found ${problem.found}, expected ${problem.expected}${advice}`;
   });
   const [first] = problems;
-  return new BackstayError('STACK_INVALID', lines.join('\n'), {
+  return new BackstayError(code, lines.join('\n'), {
     at: { file, ...(first === undefined ? {} : { line: first.line, column: first.column }) },
     details: { problems },
   });

@@ -529,6 +529,12 @@ export const CODES = {
     'The settings file of the service does not fit the schema.',
     'Correct the file at the place named.',
   ),
+  LISTEN_FAILED: row(
+    'environment',
+    1,
+    'The address of the service cannot be listened on.',
+    'Choose another with --listen, or end what listens there.',
+  ),
   SERVICE_OPEN: row(
     'user',
     64,

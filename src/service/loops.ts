@@ -1,5 +1,6 @@
 import type { ServiceSettings } from '../model/index.ts';
 import { isBackstayError } from '../errors/index.ts';
+import { sessionSweep } from './access/sweep.ts';
 import type { ServiceDeps } from './deps.ts';
 import { dispatch } from './dispatch/loop.ts';
 import type { Log } from './log.ts';
@@ -18,7 +19,7 @@ export interface Loop {
 }
 
 /** Everything that `backstay serve` starts. */
-export const LOOPS: readonly Loop[] = [dispatch];
+export const LOOPS: readonly Loop[] = [dispatch, sessionSweep];
 
 /** Milliseconds before a loop that failed is started again: 1 s, doubled with each failure in a row. */
 const PAUSE_MS = 1_000;

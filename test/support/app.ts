@@ -17,7 +17,7 @@ export function gateOfRoles(others: Readonly<Record<string, readonly Grant[]>> =
       if (bearer === undefined) return undefined;
       if (grants === undefined) throw new BackstayError('ACCESS_UNPROVEN', 'The token does not hold.');
       const principal: Principal = { id: `token:${bearer}`, name: bearer, by: 'token', grants };
-      return { principal, ended: async (signal) => await fired(signal) };
+      return { principal, keys: [], ended: async (signal) => await fired(signal) };
     },
   };
 }

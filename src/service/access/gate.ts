@@ -8,11 +8,17 @@ export interface Credentials {
   readonly session?: string;
 }
 
-/** Who asks, and how long that holds. */
-export interface Proven {
+/** Credentials that hold, and on what that rests. */
+export interface Held {
   readonly principal: Principal;
   /** Milliseconds since the epoch. Absent: until it is revoked. */
   readonly expiresAt?: number;
+  /** Keys of 'token' records whose removal ends it. */
+  readonly keys: readonly string[];
+}
+
+/** Who asks, and how long that holds. */
+export interface Proven extends Held {
   /** Resolves when it holds no longer: expired, revoked. Never rejects; resolves as well when the signal fires. */
   ended(signal: AbortSignal): Promise<void>;
 }

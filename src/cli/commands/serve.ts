@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { openService } from '../../compose.ts';
+import { loadServiceSettings, readEnvironment } from '../../config/index.ts';
+import { createApp } from '../../http/app.ts';
+import { REQUEST_LIMITS } from '../../http/context.ts';
+import { frontOf } from '../../http/front.ts';
+import { listen } from '../../http/server.ts';
+import type { ServiceSettings } from '../../model/index.ts';
+import { localPrincipal, refuseOpen } from '../../service/access/exposure.ts';
+import { createGate } from '../../service/access/prove.ts';
+import { listTokens } from '../../service/access/tokens.ts';
+import type { Log } from '../../service/log.ts';
+import { LOOPS, runLoops } from '../../service/loops.ts';
+import type { CommandRun, Invocation } from '../commands.ts';
+import { textOf } from '../plan-options.ts';
+
+/** Milliseconds that answers under way have when the service ends. Streams end at once; runs go on in their processes. */
+const GRACE_MS = 10_000;
+
+/** Serves until SIGTERM or Ctrl-C. @throws SERVICE_OPEN, SERVICE_INVALID, LISTEN_FAILED */
+export const serve: CommandRun = async (invocation) => {
+  const { terminal, options, globals } = invocation;
+  const { env, cwd } = terminal;
+  const [file, address] = [textOf(options['config']), textOf(options['listen'])];
+  const settings = await loadServiceSettings({
+    env,
+    cwd,
+    ...(file === undefined ? {} : { file }),
+    ...(address === undefined ? {} : { listen: address }),
+  });
+  const log = jsonLog(invocation);
+  const service = await openService({
+    env,
+    cwd,
+    ...(globals.kubeconfig === undefined ? {} : { kubeconfig: globals.kubeconfig }),
+    ...(globals.context === undefined ? {} : { context: globals.context }),
+    onWarning: (message) => log({ level: 'warn', event: 'warning', message }),
+  });
+  const stopping = stopped(invocation.process);
+  try {
+    const tokens = (await listTokens(service)).length;
+    refuseOpen(settings, tokens);
+    const local = localPrincipal(settings, tokens, readEnvironment(env, cwd).user);
+    const gate = createGate({ oidc: settings.oidc, ...(local === undefined ? {} : { local }) }, service);
+    const limits = { ...REQUEST_LIMITS, perMinute: settings.limits.requestsPerMinute };
+    const listening = await listen({ ...settings.listen, ...(await tlsOf(settings)) }, (port) =>
+      createApp({ service, gate, log, stopping: stopping.signal, front: frontOf(settings, port), limits }),
+    );
+    const { url } = listening;
+    terminal.result('Serving', { url }, () => `backstay serves at ${url}/`);
+    log({ level: 'info', event: 'listening', url, access: local === undefined ? 'proven' : 'local' });
+    const loops = runLoops(LOOPS, { ...service, settings, log }, stopping.signal);
+    await stopping.asked;
+    log({ level: 'info', event: 'stopping' });
+    await Promise.all([listening.close(GRACE_MS), loops]);
+    return 0;
+  } finally {
+    stopping.release();
+    await service.close();
+  }
+};
+
+async function tlsOf({ tls }: ServiceSettings) {
+  if (tls === undefined) return {};
+  const [cert, key] = await Promise.all([readFile(tls.cert, 'utf8'), readFile(tls.key, 'utf8')]);
+  return { tls: { cert, key } };
+}
+
+function stopped(process: NodeJS.Process) {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  return {
+    signal: controller.signal,
+    asked: new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve(), { once: true })),
+    release: () => {
+      process.off('SIGTERM', stop);
+      process.off('SIGINT', stop);
+    },
+  };
+}
+
+/** One JSON object a line on stderr; `--quiet` leaves out what is no fault. */
+function jsonLog({ process, globals }: Invocation): Log {
+  return ({ level, event, ...facts }) => {
+    if (globals.quiet === true && level === 'info') return;
+    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, event, ...facts })}\n`);
+  };
+}

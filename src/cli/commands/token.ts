@@ -1,0 +1,83 @@
+import { openService } from '../../compose.ts';
+import { readEnvironment } from '../../config/index.ts';
+import { BackstayError } from '../../errors/index.ts';
+import { ACCESS_ROLES, type AccessRole } from '../../model/index.ts';
+import { createToken, listTokens, revokeToken, type TokenView } from '../../service/access/tokens.ts';
+import type { ServiceDeps } from '../../service/deps.ts';
+import type { CommandRun, Invocation } from '../commands.ts';
+import { durationMsOf, textOf } from '../plan-options.ts';
+import { table } from '../render/table.ts';
+
+/** Prints the token, once: stdout has nothing else, so that it can go into a secret store. */
+export const create: CommandRun = async (invocation) => {
+  const { args, options, terminal } = invocation;
+  const role = roleOf(options['role']);
+  const stacks = (textOf(options['stack']) ?? '').split(',').filter((one) => one !== '');
+  if (stacks.length === 0) throw new BackstayError('USAGE', "Name the stacks with --stack, such as --stack 'shop-*'.");
+  const approves = (textOf(options['approves']) ?? '').split(',').filter((one) => one !== '');
+  const forMs = durationMsOf(textOf(options['expires']), '--expires');
+  const { user, host } = readEnvironment(terminal.env, terminal.cwd);
+  return await withRecords(invocation, async (service) => {
+    const { token, made } = await createToken(
+      {
+        name: args[0] ?? '',
+        grants: [{ role, stacks, ...(approves.length === 0 ? {} : { approves }) }],
+        by: `${user}@${host}`,
+        ...(forMs === undefined ? {} : { forMs }),
+      },
+      service,
+    );
+    terminal.result('TokenCreated', { token, ...made }, () => token);
+    if (terminal.format === 'table') terminal.note(`${describe(made)} It is not shown again.`);
+    return 0;
+  });
+};
+
+export const list: CommandRun = async (invocation) =>
+  await withRecords(invocation, async (service) => {
+    const items = await listTokens(service);
+    invocation.terminal.result('TokenList', { items }, () =>
+      items.length === 0
+        ? 'no tokens'
+        : table(
+            ['name', 'role', 'stacks', 'approves', 'expires', 'created by'],
+            items.map(({ name, grants, expiresAt, createdBy }) => [
+              name,
+              grants.map(({ role }) => role).join(','),
+              grants.flatMap(({ stacks }) => stacks).join(','),
+              grants.flatMap(({ approves }) => approves ?? []).join(','),
+              expiresAt ?? 'never',
+              createdBy,
+            ]),
+          ),
+    );
+    return 0;
+  });
+
+export const revoke: CommandRun = async (invocation) =>
+  await withRecords(invocation, async (service) => {
+    const [name = ''] = invocation.args;
+    await revokeToken(name, service);
+    invocation.terminal.result('TokenRevoked', { name }, () => `${name} opens nothing any more`);
+    return 0;
+  });
+
+function roleOf(given: unknown): AccessRole {
+  const role = ACCESS_ROLES.find((one) => one === given);
+  if (role === undefined)
+    throw new BackstayError('USAGE', `--role ${String(given)} is not one of ${ACCESS_ROLES.join(', ')}.`);
+  return role;
+}
+
+function describe({ name, expiresAt }: TokenView): string {
+  return `Token ${name} ${expiresAt === undefined ? 'holds until it is revoked' : `holds until ${expiresAt}`}.`;
+}
+
+async function withRecords({ terminal }: Invocation, work: (service: ServiceDeps) => Promise<number>): Promise<number> {
+  const service = await openService({ env: terminal.env, cwd: terminal.cwd });
+  try {
+    return await work(service);
+  } finally {
+    await service.close();
+  }
+}

@@ -1,0 +1,46 @@
+import type { CommandSpec } from '../commands.ts';
+
+/** The service, and who may ask it. */
+export const SERVICE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'serve',
+    summary: 'answer over HTTP: the API under /v1, the page at /, runs carried in processes of their own',
+    options: [
+      ['--listen <address>', 'HOST:PORT (default: what the settings say, else 127.0.0.1:7787)'],
+      ['--config <file>', 'settings (default: backstay.service.yaml of the project, where there is one)'],
+    ],
+    examples: ['backstay serve', 'backstay serve --config /etc/backstay/service.yaml'],
+    remote: 'here',
+    load: async () => (await import('../commands/serve.ts')).serve,
+  },
+  {
+    name: 'token create',
+    summary: 'make a token for the API, and print it: the only time that it is shown',
+    args: [['<name>', 'who it is for; what it does is journaled as token:NAME']],
+    options: [
+      ['--role <role>', 'viewer (watch), operator (also plan and run) or admin (also tokens)', 'viewer'],
+      ['--stack <names>', 'on which stacks, with commas and * as wildcard'],
+      ['--approves <roles>', "roles of the stack's approval policy in which it may decide, with commas"],
+      ['--expires <duration>', 'such as 90d; without it: when it is revoked'],
+    ],
+    examples: [
+      "backstay token create deploy-bot --role operator --stack 'shop-*' --expires 90d",
+      "backstay token create carla --role operator --stack '*' --approves cto",
+    ],
+    remote: 'here',
+    load: async () => (await import('../commands/token.ts')).create,
+  },
+  {
+    name: 'token list',
+    summary: 'list the tokens: what they may, until when, never what they are',
+    remote: 'here',
+    load: async () => (await import('../commands/token.ts')).list,
+  },
+  {
+    name: 'token revoke',
+    summary: 'let a token open nothing any more; streams that it opened end',
+    args: [['<name>', 'as `token list` names it']],
+    remote: 'here',
+    load: async () => (await import('../commands/token.ts')).revoke,
+  },
+];
