@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { type Environment, readEnvironment, type Variables } from '../config/index.ts';
-import { BackstayError } from '../errors/index.ts';
 import type { Archive, Clock, JournalStore, PrivateFiles, ServiceStore } from '../ports/index.ts';
 import { failpointsOf } from './failpoints.ts';
 
@@ -72,8 +71,11 @@ export async function createRecords(environment: Environment, warn?: (message: s
   const { databaseUrl: url } = environment;
   const { around } = await failpointsOf(environment);
   const told = warn === undefined ? {} : { warn };
-  if (url !== undefined)
-    throw new BackstayError('USAGE', 'A service whose journal is in PostgreSQL cannot keep its records there yet.');
-  const { createSqliteRecords } = await import('../adapters/sqlite/index.ts');
-  return around('records', await createSqliteRecords({ file: journalFile(environment), ...told }));
+  if (url === undefined) {
+    const { createSqliteRecords } = await import('../adapters/sqlite/index.ts');
+    return around('records', await createSqliteRecords({ file: journalFile(environment), ...told }));
+  }
+  const { createPostgresRecords } = await import('../adapters/postgres/journal/index.ts');
+  const { createSystemClock } = await import('../adapters/system/index.ts');
+  return around('records', await createPostgresRecords({ url, clock: createSystemClock(), ...told }));
 }

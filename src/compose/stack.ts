@@ -11,7 +11,6 @@ import type {
   DataStore,
   Engine,
   Exec,
-  InitKeys,
   JournalStore,
   KeyReader,
   Lock,

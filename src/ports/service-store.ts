@@ -37,9 +37,12 @@ export type RecordKind = (typeof RECORD_KINDS)[number];
 
 export interface ServiceRecord {
   readonly kind: RecordKind;
-  /** Unique within its kind. Sorts as bytes. */
+  /** Unique within its kind; 1 to 1000 bytes of UTF-8, by which it sorts. What may be longer is named by its digest. */
   readonly key: string;
-  /** 1 when it is made; grows by one with every change. */
+  /**
+   * 1 when it is made; grows by one with every change. A key that was removed and is made again goes on where it was, so that
+   * nobody takes the new record for the one that they saw; after a day, or ten thousand changes, it may begin anew.
+   */
   readonly version: number;
   readonly value: Json;
   /** ISO 8601, of its last change, by the store's own clock. */
@@ -59,7 +62,10 @@ export interface ServiceStore {
   put(kind: RecordKind, key: string, expected: number, value: Json): Promise<ServiceRecord | undefined>;
   /** Whether it was there, in the version given (0: in any). */
   remove(kind: RecordKind, key: string, expected: number): Promise<boolean>;
-  /** By key, bytewise; those after `after` (not itself), which start with `prefix`, the last first with `newestFirst`. */
+  /**
+   * By key, bytewise, the last first with `newestFirst`; those which start with `prefix` and come after `after` (not itself)
+   * in that order.
+   */
   list(
     kind: RecordKind,
     options?: {
@@ -71,7 +77,8 @@ export interface ServiceStore {
   ): Promise<readonly ServiceRecord[]>;
   /**
    * Tells of records of this kind as they are written or removed, by whatever process or machine; first of nothing that is
-   * there already. May tell of one change twice, and of several in one go by their last state. Ends when the signal fires.
+   * there already when this is called. May tell of one change twice, and of several in one go by their last state. Ends when
+   * the signal fires, or the store is closed; a server that is away is waited for until then.
    */
   follow(
     kind: RecordKind,

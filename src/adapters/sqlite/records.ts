@@ -32,7 +32,8 @@ function storeOver(file: string, database: DatabaseSync): ServiceStore {
   const get = database.prepare('SELECT * FROM records WHERE kind = ? AND key = ? AND value IS NOT NULL');
   const make = database.prepare(`
     INSERT INTO records (kind, key, version, value, at, change) VALUES (:kind, :key, 1, :value, ${NOW}, ${NEXT})
-    ON CONFLICT (kind, key) DO UPDATE SET version = 1, value = excluded.value, at = excluded.at, change = excluded.change
+    ON CONFLICT (kind, key) DO UPDATE
+      SET version = version + 1, value = excluded.value, at = excluded.at, change = excluded.change
       WHERE records.value IS NULL
     RETURNING *`);
   const change = database.prepare(`
@@ -123,12 +124,18 @@ async function* followRecords(
   const { file, database } = following;
   let last = since;
   for await (const _ of writes(following)) {
-    const rows = guard(file, () =>
-      database.prepare('SELECT * FROM records WHERE kind = ? AND change > ? ORDER BY change').all(kind, last),
+    const changed = guard(file, () =>
+      database
+        .prepare('SELECT * FROM records WHERE kind = ? AND change > ? ORDER BY change')
+        .all(kind, last)
+        .map((row) => ({
+          change: Number(row['change']),
+          told: { key: String(row['key']), ...(row['value'] === null ? {} : { record: recordOf(row) }) },
+        })),
     );
-    for (const row of rows) {
-      last = Number(row['change']);
-      yield { key: String(row['key']), ...(row['value'] === null ? {} : { record: recordOf(row) }) };
+    for (const { change, told } of changed) {
+      last = change;
+      yield told;
       if (following.signal.aborted) return;
     }
   }

@@ -52,7 +52,7 @@ const RUNS = `
 const RECORDS = `
   CREATE TABLE IF NOT EXISTS records (
     kind TEXT NOT NULL,
-    key TEXT NOT NULL,
+    key TEXT NOT NULL CHECK (length(CAST(key AS BLOB)) BETWEEN 1 AND 1000),
     version INTEGER NOT NULL CHECK (version >= 1),
     value TEXT CHECK (json_valid(value)),
     at TEXT NOT NULL,

@@ -5,8 +5,8 @@ import type { Clock, JournalStore } from '../../../ports/index.ts';
 import { addressOf, nameOf } from './address.ts';
 import type { Connection } from './connection.ts';
 import { Link } from './link.ts';
-import { Notifications } from './notifications.ts';
-import { prepareSchema } from './schema.ts';
+import { Listener } from './listener.ts';
+import { CHANNEL, prepareSchema } from './schema.ts';
 
 export interface PostgresJournalOptions {
   /** `postgres://user:password@host:port/database?sslmode=…`. Never shown, logged or stored. */
@@ -38,12 +38,13 @@ export async function createPostgresJournal(options: PostgresJournalOptions): Pr
     await link.close();
     throw error;
   }
+  const listener = new Listener({ url, clock, channels: [CHANNEL] });
   const read = async (run: string, after?: Head): Promise<readonly JournalEntry[]> =>
     await link.use(async (connection) => await readFrom(connection, { run, where, after }));
   return {
     append: async (entry) => await append(link, entry, where),
     read: async (run) => await read(run),
-    follow: (run, after, signal) => follow({ run, after, signal, url, clock, patienceMs, read }),
+    follow: (run, after, signal) => follow({ run, after, signal, listener, patienceMs, read }),
     runs: async (stack) => {
       const rows = await link.use(async (connection) => await connection.query(RUNS, [stack ?? null]));
       return rows.map((row) => ({
@@ -139,30 +140,26 @@ interface Following {
   readonly run: string;
   readonly after: number;
   readonly signal: AbortSignal;
-  readonly url: string;
-  readonly clock: Clock;
+  readonly listener: Listener;
   readonly patienceMs: number;
   readonly read: (run: string, after?: Head) => Promise<readonly JournalEntry[]>;
 }
 
-async function* follow({
-  run,
-  after,
-  signal,
-  read,
-  ...options
-}: Following): AsyncGenerator<JournalEntry, void, undefined> {
-  const notifications = new Notifications({ ...options, run, signal });
+async function* follow(following: Following): AsyncGenerator<JournalEntry, void, undefined> {
+  const { run, after, signal, listener, patienceMs, read } = following;
+  const hears = (_channel: string, payload: string | undefined): boolean =>
+    payload === undefined || payload.slice(0, payload.lastIndexOf(' ')) === run;
+  const subscription = listener.subscribe(hears, signal, patienceMs);
   try {
     yield* followEntries(after, signal, {
       read: async (head) => {
         // Before each read, so that nothing falls between a connection that was lost and the one after it.
-        await notifications.listen();
+        await subscription.listen();
         return signal.aborted ? [] : await read(run, head);
       },
-      changed: async () => await notifications.next(),
+      changed: async () => await subscription.next(),
     });
   } finally {
-    await notifications.close();
+    await subscription.close();
   }
 }

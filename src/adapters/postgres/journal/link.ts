@@ -19,6 +19,8 @@ export class Link {
   readonly #options: LinkOptions;
   #connection: Connection | undefined;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Of many who wait for a server that is away, nobody waits longer than the first. */
+  #awaySince: number | undefined;
   #isClosed = false;
 
   constructor(options: LinkOptions) {
@@ -59,12 +61,14 @@ export class Link {
     for (;;) {
       try {
         const connection = await this.#connect();
+        this.#awaySince = undefined;
         return await work(connection, isAgain).catch((error: unknown) => {
           isAgain = true;
           throw error;
         });
       } catch (error) {
-        since ??= clock.monotonic();
+        this.#awaySince ??= clock.monotonic();
+        since ??= this.#awaySince;
         if (!isPassing(error) || this.#isClosed || clock.monotonic() - since > patienceMs) throw this.#told(error);
         await clock.delay(pause);
         pause = Math.min(pause * 2, LONGEST_PAUSE);

@@ -5,10 +5,13 @@ import type { Connection } from './connection.ts';
 export const SCHEMA_VERSION = 1;
 
 /** Grows when something is added that an older program may leave alone. A greater one is told. */
-export const SCHEMA_REVISION = 0;
+export const SCHEMA_REVISION = 1;
 
 /** On which every new entry is told: `RUN SEQUENCE`. */
 export const CHANNEL = 'backstay_journal';
+
+/** On which every written record is told: `KIND KEY`. */
+export const RECORDS_CHANNEL = 'backstay_records';
 
 /** Any number that nobody else is likely to lock: two machines that make the schema do so one after the other. */
 const SCHEMA_LOCK = 7_208_317_502;
@@ -56,7 +59,34 @@ const TABLES: readonly string[] = [
     WHEN (NEW.run <> OLD.run OR NEW.stack <> OLD.stack OR NEW.started_at <> OLD.started_at
       OR NEW.sequence <> OLD.sequence + 1)
     EXECUTE FUNCTION backstay.refuse()`,
-  `INSERT INTO backstay.about (version, revision) VALUES (${SCHEMA_VERSION}, ${SCHEMA_REVISION})`,
+  `INSERT INTO backstay.about (version, revision) VALUES (${SCHEMA_VERSION}, 0)`,
+];
+
+/**
+ * Revision 1: what a service keeps, made when one first opens the database. What was removed leaves a row without a value,
+ * so that whoever follows hears of it. `writer` tells whose write a row is of.
+ */
+const RECORDS: readonly string[] = [
+  'CREATE SEQUENCE backstay.record_changes',
+  `CREATE TABLE backstay.records (
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 1000),
+    version bigint NOT NULL CHECK (version >= 1),
+    value text,
+    at timestamptz NOT NULL,
+    change bigint NOT NULL,
+    writer text NOT NULL,
+    PRIMARY KEY (kind, key)
+  )`,
+  'CREATE INDEX removed_records ON backstay.records (at) WHERE value IS NULL',
+  `CREATE FUNCTION backstay.tell_record() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN
+      PERFORM pg_notify('${RECORDS_CHANNEL}', NEW.kind || ' ' || NEW.key);
+      RETURN NULL;
+    END $$`,
+  `CREATE TRIGGER records_are_told AFTER INSERT OR UPDATE ON backstay.records
+    FOR EACH ROW EXECUTE FUNCTION backstay.tell_record()`,
+  'UPDATE backstay.about SET revision = greatest(revision, 1)',
 ];
 
 /**
@@ -88,25 +118,46 @@ interface About {
   readonly revision: number;
 }
 
+/** Makes the table of records where there is none; several machines may ask at once. The journal's tables are there already. */
+export async function prepareRecords(connection: Connection): Promise<void> {
+  if (await isTable(connection, 'records')) return;
+  await locked(connection, async () => {
+    if (await isTable(connection, 'records')) return;
+    for (const statement of RECORDS) await connection.query(statement);
+  });
+}
+
 async function about(connection: Connection): Promise<About | undefined> {
-  // Not to_regclass: it answers from what this session remembers, also when another one has made the table meanwhile.
-  const found = await connection.query(
-    "SELECT 1 FROM pg_class WHERE relname = 'about' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'backstay')",
-  );
-  if (found.length === 0) return undefined;
+  if (!(await isTable(connection, 'about'))) return undefined;
   const [row] = await connection.query('SELECT version, revision FROM backstay.about');
   return { version: Number(row?.['version'] ?? 0), revision: Number(row?.['revision'] ?? 0) };
 }
 
-/** Statement by statement, so that a client that dies in between leaves nothing behind. */
+async function isTable(connection: Connection, name: string): Promise<boolean> {
+  // Not to_regclass: it answers from what this session remembers, also when another one has made the table meanwhile.
+  const found = await connection.query(
+    "SELECT 1 FROM pg_class WHERE relname = $1 AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'backstay')",
+    [name],
+  );
+  return found.length > 0;
+}
+
 async function create(connection: Connection): Promise<About> {
+  return await locked(connection, async () => {
+    const found = await about(connection);
+    if (found === undefined) for (const statement of TABLES) await connection.query(statement);
+    return found ?? { version: SCHEMA_VERSION, revision: 0 };
+  });
+}
+
+/** Statement by statement in one transaction, so that a client that dies in between leaves nothing behind. */
+async function locked<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
   await connection.query('BEGIN');
   try {
     await connection.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
-    const found = await about(connection);
-    if (found === undefined) for (const statement of TABLES) await connection.query(statement);
+    const done = await work();
     await connection.query('COMMIT');
-    return found ?? { version: SCHEMA_VERSION, revision: SCHEMA_REVISION };
+    return done;
   } catch (error) {
     await connection.query('ROLLBACK').catch(() => undefined);
     throw error;
