@@ -1,10 +1,7 @@
 import { z } from 'zod';
-import { type HttpTarget, SCOPES, type TriggerPolicy, type WatchSetting } from '../model/index.ts';
+import { type HttpTarget, SCOPES, type TriggerPolicy, WATCH_LEAST_SAMPLES, type WatchSetting } from '../model/index.ts';
 import { accept, DURATION, duration, httpTarget, milliseconds, text, textList } from './fields.ts';
 import type { Finding } from './problems.ts';
-
-/** With fewer requests in it, a share or a percentile says nothing. */
-export const LEAST_SAMPLES = 10;
 
 const route = { target: httpTarget, accept: accept.default([200]).describe('Status codes that count as answered.') };
 const window = duration.default('5m').describe('How far back each figure looks.');
@@ -179,12 +176,12 @@ function aboutWatch(raw: Unchecked, index: number, hasSource: boolean): Finding[
     return [{ path, found: 'no limit', expected: 'above: {value: N}, {timesBaseline: N} or {overBaseline: N}' }];
   const [spanMs, everyMs] = [timeOf(span), timeOf(every)];
   if ((kind !== 'error-rate' && kind !== 'latency') || spanMs === undefined || everyMs === undefined) return [];
-  if (spanMs >= everyMs * LEAST_SAMPLES) return [];
+  if (spanMs >= everyMs * WATCH_LEAST_SAMPLES) return [];
   return [
     {
       path: [...path, 'measure', 'window'],
       found: JSON.stringify(span),
-      expected: `at least ${LEAST_SAMPLES} times \`every\`, which is ${String(every)}`,
+      expected: `at least ${WATCH_LEAST_SAMPLES} times \`every\`, which is ${String(every)}`,
     },
   ];
 }

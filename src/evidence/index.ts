@@ -2,7 +2,7 @@
 export { Basket, manifestOf, settle } from './basket.ts';
 export { eventLine, inOrder, type SeenEvent } from './events.ts';
 export { knownSecrets } from './known-secrets.ts';
-export { type AskPrometheus, queryRange } from './prometheus.ts';
+export { type AskPrometheus, queryRange, queryValue } from './prometheus.ts';
 export { redactorOf } from './redact.ts';
 export { type EvidenceFinding, verifyEvidence } from './verify.ts';
 export { containersOf, worstFirst } from './worst-first.ts';

@@ -60,6 +60,21 @@ export async function queryRange(
   return rangeOf(status, body);
 }
 
+/**
+ * The one value of an instant query; undefined where there is none, several, or one that is no number: nothing is known then.
+ * @throws as `queryRange`
+ */
+export async function queryValue(
+  query: string,
+  prometheus: HttpTarget,
+  ask: AskPrometheus,
+  limits: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<number | undefined> {
+  const path = `/api/v1/query?${new URLSearchParams({ query }).toString()}`;
+  const { status, body } = await ask(prometheus, { method: 'GET', path, ...limits });
+  return valueOf(status, body);
+}
+
 interface Said {
   readonly status?: unknown;
   readonly errorType?: unknown;
@@ -68,8 +83,22 @@ interface Said {
   readonly data?: { readonly resultType?: unknown; readonly result?: unknown };
 }
 
-/** Pure: what Prometheus' answer means. */
-export function rangeOf(status: number, body: string): Range {
+/** Pure: what Prometheus' answer to an instant query means. A scalar is a point, a vector has a point a series. */
+export function valueOf(status: number, body: string): number | undefined {
+  const { resultType, result } = dataOf(status, body);
+  if (resultType !== 'vector' && resultType !== 'scalar')
+    throw refused(`the answer is a ${String(resultType)}, not a vector or a scalar`);
+  const [first, second] = resultType === 'scalar' ? [{ value: result }] : (result as readonly { value?: unknown }[]);
+  const point: unknown = first?.value;
+  if (second !== undefined || !Array.isArray(point) || typeof point[1] !== 'string') return undefined;
+  const value = Number(point[1]);
+  return Number.isFinite(value) ? value : undefined;
+}
+
+function dataOf(
+  status: number,
+  body: string,
+): { readonly said: Said; readonly resultType: unknown; readonly result: readonly unknown[] } {
   const said = parsed(body);
   if (said?.status === 'error') {
     throw refused(`Prometheus answers ${status}, ${String(said.errorType)}: ${String(said.error)}`);
@@ -77,6 +106,12 @@ export function rangeOf(status: number, body: string): Range {
   if (status !== 200) throw refused(`Prometheus answers ${status}`);
   const { resultType, result } = said?.data ?? {};
   if (said?.status !== 'success' || !Array.isArray(result)) throw refused('the answer is not one of Prometheus');
+  return { said, resultType, result };
+}
+
+/** Pure: what Prometheus' answer means. */
+export function rangeOf(status: number, body: string): Range {
+  const { said, resultType, result } = dataOf(status, body);
   if (resultType !== 'matrix') throw refused(`the answer is a ${String(resultType)}, not a matrix`);
   const warnings = Array.isArray(said.warnings) ? said.warnings.map(String) : [];
   const whole = result.map(seriesOf);

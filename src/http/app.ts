@@ -10,11 +10,13 @@ import { identify } from './middleware/identify.ts';
 import { sameSite } from './middleware/origin.ts';
 import { limitRate } from './middleware/rate.ts';
 import { answerProblem, refuseMisfits } from './problem.ts';
+import { alertmanager } from './routes/alertmanager.ts';
 import { health } from './routes/health.ts';
+import { proposals } from './routes/proposals.ts';
 import { stacks } from './routes/stacks.ts';
 
 /** In the order of the document. */
-const ROUTES: readonly Routes[] = [health, stacks];
+const ROUTES: readonly Routes[] = [health, stacks, proposals, alertmanager];
 
 /** The whole API, without a server: `app.request()` answers in tests as it does on a socket. */
 export function createApp(deps: HttpDeps): App {

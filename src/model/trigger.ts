@@ -28,6 +28,9 @@ export interface TriggerPolicy {
   readonly watches: readonly WatchSetting[];
 }
 
+/** With fewer requests in its window, a share or a percentile says nothing. */
+export const WATCH_LEAST_SAMPLES = 10;
+
 /** Fires when `measure` is beyond its limit for so long. What cannot be measured never fires. */
 export interface WatchSetting {
   readonly name: string;

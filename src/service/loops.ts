@@ -4,6 +4,8 @@ import { sessionSweep } from './access/sweep.ts';
 import type { ServiceDeps } from './deps.ts';
 import { dispatch } from './dispatch/loop.ts';
 import type { Log } from './log.ts';
+import { triggerLoop } from './triggers/loop.ts';
+import { watchLoop } from './triggers/watch/loop.ts';
 
 /** What loops work with, beside what requests do. */
 export interface LoopDeps extends ServiceDeps {
@@ -19,7 +21,7 @@ export interface Loop {
 }
 
 /** Everything that `backstay serve` starts. */
-export const LOOPS: readonly Loop[] = [dispatch, sessionSweep];
+export const LOOPS: readonly Loop[] = [dispatch, sessionSweep, triggerLoop, watchLoop];
 
 /** Milliseconds before a loop that failed is started again: 1 s, doubled with each failure in a row. */
 const PAUSE_MS = 1_000;

@@ -39,7 +39,7 @@ export const triggerLoop: Loop = {
           await deps.clock.delay(RUNS_PACE_MS, ending).catch(() => undefined);
         }),
       ];
-      for (const { key } of await deps.records.list('trigger')) wake(key);
+      for (const { key } of await deps.records.list('trigger')) if (!key.includes('/')) wake(key);
       for (const { key } of await deps.records.list('alert')) wake(stackOfAlertKey(key));
       await Promise.all(heard);
     } finally {

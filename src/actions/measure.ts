@@ -1,0 +1,62 @@
+import { queryValue } from '../evidence/index.ts';
+import { askTarget } from '../hooks/index.ts';
+import { isBackstayError } from '../errors/index.ts';
+import type { HttpTarget, Stack } from '../model/index.ts';
+import type { Clock, Cluster, HttpClient } from '../ports/index.ts';
+
+export interface MeasureDeps {
+  readonly stack: Pick<Stack, 'namespaces'>;
+  readonly cluster: Cluster;
+  readonly http: HttpClient;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+interface Limits {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What one request to a route found. */
+export interface RouteAnswer {
+  readonly isGood: boolean;
+  /** Milliseconds until it was answered, or was given up. */
+  readonly latencyMs: number;
+}
+
+/**
+ * One GET. No answer is an answer that is not good: the route was asked. @throws what says nothing about the route:
+ * TARGET_UNRESOLVED, and what the cluster on the way to it throws
+ */
+export async function askRoute(
+  { target, accept }: { readonly target: HttpTarget; readonly accept: readonly number[] },
+  limits: Limits,
+  deps: MeasureDeps,
+): Promise<RouteAnswer> {
+  const began = deps.clock.monotonic();
+  const answered = (isGood: boolean): RouteAnswer => ({ isGood, latencyMs: deps.clock.monotonic() - began });
+  try {
+    const { status } = await askTarget(target, { method: 'GET', ...limits }, placeOf(deps));
+    return answered(accept.includes(status));
+  } catch (error) {
+    if (isBackstayError(error, 'ENDPOINT_UNREACHABLE') || isBackstayError(error, 'TIMEOUT')) return answered(false);
+    throw error;
+  }
+}
+
+/** The one value of a query; undefined where nothing is known. @throws METRICS_REFUSED and what lies on the way there */
+export async function askPrometheus(
+  { prometheus, query }: { readonly prometheus: HttpTarget; readonly query: string },
+  limits: Limits,
+  deps: MeasureDeps,
+): Promise<number | undefined> {
+  return await queryValue(
+    query,
+    prometheus,
+    async (at, request) => await askTarget(at, request, placeOf(deps)),
+    limits,
+  );
+}
+
+function placeOf({ stack, cluster, http }: MeasureDeps): Parameters<typeof askTarget>[2] {
+  return { cluster, http, namespace: stack.namespaces[0] ?? 'default' };
+}

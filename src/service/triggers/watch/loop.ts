@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { isBackstayError } from '../../../errors/index.ts';
+import { digestOf } from '../../../model/index.ts';
+import type { Loop, LoopDeps } from '../../loops.ts';
+import { watchAll } from './watcher.ts';
+
+/** Milliseconds between two looks at the stack files. */
+const LOOK_MS = 15_000;
+/** Milliseconds after which another service measures for one that says nothing any more. */
+const CLAIM_MS = 4 * LOOK_MS;
+
+/** Measures the thresholds of every stack that has some; of several services, one does for each stack. */
+export const watchLoop: Loop = {
+  name: 'watches',
+  start: async (deps, signal) => {
+    const service = randomUUID();
+    const watched = new Set<string>();
+    const work: Promise<void>[] = [];
+    const own = new AbortController();
+    const ending = AbortSignal.any([signal, own.signal]);
+    try {
+      while (!signal.aborted) {
+        for (const stack of await deps.stackNames()) {
+          if (watched.has(stack)) continue;
+          watched.add(stack);
+          work.push(keepWatch(stack, service, deps, ending));
+        }
+        await pause(deps, signal);
+      }
+    } finally {
+      own.abort();
+      await Promise.all(work);
+    }
+  },
+};
+
+/** Begins anew when the stack file changed; waits where there is nothing to watch, or another service does. Never throws. */
+async function keepWatch(stack: string, service: string, deps: LoopDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await watchOnce(stack, service, deps, signal);
+    } catch (error) {
+      const why = isBackstayError(error) ? { code: error.code, message: error.message } : { code: 'INTERNAL' };
+      if (!signal.aborted) deps.log({ level: 'error', event: 'watches.failed', stack, ...why });
+    }
+    await pause(deps, signal);
+  }
+}
+
+async function watchOnce(name: string, service: string, deps: LoopDeps, signal: AbortSignal): Promise<void> {
+  const { triggers: policy } = await settingsOf(name, deps);
+  if (policy === undefined || policy.watches.length === 0 || !(await hasClaim(name, service, deps))) return;
+  await deps.withStack(name, deps.by, async (reached) => {
+    const { cluster } = await reached.planDeps();
+    const asked = digestOf(reached.stack.triggers ?? {});
+    const own = new AbortController();
+    const ending = AbortSignal.any([signal, own.signal]);
+    const measure = { stack: reached.stack, cluster, http: deps.http, clock: deps.clock };
+    const work = watchAll({ stack: name, policy, measure }, deps, ending);
+    try {
+      do await pause(deps, ending);
+      while (!signal.aborted && (await isStill(name, asked, deps)) && (await hasClaim(name, service, deps)));
+    } finally {
+      own.abort();
+      await work;
+    }
+  });
+}
+
+/** A stack file that cannot be used has nothing to watch; whoever uses the stack is told why. */
+async function settingsOf(
+  name: string,
+  deps: LoopDeps,
+): Promise<{ readonly triggers?: Awaited<ReturnType<LoopDeps['stack']>>['triggers'] }> {
+  try {
+    return await deps.stack(name);
+  } catch (error) {
+    if (isBackstayError(error)) return {};
+    throw error;
+  }
+}
+
+async function isStill(name: string, asked: string, deps: LoopDeps): Promise<boolean> {
+  const { triggers } = await settingsOf(name, deps);
+  return triggers !== undefined && digestOf(triggers) === asked;
+}
+
+interface Claim {
+  readonly service: string;
+  /** ISO 8601. */
+  readonly until: string;
+}
+
+/** Taken, or renewed. It saves work and proves nothing: what two would tell is one alert in one proposal. */
+async function hasClaim(stack: string, service: string, { records, clock }: LoopDeps): Promise<boolean> {
+  const key = `${stack}/watch`;
+  const there = await records.get('trigger', key);
+  const claim = there?.value as unknown as Claim | undefined;
+  const now = clock.now();
+  if (claim !== undefined && claim.service !== service && Date.parse(claim.until) > now) return false;
+  const next = { service, until: new Date(now + CLAIM_MS).toISOString() };
+  return (await records.put('trigger', key, there?.version ?? 0, next)) !== undefined;
+}
+
+async function pause({ clock }: LoopDeps, signal: AbortSignal): Promise<void> {
+  await clock.delay(LOOK_MS, signal).catch(() => undefined);
+}
