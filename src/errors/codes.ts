@@ -215,6 +215,12 @@ export const CODES = {
     'The content of the snapshot was removed: finalized, or past its retention.',
     'Choose another one: `backstay list STACK` says which there are.',
   ),
+  SNAPSHOTS_UNREACHABLE: row(
+    'environment',
+    7,
+    'The database that keeps the snapshots does not answer, or lets nobody use it.',
+    'Check BACKSTAY_SNAPSHOTS_URL and the network, or unset it to use the snapshots in the project.',
+  ),
   VALIDATION_FAILED: row(
     'environment',
     4,
@@ -244,6 +250,18 @@ export const CODES = {
     1,
     'The Service, Ingress or address of a hook or check is not there.',
     'Correct the target in the stack file.',
+  ),
+  CHANNEL_UNKNOWN: row(
+    'user',
+    64,
+    'The stack has no notification channel of that name.',
+    'Look at backstay:notifications in the stack file.',
+  ),
+  NOTICE_FAILED: row(
+    'environment',
+    1,
+    'A notification channel did not take a notice.',
+    'Read why; correct the channel in the stack file, or its key.',
   ),
   HOOK_FAILED: row('environment', 1, 'A hook failed.', 'Read its message.'),
   STORE_UNKNOWN: row(

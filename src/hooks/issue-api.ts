@@ -27,12 +27,7 @@ export interface IssueAnswer {
  * One request; `path` is what comes behind `/issues`. Any status is an answer.
  * @throws ENDPOINT_UNREACHABLE, TIMEOUT, and the signal's reason when it fires
  */
-export async function askIssues(
-  place: IssuePlace,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<IssueAnswer> {
+export async function askIssues(place: IssuePlace, method: string, path: string, body?: unknown): Promise<IssueAnswer> {
   const { http, api, repository, token, timeoutMs, signal } = place;
   const answer = await http.request({
     method,

@@ -12,11 +12,28 @@ import { limitRate } from './middleware/rate.ts';
 import { answerProblem, refuseMisfits } from './problem.ts';
 import { alertmanager } from './routes/alertmanager.ts';
 import { health } from './routes/health.ts';
+import { notifications } from './routes/notifications.ts';
 import { proposals } from './routes/proposals.ts';
+import { approvals } from './routes/approvals.ts';
+import { events } from './routes/events.ts';
+import { reports } from './routes/reports.ts';
+import { runs } from './routes/runs.ts';
+import { undos } from './routes/undo.ts';
 import { stacks } from './routes/stacks.ts';
 
 /** In the order of the document. */
-const ROUTES: readonly Routes[] = [health, stacks, proposals, alertmanager];
+const ROUTES: readonly Routes[] = [
+  health,
+  stacks,
+  proposals,
+  alertmanager,
+  notifications,
+  runs,
+  undos,
+  events,
+  approvals,
+  reports,
+];
 
 /** The whole API, without a server: `app.request()` answers in tests as it does on a socket. */
 export function createApp(deps: HttpDeps): App {

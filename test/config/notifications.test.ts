@@ -22,12 +22,9 @@ async function load(lines: readonly string[], env: Record<string, string> = {}):
 }
 
 async function problemsOf(...lines: readonly string[]): Promise<readonly (readonly string[])[]> {
-  const error = await load(lines).then(
-    () => undefined,
-    (caught: unknown) => caught as BackstayError,
-  );
-  expect(error?.code).toBe('STACK_INVALID');
-  return (error?.details['problems'] as readonly Problem[]).map(({ path, found, expected, hint }) => [
+  const error = (await load(lines).catch((caught: unknown) => caught)) as BackstayError;
+  expect(error.code).toBe('STACK_INVALID');
+  return (error.details['problems'] as readonly Problem[]).map(({ path, found, expected, hint }) => [
     path.replace('backstay:notifications', ''),
     found,
     expected,

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../commands.ts';
+import { STACK } from './shared.ts';
 
 /** The service, and who may ask it. */
 export const SERVICE_COMMANDS: readonly CommandSpec[] = [
@@ -12,6 +13,14 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     examples: ['backstay serve', 'backstay serve --config /etc/backstay/service.yaml'],
     remote: 'here',
     load: async () => (await import('../commands/serve.ts')).serve,
+  },
+  {
+    name: 'notify test',
+    summary: 'send a channel of a stack a test notice, and say whether it took it',
+    args: [STACK, ['<channel>', 'as backstay:notifications names it']],
+    examples: ['backstay notify test medical-kg doc-processing'],
+    remote: 'here',
+    load: async () => (await import('../commands/notify.ts')).test,
   },
   {
     name: 'token create',

@@ -22,10 +22,13 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   evidence: ['health', 'ports', 'model', 'errors'],
   actions: ['evidence', 'rollback', 'hooks', 'checks', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
   config: ['model', 'errors'],
+  // Below the adapters that keep its files, which may not know each other.
+  snapshots: ['ports', 'model', 'errors'],
   'adapters/*': ['health', 'ports', 'model', 'errors'],
+  'adapters/fs': ['snapshots', 'ports', 'model', 'errors'],
   // They keep entries as the journal writes them, and prove them by the same links.
   'adapters/sqlite': ['journal', 'ports', 'model', 'errors'],
-  'adapters/postgres': ['journal', 'ports', 'model', 'errors'],
+  'adapters/postgres': ['snapshots', 'journal', 'ports', 'model', 'errors'],
   // The engine runs the program and the provider in its own process.
   'adapters/pulumi': ['provider', 'program', 'health', 'ports', 'model', 'errors'],
   provider: ['health', 'ports', 'model', 'errors'],
@@ -57,6 +60,9 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'model',
     'errors',
   ],
+  // The verbs for other programs, as cli has them for people.
+  library: ['compose.ts', 'actions', 'config', 'journal', 'ports', 'model', 'errors'],
+  'index.ts': ['library', 'client', 'actions', 'model', 'errors'],
   // The page, built for browsers: it knows the service by its answers alone.
   web: [],
   'compose.ts': [

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto';
+import { isBackstayError } from '../../errors/index.ts';
+import { fold } from '../../journal/index.ts';
+import type { NotificationPolicy, NotificationSetting } from '../../model/index.ts';
+import type { ServiceRecord } from '../../ports/index.ts';
+import type { ServiceDeps } from '../deps.ts';
+import type { Log } from '../log.ts';
+import { isOpen } from './alarms.ts';
+import { channelOf, REQUEST_MS } from './channels/index.ts';
+import { begun, type Delivery, deliveryIn, ended, isSettled, jsonOf, laneIn, type Outcome } from './delivery.ts';
+import { render } from './render.ts';
+import { schedule } from './schedule.ts';
+import { Waker } from './waker.ts';
+
+export interface NotifyDeps
+  extends Pick<ServiceDeps, 'records' | 'journal' | 'clock' | 'http' | 'keys' | 'by' | 'stack'> {
+  readonly log: Log;
+  /** 0 to 1. @default by chance */
+  readonly random?: () => number;
+}
+
+/** Milliseconds for a whole sending, of several requests where it takes several. */
+const SENDING_MS = 3 * REQUEST_MS;
+/**
+ * Milliseconds after which a sending that nobody has brought to an end is taken for dead: counted by our own clock from when
+ * we first saw it, so that no two clocks have to agree. Longer than any sending that is alive.
+ */
+const DEAD_MS = 2 * SENDING_MS;
+/** Sendings at a time. */
+const ROOM = 8;
+
+interface Held {
+  readonly record: ServiceRecord;
+  /** Milliseconds since the epoch: not before. */
+  readonly at: number;
+}
+
+/**
+ * Sends what is owed, until the signal fires. Any number of services may do so on the same records: each delivery is begun
+ * by a compare-and-set, so that two never send at one time. Resolves when what was under way has ended.
+ * @throws what the records throw; started again it goes on where it was
+ */
+export async function deliver(deps: NotifyDeps, signal: AbortSignal): Promise<void> {
+  const outbox = new Outbox(deps, signal);
+  await outbox.run();
+}
+
+class Outbox {
+  readonly #deps: NotifyDeps;
+  readonly #signal: AbortSignal;
+  readonly #failed = new AbortController();
+  readonly #waker: Waker;
+  readonly #held = new Map<string, Held>();
+  readonly #sending = new Map<string, Promise<void>>();
+  /** Whose claims they are: a service that was started anew is another one. */
+  readonly #self: string;
+
+  constructor(deps: NotifyDeps, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#signal = AbortSignal.any([signal, this.#failed.signal]);
+    this.#waker = new Waker(deps.clock);
+    this.#self = `${deps.by.host}/${randomUUID().slice(0, 8)}`;
+  }
+
+  async run(): Promise<void> {
+    const listening = this.#listen();
+    try {
+      while (!this.#signal.aborted) {
+        const { ready, wakeAt } = schedule(this.#waiting(), {
+          busy: new Set(this.#sending.keys()),
+          now: this.#deps.clock.now(),
+          room: ROOM - this.#sending.size,
+        });
+        for (const key of ready) this.#begin(key);
+        await this.#waker.sleep(wakeAt, this.#signal);
+      }
+    } finally {
+      await Promise.allSettled([listening, ...this.#sending.values()]);
+    }
+    const { aborted, reason } = this.#failed.signal;
+    if (aborted) throw reason;
+  }
+
+  /** Listens first and looks then, so that nothing falls between the two. */
+  async #listen(): Promise<void> {
+    const { records } = this.#deps;
+    try {
+      const changes = records.follow('delivery', this.#signal)[Symbol.asyncIterator]();
+      let next = changes.next();
+      for (const record of await records.list('delivery')) this.#take(record);
+      for (let change = await next; change.done !== true; change = await next) {
+        const { key, record } = change.value;
+        if (record === undefined) this.#held.delete(key);
+        else this.#take(record);
+        this.#waker.wake();
+        next = changes.next();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#signal.aborted) this.#failed.abort(error);
+  }
+
+  #take(record: ServiceRecord): void {
+    const { key, version } = record;
+    const known = this.#held.get(key);
+    if (known !== undefined && known.record.version >= version) return;
+    const delivery = deliveryIn(record);
+    if (isSettled(delivery)) this.#held.delete(key);
+    else {
+      const at = delivery.state === 'sending' ? this.#deps.clock.now() + DEAD_MS : Date.parse(delivery.dueAt);
+      this.#held.set(key, { record, at });
+    }
+    this.#waker.wake();
+  }
+
+  *#waiting(): Iterable<{ readonly key: string; readonly lane: string; readonly at: number }> {
+    for (const [key, { at }] of this.#held) yield { key, lane: laneIn(key), at };
+  }
+
+  #begin(key: string): void {
+    const lane = laneIn(key);
+    const sending = this.#send(key)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#sending.delete(lane);
+        this.#waker.wake();
+      });
+    this.#sending.set(lane, sending);
+  }
+
+  async #send(key: string): Promise<void> {
+    const { records, clock, random = Math.random } = this.#deps;
+    const lane = await records.list('delivery', { prefix: laneIn(key) });
+    const record = lane.find((one) => one.key === key);
+    if (record === undefined) {
+      this.#held.delete(key);
+      return;
+    }
+    // Somebody else made or changed one of them, and we have not been told yet.
+    const earlier = lane.filter((one) => one.key < key);
+    const open = earlier.filter((one) => !isSettled(deliveryIn(one)));
+    const isNew = record.version !== this.#held.get(key)?.record.version;
+    if (open.length > 0 || isNew) {
+      for (const one of [...open, record]) this.#take(one);
+      return;
+    }
+    const claimed = begun(deliveryIn(record), this.#self);
+    const mine = await records.put('delivery', key, record.version, jsonOf(claimed));
+    if (mine === undefined) return await this.#lookAgain(key);
+    const outcome = await this.#attempt(claimed, earlier.map(deliveryIn));
+    const after = ended(claimed, outcome, clock.now(), random());
+    this.#tell(after);
+    const written = await records.put('delivery', key, mine.version, jsonOf(after));
+    if (written === undefined) await this.#lookAgain(key);
+    else this.#take(written);
+  }
+
+  async #lookAgain(key: string): Promise<void> {
+    const record = await this.#deps.records.get('delivery', key);
+    if (record === undefined) this.#held.delete(key);
+    else this.#take(record);
+  }
+
+  async #attempt({ telling, channel: name, attempts }: Delivery, earlier: readonly Delivery[]): Promise<Outcome> {
+    const moot = await this.#mootBecause(telling);
+    if (moot !== undefined) return { kind: 'withdrawn', because: moot };
+    const found = await this.#settingOf(telling.stack, name);
+    if ('kind' in found) return found;
+    const { setting, policy } = found;
+    const reference = earlier.map((one) => one.reference).findLast((one) => one !== undefined);
+    // Whatever was begun and has no known end may have arrived.
+    const repeated = attempts > 1 || earlier.some((one) => one.state !== 'delivered');
+    const limit = AbortSignal.timeout(SENDING_MS);
+    try {
+      return await channelOf(setting, this.#deps).send(render(telling, setting, policy.page), {
+        repeated,
+        ...(reference === undefined ? {} : { reference }),
+        signal: AbortSignal.any([this.#signal, limit]),
+      });
+    } catch (error) {
+      if (!limit.aborted || this.#signal.aborted) throw error;
+      return { kind: 'retry', because: `${name} takes longer than ${SENDING_MS / 1000} s` };
+    }
+  }
+
+  /** An alarm that was held up until it was none any more wakes nobody. */
+  async #mootBecause({ notice, run }: Delivery['telling']): Promise<string | undefined> {
+    if (run === undefined || (notice !== 'escalation' && notice !== 'run.stuck')) return undefined;
+    const entries = await this.#deps.journal.read(run);
+    if (entries.length === 0) return 'the run is not there any more';
+    return isOpen(fold(entries)) ? undefined : 'the run was over before it could be sent';
+  }
+
+  /** By the stack file as it is now: keys are exchanged and channels are taken out while deliveries wait. */
+  async #settingOf(
+    stack: string,
+    name: string,
+  ): Promise<{ readonly setting: NotificationSetting; readonly policy: NotificationPolicy } | Outcome> {
+    try {
+      const { notifications: policy } = await this.#deps.stack(stack);
+      const setting = policy?.channels.find((one) => one.name === name);
+      if (policy === undefined || setting === undefined)
+        return { kind: 'refused', because: `the stack ${stack} has no channel ${name} any more` };
+      return { setting, policy };
+    } catch (error) {
+      if (isBackstayError(error, 'STACK_UNKNOWN'))
+        return { kind: 'refused', because: `the stack ${stack} has no file any more` };
+      if (isBackstayError(error))
+        return { kind: 'retry', because: `the file of ${stack} cannot be used (${error.code})` };
+      throw error;
+    }
+  }
+
+  #tell({ telling, channel, state, attempts, because }: Delivery): void {
+    const level = state === 'delivered' || state === 'withdrawn' ? 'info' : 'warn';
+    const what = { id: telling.id, stack: telling.stack, channel, state, attempts };
+    this.#deps.log({ level, event: 'notice', ...what, ...(because === undefined ? {} : { because }) });
+  }
+}

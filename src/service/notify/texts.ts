@@ -1,0 +1,88 @@
+import type { Notice } from '../../model/index.ts';
+
+export interface BuiltIn {
+  /** One line. Names only what every such notice has. */
+  readonly title: string;
+  /** A line is left out when something that it names is not known. */
+  readonly lines: readonly string[];
+}
+
+/** For those who have to know. */
+export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
+  'proposal.opened': {
+    title: '{{stack}}: a rollback to {{to}} is proposed',
+    lines: ['Because of {{alerts}}.', '{{because}}', '{{next}}', 'Plan {{plan}}.', 'Decide: {{link}}'],
+  },
+  'proposal.closed': {
+    title: '{{stack}}: the proposed rollback to {{to}} is {{outcome}}',
+    lines: ['{{because}}', 'By {{by}}.', 'Run {{run}}.', '{{link}}'],
+  },
+  'approval.needed': {
+    title: '{{stack}}: a rollback to {{to}} needs an approval',
+    lines: [
+      'Severity {{severity}}: {{count}} of {{roles}} until {{until}}. {{because}}',
+      'Asked for by {{by}}.',
+      'Why: {{reason}}',
+      'Incident: {{incident}}',
+      'Risk {{risk}}, scope {{scope}}, plan {{plan}}.',
+      'Decide: {{link}}',
+      'On the command line: {{next}}',
+    ],
+  },
+  'approval.given': {
+    title: '{{stack}}: the rollback to {{to}} is {{decision}}',
+    lines: ['By {{by}}.', '{{because}}', 'Run {{run}}.', '{{link}}'],
+  },
+  'run.started': {
+    title: '{{stack}} is taken from {{from}} to {{to}}',
+    lines: [
+      'Asked for by {{by}} ({{trigger}}).',
+      'Why: {{reason}}',
+      'Incident: {{incident}}',
+      'Run {{run}}.',
+      '{{link}}',
+    ],
+  },
+  'run.ended': {
+    title: '{{stack}}, from {{from}} to {{to}}: {{outcome}} after {{duration}}',
+    lines: ['{{because}}', 'Why: {{reason}}', 'Incident: {{incident}}', 'Run {{run}}.', 'Go on: {{next}}', '{{link}}'],
+  },
+  'run.stuck': {
+    title: '{{stack}}: run {{run}} is stuck in phase {{phase}}',
+    lines: ['{{because}}', 'Look: {{link}}', 'Go on: {{next}}'],
+  },
+  escalation: {
+    title: '{{stack}}: the rollback to {{to}} is not done after {{elapsed}} (level {{level}})',
+    lines: [
+      'To {{contact}}.',
+      '{{because}}',
+      'Asked for by {{by}}.',
+      'Why: {{reason}}',
+      'Incident: {{incident}}',
+      'Run {{run}}.',
+      '{{link}}',
+    ],
+  },
+};
+
+const WORKING: BuiltIn = {
+  title: '{{stack}}: maintenance',
+  lines: ['We are taking {{stack}} back to an earlier version. It may not answer for a moment.'],
+};
+const STILL_WORKING: BuiltIn = { title: '{{stack}}: maintenance', lines: ['We are still working on {{stack}}.'] };
+const DONE: BuiltIn = { title: '{{stack}}: maintenance', lines: ['The work on {{stack}} is done.'] };
+
+/** For everybody: no names, reasons, addresses or versions. */
+export const PUBLIC_TEXTS: Readonly<Record<Notice, BuiltIn>> = {
+  'proposal.opened': WORKING,
+  'proposal.closed': DONE,
+  'approval.needed': WORKING,
+  'approval.given': STILL_WORKING,
+  'run.started': WORKING,
+  'run.ended': DONE,
+  'run.stuck': STILL_WORKING,
+  escalation: STILL_WORKING,
+};
+
+/** Of a run that ended otherwise than well: nothing is done. */
+export const PUBLIC_ILL: BuiltIn = STILL_WORKING;
