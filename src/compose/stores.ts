@@ -71,7 +71,7 @@ export async function openStore(
         stack,
         setting,
         access: accessOf(setting, reached, env),
-        root,
+        shelf: await shelf(),
         clock,
         env,
         fetchTools,

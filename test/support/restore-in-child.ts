@@ -1,5 +1,5 @@
 /** A process of its own that restores beside, to be killed: `ROOT PORT BACKUP RUN`, the password in RESTORE_PASSWORD. */
-import { createPostgresStore } from '../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from './postgres-store.ts';
 import { createSystemClock } from '../../src/adapters/system/index.ts';
 
 const [root = '', port = '', backup = '', run = ''] = process.argv.slice(2);
@@ -10,7 +10,7 @@ const connection = {
   database: 'app',
   sslmode: 'disable',
 } as const;
-const store = createPostgresStore({
+const store = postgresStore({
   stack: 'shop',
   setting: { name: 'main', kind: 'postgres', connection, tables: [], writers: [] },
   access: async () => ({ connection, password: process.env['RESTORE_PASSWORD'] }),

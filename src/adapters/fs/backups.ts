@@ -1,13 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { BackstayError } from '../../errors/index.ts';
 import type { Backup, BackupManifest, ProofRecord } from '../../model/index.ts';
 import type { BackupShelf, Clock, DamagedBackup } from '../../ports/index.ts';
+import { ofFullVolume } from './volumes.ts';
 
 const PROOF_FILE = 'proofs.json';
 const MANIFEST_FILE = 'manifest.json';
+
+const MAKE_ROOM =
+  'Make room there: `backstay db list STACK` shows the backups, whose folders can be removed one by one. Or move BACKSTAY_STATE_DIR (the backups) or TMPDIR (what tools write meanwhile) to a larger volume. The live data is as it was.';
 
 /** Backups as folders below `root`, `<id>/manifest.json` and the file beside it; readable by their owner alone. */
 export function createBackupShelf(root: string, clock: Clock): BackupShelf {
@@ -20,27 +25,33 @@ export function createBackupShelf(root: string, clock: Clock): BackupShelf {
       names.toSorted((a, b) => b.localeCompare(a)).map(async (name) => await readBackup(join(root, name))),
     );
   };
+  const newId = (): string => idAt(clock.now());
   return {
     list,
     find: async (id) => findIn(await list(), id),
+    newId,
     add: async (fill) => {
-      const id = newId(clock.now());
+      const id = newId();
       const folder = join(root, id);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
         const { manifest, proof } = await fill(id, folder);
         await writeWhole(join(folder, PROOF_FILE), [proof]);
         await writeWhole(join(folder, MANIFEST_FILE), manifest);
         await flush(folder);
         return { manifest, folder, proofs: [proof] };
       } catch (error) {
+        // Before the folder goes: how full a volume is says which one it was.
+        const told = await ofFullVolume(error, [folder, tmpdir()], MAKE_ROOM);
         await rm(folder, { recursive: true, force: true });
-        throw error;
+        throw told;
       }
     },
     record: async (backup, proof) => {
       const proofs = [...(await proofsOf(backup.folder)), proof];
-      await writeWhole(join(backup.folder, PROOF_FILE), proofs);
+      await writeWhole(join(backup.folder, PROOF_FILE), proofs).catch(async (error: unknown) => {
+        throw await ofFullVolume(error, [backup.folder], MAKE_ROOM);
+      });
       return { ...backup, proofs };
     },
     measure: async (file, signal) => {
@@ -48,6 +59,7 @@ export function createBackupShelf(root: string, clock: Clock): BackupShelf {
       return await measure(file, signal);
     },
     assertAsWritten,
+    ofFullVolume,
   };
 }
 
@@ -74,7 +86,10 @@ async function proofsOf(folder: string): Promise<readonly ProofRecord[]> {
 
 function findIn(all: readonly (Backup | DamagedBackup)[], id: string): Backup {
   const whole = all.filter((one): one is Backup => 'manifest' in one);
-  const found = id === 'latest' ? whole[0] : whole.find(({ manifest }) => manifest.id === id);
+  const found =
+    id === 'latest'
+      ? whole.find(({ manifest }) => manifest.tables === undefined)
+      : whole.find(({ manifest }) => manifest.id === id);
   if (found !== undefined) return found;
   const broken = all.find((one): one is DamagedBackup => 'damaged' in one && basename(one.folder) === id);
   if (broken !== undefined)
@@ -112,7 +127,7 @@ async function measure(file: string, signal?: AbortSignal): ReturnType<BackupShe
 }
 
 /** `20260101-120000-3f9a2c`: sorts by time. */
-function newId(now: number): string {
+function idAt(now: number): string {
   const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   return `${time}-${randomBytes(3).toString('hex')}`;
 }

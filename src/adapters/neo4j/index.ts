@@ -114,7 +114,7 @@ export function createNeo4jStore(options: Neo4jStoreOptions): DataStore {
       // Read again even if it was before: what lies on a disk for weeks may have changed since.
       await shelf.assertAsWritten(backup, signal);
       await requireReadable(backup, own);
-      const { beside, rows } = await restoreBeside({ backup, run, admin: own, place });
+      const { beside, rows } = await restoreBeside({ backup, run, admin: own, place, shelf });
       const proof = proofOf(rows, `in ${beside}`, now(), began);
       return { backup: await shelf.record(backup, proof), database: beside, rows, proof };
     },

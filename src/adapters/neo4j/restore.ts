@@ -1,6 +1,8 @@
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BackstayError } from '../../errors/index.ts';
 import type { Backup, BackupManifest, ProofRecord } from '../../model/index.ts';
+import type { BackupShelf } from '../../ports/index.ts';
 import { type AdminOptions, faultOf, faultOfDump, load } from './admin.ts';
 import type { Ask } from './bolt.ts';
 import { countsOf } from './contents.ts';
@@ -19,7 +21,11 @@ export interface RestoreRequest {
   readonly run: string;
   readonly admin: AdminOptions;
   readonly place: Place;
+  readonly shelf: Pick<BackupShelf, 'ofFullVolume'>;
 }
+
+const MAKE_ROOM =
+  'Make room there: a restore needs as much again as the graph has, beside it and (for a moment) in TMPDIR. `backstay history STACK` names runs whose former graph `backstay db finalize RUN` would remove. The live graph is as it was.';
 
 /**
  * Proves a backup by loading it on a server of its own, away from the live one: consistent, served, and the counts are those
@@ -44,13 +50,14 @@ export async function tryOut(backup: Backup, admin: AdminOptions): Promise<Count
  * Loads a backup under a name of its own beside the live database, which goes on being served. It is recorded as whole only
  * once it was checked, served by a server of its own and counted; what is not, goes again. A load never goes over anything,
  * so that one that fails leaves the old graph where it is.
- * @throws BACKUP_DAMAGED, STORE_FAILED, STORE_FENCED when another run began meanwhile, TIMEOUT
+ * @throws BACKUP_DAMAGED, STORE_FAILED, VOLUME_FULL, STORE_FENCED when another run began meanwhile, TIMEOUT
  */
 export async function restoreBeside({
   backup,
   run,
   admin,
   place,
+  shelf,
 }: RestoreRequest): Promise<RunRecord & { readonly rows: Counts }> {
   const { manifest } = backup;
   const grounds = await place.grounds();
@@ -74,8 +81,10 @@ export async function restoreBeside({
     await place.point(restored(now, run, record), now);
     return { ...record, rows };
   } catch (error) {
+    // Before it goes: how full a volume is says which one it was.
+    const told = await shelf.ofFullVolume(error, [grounds.databases, tmpdir()], MAKE_ROOM);
     await removeDatabase(grounds, beside);
-    throw error;
+    throw told;
   }
 }
 

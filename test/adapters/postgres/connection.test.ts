@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connected } from '../../../src/adapters/postgres/store/connection.ts';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { sectionOf, withService } from '../../../src/adapters/postgres/store/service-file.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { PostgresConnection } from '../../../src/model/index.ts';
@@ -34,7 +34,7 @@ describe('the way to a server', () => {
   });
   /** A backup goes the whole way: a connection of our own and two tools. */
   const backsUp = async (connection: PostgresConnection): Promise<unknown> => {
-    const store = createPostgresStore({
+    const store = postgresStore({
       stack: 'shop',
       setting: { name: 'main', kind: 'postgres', connection, tables: [], writers: [] },
       access: async () => ({ connection, password: server.password }),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll } from 'vitest';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import { type DataStoreFixture, dataStoreContract } from '../../contracts/data-store.ts';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres-server.ts';
@@ -43,7 +43,7 @@ async function fixture(how: { readonly parallelFrom?: number }): Promise<DataSto
       )
     ).map(({ datname }) => String(datname));
   return {
-    store: createPostgresStore({
+    store: postgresStore({
       stack: 'shop',
       setting: { name: 'main', kind: 'postgres', connection, tables: [], writers: [] },
       access: async () => ({ connection, password: server.password }),

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from 'pg';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { findClientTools } from '../../../src/adapters/postgres/store/tools.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { Backup, PostgresConnection } from '../../../src/model/index.ts';
@@ -30,7 +30,7 @@ describe('a restore in which something breaks', () => {
   let number = 0;
 
   const storeOf = (connection: PostgresConnection, env: NodeJS.ProcessEnv = process.env): DataStore =>
-    createPostgresStore({
+    postgresStore({
       stack: 'shop',
       setting: { name: 'main', kind: 'postgres', connection, tables: [], writers: [] },
       access: async () => ({ connection, password: server.password }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { labelsIn, standsInTheWay } from '../../../src/adapters/postgres/store/in-place-outside.ts';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { findClientTools } from '../../../src/adapters/postgres/store/tools.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { Backup } from '../../../src/model/index.ts';
@@ -112,7 +112,7 @@ describe('a restore in place', { timeout: 120_000 }, () => {
     );
   const open = (env: NodeJS.ProcessEnv = process.env): DataStore => {
     const connection = { ...server.connection(database), user: 'modest' };
-    return createPostgresStore({
+    return postgresStore({
       stack: 'shop',
       setting: { name: database, kind: 'postgres', connection, tables: [], writers: [] },
       access: async () => ({ connection, password: server.password }),

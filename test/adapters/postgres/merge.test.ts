@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { quarantineOf } from '../../../src/adapters/postgres/merge/keep.ts';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import {
   type Backup,
@@ -50,7 +50,7 @@ describe('rows written since a backup', { timeout: 240_000 }, () => {
     database = `shop${number}`;
     await server.run('postgres', `CREATE DATABASE ${database}`);
     const connection = server.connection(database);
-    store = createPostgresStore({
+    store = postgresStore({
       stack: 'shop',
       setting: {
         name: database,

@@ -2,7 +2,7 @@ import { appendFile, chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { BackupManifest } from '../../../src/model/index.ts';
 import type { DataStore } from '../../../src/ports/index.ts';
@@ -55,7 +55,7 @@ describe('a moment of the past before and after a failover', { timeout: 240_000 
     await server.run('postgres', 'CREATE DATABASE shop');
     await server.run('shop', 'CREATE TABLE orders (id int PRIMARY KEY)');
     const connection = server.connection('shop');
-    store = createPostgresStore({
+    store = postgresStore({
       stack: 'shop',
       setting: {
         name: 'main',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import {
   type ArchiveSetting,
@@ -31,7 +31,7 @@ describe('a moment of the past of a PostgreSQL server', { timeout: 240_000 }, ()
   const folder = (name: string): string => join(root, name);
 
   const storeOf = (archive: Partial<ArchiveSetting> = {}, database = 'shop'): DataStore =>
-    createPostgresStore({
+    postgresStore({
       stack: 'shop',
       setting: {
         name: 'main',
@@ -227,7 +227,7 @@ describe('a moment of the past of a PostgreSQL server', { timeout: 240_000 }, ()
     const other = await startTestPostgres();
     try {
       const [row] = await other.run('postgres', 'SELECT system_identifier::text AS id FROM pg_control_system()');
-      const foreign = createPostgresStore({
+      const foreign = postgresStore({
         stack: 'shop',
         setting: {
           name: 'other',
@@ -311,10 +311,10 @@ describe('a moment of the past of a PostgreSQL server', { timeout: 240_000 }, ()
 
   it('cleans up after a process that was killed in the middle', async () => {
     const program = `
-      import { createPostgresStore } from './src/adapters/postgres/store/index.ts';
+      import { postgresStore } from './test/support/postgres-store.ts';
       import { createSystemClock } from './src/adapters/system/index.ts';
       const { connection, password, archive, root, time } = JSON.parse(process.env.CASE);
-      await createPostgresStore({
+      await postgresStore({
         stack: 'shop', root, clock: createSystemClock(), env: process.env,
         setting: { name: 'main', kind: 'postgres', connection, tables: [], writers: [], archive },
         access: async () => ({ connection, password }),

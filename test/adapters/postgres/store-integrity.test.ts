@@ -11,7 +11,7 @@ import {
   samplingOf,
   tablesOf,
 } from '../../../src/adapters/postgres/store/contents.ts';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { Backup, BackupManifest, TableContents } from '../../../src/model/index.ts';
 import type { DataStore, Integrity } from '../../../src/ports/index.ts';
@@ -58,7 +58,7 @@ describe('the integrity of a PostgreSQL store', () => {
     database = `books${number}`;
     await server.run('postgres', `CREATE DATABASE ${database}`);
     const connection = server.connection(database);
-    store = createPostgresStore({
+    store = postgresStore({
       stack: 'shop',
       setting: { name: database, kind: 'postgres', connection, tables: [], writers: [] },
       access: async () => ({ connection, password: server.password }),

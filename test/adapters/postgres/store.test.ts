@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { DataStore } from '../../../src/ports/index.ts';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres-server.ts';
@@ -17,7 +17,7 @@ describe('a PostgreSQL data store', () => {
   let database: string;
 
   const storeOf = (name: string, password = server.password): DataStore =>
-    createPostgresStore({
+    postgresStore({
       stack: 'shop',
       setting: { name, kind: 'postgres', connection: server.connection(name), tables: [], writers: [] },
       access: async () => ({ connection: server.connection(name), password }),

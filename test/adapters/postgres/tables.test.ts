@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { DataStore } from '../../../src/ports/index.ts';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres-server.ts';
@@ -22,7 +22,7 @@ describe('single tables of a PostgreSQL store', { timeout: 60_000 }, () => {
     await one(`SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%\\_\\_bs\\_%'`);
   const open = (how: { readonly user?: string; readonly parallelFrom?: number } = {}): DataStore => {
     const connection = { ...server.connection(database), ...(how.user === undefined ? {} : { user: how.user }) };
-    return createPostgresStore({
+    return postgresStore({
       stack: 'shop',
       setting: { name: database, kind: 'postgres', connection, tables: [], writers: [] },
       access: async () => ({ connection, password: server.password }),

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPostgresStore } from '../../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../support/postgres-store.ts';
 import { findClientTools } from '../../../src/adapters/postgres/store/tools.ts';
 import { createSystemClock } from '../../../src/adapters/system/index.ts';
 import type { DataStore } from '../../../src/ports/index.ts';
@@ -17,7 +17,7 @@ describe('a server that is newer than the tools of this machine', () => {
   let client: string;
 
   const storeOf = (env: Readonly<Record<string, string | undefined>>): DataStore =>
-    createPostgresStore({
+    postgresStore({
       stack: 'shop',
       setting: { name: 'main', kind: 'postgres', connection: server.connection('app'), tables: [], writers: [] },
       access: async () => ({ connection: server.connection('app'), password: server.password }),

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withScratch } from '../../../src/adapters/redis/scratch.ts';
 import type { DataStore } from '../../../src/ports/index.ts';
 import { cuttingProxy } from '../../support/cutting-proxy.ts';
+import { CAN_MOUNT, smallDisk } from '../../support/small-disk.ts';
 import { startTestRedis, type TestRedis } from '../../support/redis-server.ts';
 import { damage, fill, SPARE, storeOf, temporaryRoot } from './support/store.ts';
 
@@ -163,6 +164,23 @@ describe('a Redis data store in trouble', { timeout: 180_000 }, () => {
     const store = storeOf(server, { root: join(root, 'backups'), tools: { ...server.tools, cli } });
     await expect(store.backup()).rejects.toMatchObject({ code: 'STORE_FAILED' });
     expect(await store.backups()).toEqual([]);
+  });
+
+  // Elsewhere the limit above stands for it.
+  it.runIf(CAN_MOUNT)('names the volume when backups lie on one that is really full', async () => {
+    const server = await started();
+    await fill(server, 2_000, 500);
+    const small = await smallDisk(MIB);
+    ends.push(async () => await small.stop());
+    await small.fill(64 * 1024);
+    const store = storeOf(server, { root: join(small.folder, 'backups') });
+    await expect(store.backup()).rejects.toMatchObject({
+      code: 'VOLUME_FULL',
+      message: expect.stringContaining(`${small.folder}/backups`),
+      next: expect.stringContaining('Make room there'),
+    });
+    expect(await store.backups()).toEqual([]);
+    expect(await server.run(0, ['DBSIZE'])).toBe(2_001);
   });
 
   it('clears away what it began when the memory of the server does not reach', async () => {

@@ -10,7 +10,7 @@ import {
   type PointInTimeSource,
   type RecoveryTarget,
 } from '../../../model/index.ts';
-import type { BackupAtOptions, DataStore, Integrity } from '../../../ports/index.ts';
+import type { BackupAtOptions, BackupShelf, DataStore, Integrity } from '../../../ports/index.ts';
 import { type Access, connected } from '../store/connection.ts';
 import { filled, openArchive, type WalArchive } from './archive.ts';
 import { type BaseFacts, basesIn, readBase, type UnusableBase } from './base.ts';
@@ -28,7 +28,7 @@ export interface PointInTimeOptions {
   /** Of the live server: which cluster it is, on which timeline, and as whom its copy is read. */
   readonly access: () => Promise<Access>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly newId: () => string;
+  readonly shelf: Pick<BackupShelf, 'newId' | 'ofFullVolume'>;
   /** Takes an ordinary backup of what it is told, with what its manifest says besides. */
   readonly dump: (
     access: Access,
@@ -43,12 +43,17 @@ type PointInTime = Required<Pick<DataStore, 'windows' | 'takeBase' | 'backupAt'>
 /** Bytes of the log beyond which a copy has thrown the first of it away again while it recovers. */
 const LOG_KEPT = 2 ** 30;
 
+const ROOM_TO_RECOVER =
+  'Make room there, or name a folder on a larger volume with `archive.scratch` in the stack file: a copy of the whole server and its log lie there while it is recovered. The live server is as it was.';
+const ROOM_FOR_BASES =
+  'Make room there: base backups that nobody needs any more can be removed, folder by folder. The live server is as it was.';
+
 /**
  * Moments of the past, from base backups and the write-ahead log: recovered in a copy of the cluster on this machine, which
  * is dumped and thrown away. The live server is asked who it is, and nothing else.
  */
 export function pointInTime(options: PointInTimeOptions): PointInTime {
-  const { archive: setting, env } = options;
+  const { archive: setting, env, shelf } = options;
   const parent = setting.scratch ?? tmpdir();
   const programs = async (major: number): Promise<string> => await findServerPrograms(major, env);
   const account = async (): Promise<Account | undefined> =>
@@ -59,6 +64,9 @@ export function pointInTime(options: PointInTimeOptions): PointInTime {
     const scratch = await makeScratch(parent, as);
     try {
       return await work(scratch, as);
+    } catch (error) {
+      // Before the copy goes: how full its volume is says that it was this one.
+      throw await shelf.ofFullVolume(error, [scratch.folder], ROOM_TO_RECOVER);
     } finally {
       await scratch.remove();
     }
@@ -91,9 +99,11 @@ export function pointInTime(options: PointInTimeOptions): PointInTime {
       const { name, bytes, systemIdentifier, major, timeline, start, end, segmentBytes } = await takeBase({
         access,
         folder,
-        name: options.newId(),
+        name: shelf.newId(),
         env,
         ...given,
+      }).catch(async (error: unknown) => {
+        throw await shelf.ofFullVolume(error, [folder], ROOM_FOR_BASES);
       });
       if (end !== undefined) {
         const last = segmentAt(positionOf(end) - 1n, segmentBytes);

@@ -1,4 +1,3 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { isBackstayError } from '../../../errors/index.ts';
@@ -13,7 +12,7 @@ import type {
 import { type Access, connected } from './connection.ts';
 import { contentsOf, countOf, pinSession, shared, type Table, tablesOf } from './contents.ts';
 import { assertTables, dump, readBack, readFile, readPart } from './dump.ts';
-import { assertThere, damaged, filesOf, flush } from './files.ts';
+import { assertThere, damaged, filesOf } from './files.ts';
 import { databaseState, serverFacts } from './inspect.ts';
 import { chosenTables, requirePlain } from './tables-chosen.ts';
 import type { ClientTools } from './tools.ts';
@@ -25,7 +24,7 @@ export interface BackupRequest {
   readonly id: string;
   readonly stack: string;
   readonly store: string;
-  /** Absolute path; made, and removed again when the backup fails. */
+  /** Absolute path of an empty folder. */
   readonly folder: string;
   /** ISO 8601. */
   readonly now: () => string;
@@ -44,7 +43,7 @@ export interface BackupRequest {
 
 /**
  * Dumps the database in one snapshot, in which its rows are counted and digested as well, so that these and the dump cannot disagree. The
- * dump has its name only once it is whole, read back and flushed, and the manifest comes last: what has none is no backup.
+ * dump has its name only once it is whole, read back and flushed.
  * @throws STORE_FAILED with what the tool said (a full disk among it).
  */
 export async function takeBackup(
@@ -55,39 +54,30 @@ export async function takeBackup(
   const { id, stack, store, folder, marker, schema, signal } = request;
   const began = performance.now();
   signal?.throwIfAborted();
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  try {
-    const { tools, facts, jobs, taken } = await connected(
-      access,
-      async (client) => await dumpedOf(client, request, access, toolsFor),
-    );
-    const files = await readBack({ folder, jobs, ...(signal === undefined ? {} : { signal }) }, access, tools);
-    const { lsn, ...seen } = taken;
-    const manifest: BackupManifest = {
-      apiVersion: 'backstay.dev/v1',
-      kind: 'BackupManifest',
-      id,
-      stack,
-      store,
-      engine: 'postgres',
-      durationMs: Math.round(performance.now() - began),
-      database: access.connection.database,
-      server: { version: facts.version, systemIdentifier: facts.systemIdentifier, lsn },
-      tool: `pg_dump ${tools.version}`,
-      ...files,
-      ...seen,
-      ...(marker === undefined ? {} : { marker }),
-      ...(schema === undefined ? {} : { schema }),
-      ...(request.tables === undefined ? {} : { tables: Object.keys(seen.rows) }),
-      ...request.past,
-    };
-    await writeWhole(join(folder, 'manifest.json'), manifest);
-    await flush(folder);
-    return manifest;
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
+  const { tools, facts, jobs, taken } = await connected(
+    access,
+    async (client) => await dumpedOf(client, request, access, toolsFor),
+  );
+  const files = await readBack({ folder, jobs, ...(signal === undefined ? {} : { signal }) }, access, tools);
+  const { lsn, ...seen } = taken;
+  return {
+    apiVersion: 'backstay.dev/v1',
+    kind: 'BackupManifest',
+    id,
+    stack,
+    store,
+    engine: 'postgres',
+    durationMs: Math.round(performance.now() - began),
+    database: access.connection.database,
+    server: { version: facts.version, systemIdentifier: facts.systemIdentifier, lsn },
+    tool: `pg_dump ${tools.version}`,
+    ...files,
+    ...seen,
+    ...(marker === undefined ? {} : { marker }),
+    ...(schema === undefined ? {} : { schema }),
+    ...(request.tables === undefined ? {} : { tables: Object.keys(seen.rows) }),
+    ...request.past,
+  };
 }
 
 type Seen = Required<Pick<BackupManifest, 'takenAt' | 'rows' | 'contents' | 'state'>> & { readonly lsn: string };
@@ -211,12 +201,6 @@ export async function proveRead(
     durationMs: Math.round(performance.now() - began),
     message: `${manifest.file.bytes} bytes${single ? '' : ` in ${parts.length} files`} read, digest as written`,
   };
-}
-
-export async function writeWhole(file: string, value: unknown): Promise<void> {
-  await writeFile(`${file}.partial`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-  await flush(`${file}.partial`);
-  await rename(`${file}.partial`, file);
 }
 
 function sorted<T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> {

@@ -1,17 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { BackstayError } from '../../../errors/index.ts';
 import { type Backup, isProven, type PostgresStoreSetting } from '../../../model/index.ts';
-import type { Clock, DataStore, RestoredBeside } from '../../../ports/index.ts';
+import type { BackupShelf, Clock, DataStore, RestoredBeside } from '../../../ports/index.ts';
 import { reportNewRows, takeNewRows } from '../merge/index.ts';
 import { pointInTime } from '../pitr/index.ts';
 import { type BackupRequest, proveRead, takeBackup } from './backup.ts';
 import { integrityOf } from './integrity.ts';
 import { otherSessions, shapeOf } from './shape.ts';
-import { findBackup, listBackups, recordProof } from './catalogue.ts';
 import { type Access, connected, describeConnection } from './connection.ts';
 import { applicationOf, MAINTENANCE, raiseFence } from './fence.ts';
+import { ofFullServer } from './full-server.ts';
 import { dropMark, inPlaceState } from './in-place-mark.ts';
 import { lookInPlace, restoreInPlace, undoInPlace } from './in-place.ts';
 import { countRows, serverFacts } from './inspect.ts';
@@ -31,8 +29,7 @@ export interface PostgresStoreOptions {
   readonly setting: PostgresStoreSetting;
   /** Where and how it is reached; asked before each act, for a way through the cluster may have to be opened. */
   readonly access: () => Promise<Access>;
-  /** Backups go to `<root>/<stack>/<store>/<id>/`. */
-  readonly root: string;
+  readonly shelf: BackupShelf;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Gets client tools of the newest version that is known, where this machine's own are too old. Absent: they are refused. */
@@ -48,10 +45,9 @@ const PARALLEL_FROM = 2 ** 28;
 
 /** A PostgreSQL database, by its own client tools and over connections of its own. */
 export function createPostgresStore(options: PostgresStoreOptions): DataStore {
-  const { stack, setting, clock, env, fetchTools, parallelFrom = PARALLEL_FROM } = options;
+  const { stack, setting, shelf, clock, env, fetchTools, parallelFrom = PARALLEL_FROM } = options;
   const jobs = options.jobs ?? Math.min(8, Math.max(2, availableParallelism()));
   const { database } = setting.connection;
-  const root = join(options.root, stack, setting.name);
   const now = (): string => new Date(clock.now()).toISOString();
   const accessed = options.access;
   const tools = async (access: Access): Promise<ClientTools> =>
@@ -70,32 +66,36 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
   };
   const given = (signal?: AbortSignal) => (signal === undefined ? {} : { signal });
 
+  const inRoom = async <T>(access: Access, work: Promise<T>): Promise<T> =>
+    await work.catch(async (error: unknown) => {
+      throw await ofFullServer(error, access);
+    });
+
   const restored = async (request: Omit<RestoreRequest, 'jobs' | 'now'>, access: Access): Promise<RestoredBeside> => {
-    const done = await restoreBeside({ ...request, jobs, now }, access, await tools(access));
-    return { ...done, backup: await recordProof(request.backup, done.proof) };
+    const done = await inRoom(access, restoreBeside({ ...request, jobs, now }, access, await tools(access)));
+    return { ...done, backup: await shelf.record(request.backup, done.proof) };
   };
 
   const restoredTables = async (request: Omit<TablesRequest, 'now'>, access: Access): Promise<RestoredBeside> => {
-    const done = await restoreTablesBeside({ ...request, now }, access, await tools(access));
+    const done = await inRoom(access, restoreTablesBeside({ ...request, now }, access, await tools(access)));
     // Of a backup that has more than these nothing was proven as a whole.
     const whole = request.backup.manifest.tables?.length === request.tables.length;
-    return whole ? { ...done, backup: await recordProof(request.backup, done.proof) } : done;
+    return whole ? { ...done, backup: await shelf.record(request.backup, done.proof) } : done;
   };
 
   const taken = async (
     access: Access,
     of: Pick<BackupRequest, 'marker' | 'schema' | 'tables' | 'past' | 'signal'>,
-  ): Promise<Backup> => {
-    const id = newId(clock.now());
-    const folder = join(root, id);
-    const manifest = await takeBackup(
-      { id, stack, store: setting.name, folder, now, jobs, parallelFrom, ...of },
-      access,
-      async (major) => await findClientTools(major, env, fetchTools),
-    );
-    const message = `${manifest.file.bytes} bytes read back when it was taken`;
-    return await recordProof({ manifest, folder, proofs: [] }, { proof: 'read', at: now(), durationMs: 0, message });
-  };
+  ): Promise<Backup> =>
+    await shelf.add(async (id, folder) => {
+      const manifest = await takeBackup(
+        { id, stack, store: setting.name, folder, now, jobs, parallelFrom, ...of },
+        access,
+        async (major) => await findClientTools(major, env, fetchTools),
+      );
+      const message = `${manifest.file.bytes} bytes read back when it was taken`;
+      return { manifest, proof: { proof: 'read', at: now(), durationMs: 0, message } };
+    });
 
   const { table: own } = setting.migrations ?? {};
   const revisions = own === undefined ? {} : { revisions: own };
@@ -104,9 +104,9 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     if (isProven(backup, wanted)) return backup;
     const access = await accessed();
     if (wanted === 'read')
-      return await recordProof(backup, await proveRead(backup, await tools(access), access, now, signal));
+      return await shelf.record(backup, await proveRead(backup, await tools(access), access, now, signal));
     // Without the fence: a trial is nobody's run, and takes nothing from one that is under way.
-    const run = trialRun(newId(clock.now()));
+    const run = trialRun(shelf.newId());
     const tables = wantedTables(backup.manifest);
     if (tables === undefined)
       return await inTrial(access, run, async () => (await restored({ backup, run, ...given(signal) }, access)).backup);
@@ -131,8 +131,8 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
     sessions: async () => await connected(await accessed(), otherSessions),
     shape: async (at = database) => await connected(await accessed(), shapeOf, { database: at }),
     integrity: async (at = database) => await connected(await accessed(), integrityOf, { database: at }),
-    backups: async () => await listBackups(root),
-    find: async (id) => await findBackup(root, id),
+    backups: async () => await shelf.list(),
+    find: async (id) => await shelf.find(id),
     backup: async ({ signal, marker, schema, tables } = {}) => {
       return await taken(await accessed(), {
         ...(marker === undefined ? {} : { marker }),
@@ -166,7 +166,7 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
       const { access, epoch } = await fenced(run);
       if ((await tablesState(access, run)) !== 'nothing') return await exchangeTables(access, run, epoch, 'undo');
       if ((await inPlaceState(access, run)) !== 'nothing') {
-        const find = async (id: string) => await findBackup(root, id);
+        const find = async (id: string) => await shelf.find(id);
         return await undoInPlace({ run, epoch, find }, access, await tools(access));
       }
       return await undoSwap(access, run, epoch);
@@ -195,12 +195,12 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
       signal?.throwIfAborted();
       const { access, epoch } = await fenced(run);
       const request = { run, epoch, backup, wayBack, ...given(signal) };
-      return await restoreInPlace(request, access, await tools(access));
+      return await inRoom(access, restoreInPlace(request, access, await tools(access)));
     },
     newRows: async (backup, signal) => {
       const access = await accessed();
       requireWhole(backup);
-      const run = trialRun(newId(clock.now()));
+      const run = trialRun(shelf.newId());
       return await inTrial(access, run, async () => {
         const { database: beside } = await restored({ backup, run, ...given(signal) }, access);
         return await reportNewRows(access, beside, { ...revisions, ...given(signal) });
@@ -214,9 +214,9 @@ export function createPostgresStore(options: PostgresStoreOptions): DataStore {
       ? {}
       : pointInTime({
           archive: setting.archive,
+          shelf,
           access: accessed,
           env,
-          newId: () => newId(clock.now()),
           dump: async (access, past, signal) => await taken(access, { past, ...given(signal) }),
           integrity: async (access) => await connected(access, integrityOf),
         })),
@@ -230,10 +230,4 @@ function requireWhole({ manifest }: Backup): void {
     'STORE_UNSUPPORTED',
     `backup ${manifest.id} holds single tables: new rows are kept of whole ones`,
   );
-}
-
-/** `20260101-120000-3f9a2c`: sorts by time. */
-function newId(now: number): string {
-  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
-  return `${time}-${randomBytes(3).toString('hex')}`;
 }
