@@ -17,11 +17,16 @@ export type Ask = (query: string, parameters?: Readonly<Record<string, unknown>>
 export type Row = Readonly<Record<string, unknown>>;
 
 /**
- * A connection of its own, closed when the work ends or is told to stop. It asks the server's default database: which that
- * is, is what an exchange changes.
+ * A connection of its own, closed when the work ends or is told to stop. It asks the server's default database, for which
+ * that is, is what an exchange changes; or the one that is named.
  * @throws STORE_UNREACHABLE, and STORE_FAILED with the server's own words for what it refuses
  */
-export async function connected<T>(access: Access, work: (ask: Ask) => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function connected<T>(
+  access: Access,
+  work: (ask: Ask) => Promise<T>,
+  signal?: AbortSignal,
+  database?: string,
+): Promise<T> {
   signal?.throwIfAborted();
   const { default: neo4j } = await import('neo4j-driver');
   const { connection, password } = access;
@@ -38,7 +43,7 @@ export async function connected<T>(access: Access, work: (ask: Ask) => Promise<T
   const close = (): void => void driver.close();
   signal?.addEventListener('abort', close, { once: true });
   const ask: Ask = async (query, parameters = {}) => {
-    const session = driver.session();
+    const session = driver.session(database === undefined ? {} : { database });
     try {
       return (await session.run(query, parameters)).records.map((record) => record.toObject());
     } finally {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
-import { type Access, connected, isOnlyAway } from './bolt.ts';
+import { type Access, type Ask, connected, isOnlyAway } from './bolt.ts';
 import { serverFacts } from './contents.ts';
 import type { Place } from './place.ts';
 
@@ -25,7 +25,10 @@ export async function servedNow({ access }: Server): Promise<string | undefined>
   }
 }
 
-/** Starts it unless it answers, and waits until it serves this database. @throws TIMEOUT, STORE_FAILED when it serves another */
+/**
+ * Starts it unless it answers, and waits until it serves this database.
+ * @throws TIMEOUT, STORE_FAILED when it serves another or says that it cannot open this one
+ */
 export async function serving(server: Server, database: string, signal?: AbortSignal): Promise<void> {
   const { place, limitMs } = server;
   if ((await servedNow(server)) === undefined) await place.start(signal);
@@ -39,12 +42,29 @@ export async function serving(server: Server, database: string, signal?: AbortSi
         next: 'Something else decides what it serves: look at its configuration and its environment.',
         details: { found, wanted: database },
       });
+    const failure = found === undefined ? await failureOf(server, database) : undefined;
+    if (failure !== undefined)
+      throw new BackstayError('STORE_FAILED', `the server is up and cannot open ${database}: ${failure}`, {
+        next: 'Look at its log.',
+        details: { wanted: database },
+      });
     if (performance.now() > until)
       throw new BackstayError('TIMEOUT', `the server did not serve ${database} within ${limitMs} ms`, {
         next: 'Look at its log.',
       });
     await delay(AGAIN_MS, undefined, signal === undefined ? {} : { signal });
   }
+}
+
+/** Why a server that is up has given a database up, in its own words. Undefined while it may yet open it, or is away. */
+async function failureOf({ access }: Server, database: string): Promise<string | undefined> {
+  const look = async (ask: Ask): Promise<string | undefined> => {
+    const all = await ask('SHOW DATABASES YIELD name, currentStatus, statusMessage');
+    const row = all.find(({ name }) => name === database);
+    const said = row?.['statusMessage'];
+    return row?.['currentStatus'] === 'online' || typeof said !== 'string' || said === '' ? undefined : said;
+  };
+  return await connected(await access(), look, undefined, 'system').catch(() => undefined);
 }
 
 /** Stops it and waits until nobody answers any more. */

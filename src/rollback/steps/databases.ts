@@ -1,5 +1,6 @@
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { StepAction } from '../../model/index.ts';
+import type { DataStore } from '../../ports/index.ts';
 import type { Executor, StepResult } from '../executor.ts';
 import { requireRevision } from '../rehearsal.ts';
 import { migrationsIfAny, storeOf } from './stores.ts';
@@ -52,31 +53,44 @@ export const dbSwap: Executor<Swap> = async ({ store: name }, context) => {
   const { run, effect } = context;
   const store = await storeOf(name, context);
   const before = await store.stateOf(run);
-  if (before === 'swapped') return { outcome: 'done', message: 'exchanged by an earlier attempt' };
   try {
+    // Also what an earlier attempt exchanged: it may have ended before the server that it stopped was up again.
     const { kept, unavailableMs } = await effect(async () => await store.swap(run));
+    if (before === 'swapped') return { outcome: 'done', message: 'exchanged by an earlier attempt' };
     return {
       outcome: 'done',
       message: `exchanged; not to be reached for ${unavailableMs} ms; the former data is ${kept}`,
       result: { kept, unavailableMs },
     };
   } catch (error) {
+    if (isBackstayError(error, 'LEASE_LOST')) throw error;
     // The server is asked, not the error: a connection that was lost says nothing about the COMMIT.
     const now = await store.stateOf(run).catch(() => undefined);
-    if (now === 'swapped') return { outcome: 'done', message: 'exchanged; the answer was lost on the way' };
     if (now === undefined) throw error;
-    return failed(error);
+    if (now !== 'swapped') return failed(error);
+    if (await answers(store)) return { outcome: 'done', message: 'exchanged; the answer was lost on the way' };
+    // What was restored is live, and nobody can read it: this has to be taken back.
+    return { ...failed(error), touched: true };
   }
 };
+
+/** Whether the live data is served: a server that was told what to serve need not be able to. */
+async function answers(store: DataStore): Promise<boolean> {
+  return await store.sessions().then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Takes the exchange of this run back, or that of the run that is undone. */
 export const dbUnswap: Executor<Unswap> = async ({ store: name, run: other }, context) => {
   const store = await storeOf(name, context);
   const run = other ?? context.run;
   const state = await store.stateOf(run);
-  if (state === 'undone') return { outcome: 'done', message: 'taken back by an earlier attempt' };
-  if (state !== 'swapped') return { outcome: 'skipped', touched: false, message: `run ${run} has exchanged nothing` };
+  if (state !== 'swapped' && state !== 'undone')
+    return { outcome: 'skipped', touched: false, message: `run ${run} has exchanged nothing` };
   const { kept, unavailableMs } = await context.effect(async () => await store.undoSwap(run));
+  if (state === 'undone') return { outcome: 'done', message: 'taken back by an earlier attempt' };
   return {
     outcome: 'done',
     message: `the former data is live again after ${unavailableMs} ms; what was restored is ${kept}`,

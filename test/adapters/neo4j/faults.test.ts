@@ -11,6 +11,7 @@ import { swappedIn } from '../../../src/adapters/neo4j/record.ts';
 import type { Backup } from '../../../src/model/index.ts';
 import type { DataStore } from '../../../src/ports/index.ts';
 import { startTestNeo4j, type TestNeo4j } from '../../support/neo4j-server.ts';
+import { CAN_MOUNT, smallDisk } from '../../support/small-disk.ts';
 import { besideOf, fill, ROWS, storeOn } from './support.ts';
 
 const LIMIT = 300_000;
@@ -78,6 +79,49 @@ describe('a Neo4j data store, when something fails', () => {
       await neo4j.kill();
       await neo4j.start();
       expect((await store.inspect()).rows).toEqual(ROWS);
+    },
+    LIMIT,
+  );
+
+  it.runIf(CAN_MOUNT)(
+    'serves again after a dump for which no room is left, whose volume is named',
+    async () => {
+      const small = await smallDisk(2 ** 20);
+      try {
+        await small.fill(8 * 1024);
+        const short = storeOn(neo4j, join(small.folder, 'backups'));
+        await expect(short.backup()).rejects.toMatchObject({
+          code: 'VOLUME_FULL',
+          message: expect.stringContaining(`${small.folder}/backups`),
+          next: expect.stringContaining('Make room there'),
+        });
+        expect(await short.backups()).toEqual([]);
+        expect((await store.inspect()).rows).toEqual(ROWS);
+      } finally {
+        await small.stop();
+      }
+    },
+    LIMIT,
+  );
+
+  it(
+    'says that the server cannot open what was restored, as soon as that knows it',
+    async () => {
+      const backup = await store.backup();
+      await neo4j.run("MATCH (m:Marker) SET m.word = 'two'");
+      const { database } = await store.restoreBeside(backup, 'r1');
+      const files = join(neo4j.home, 'data', 'databases', database);
+      for (const name of readdirSync(files)) if (name.startsWith('neostore')) await truncate(join(files, name), 10);
+      const began = performance.now();
+      await expect(store.swap('r1')).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        message: expect.stringContaining(`cannot open ${database}`),
+      });
+      expect(performance.now() - began).toBeLessThan(90_000);
+      expect(await store.stateOf('r1')).toBe('swapped');
+      await store.undoSwap('r1');
+      expect(await marker()).toBe('two');
+      expect(await store.finalize('r1')).toEqual([database]);
     },
     LIMIT,
   );
