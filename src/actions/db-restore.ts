@@ -4,6 +4,7 @@ import { makePlan, type PlannedRestore } from '../plan/index.ts';
 import type { ClusterIdentity, DataStore } from '../ports/index.ts';
 import { backupsMarked, chooseStore, requireTables } from './db.ts';
 import { takeInventory } from './inventory.ts';
+import { otherSchemas } from './live-schema.ts';
 import { betweenStores, quiesceFor } from './plan-quiesce.ts';
 import { type PlanDeps, requireClusterOfStack, requireKnownPlaceholders } from './plan.ts';
 
@@ -63,6 +64,9 @@ export async function planDbRestore(
   if (!without) requireClusterOfStack(identity, stack, options);
   const concerned = restores.map(({ store }) => store);
   const quiesced = inventory && quiesceFor({ concerned, live: inventory.live, options }, stack);
+  const backups = await Promise.all(
+    chosen.map(async ({ store, backup }) => ({ store: store.setting.name, backup: await store.find(backup) })),
+  );
   const plan = makePlan({
     stack,
     clusterUid: identity.uid,
@@ -73,7 +77,12 @@ export async function planDbRestore(
     foreign: stack.foreign,
     changes: [],
     desired: [],
-    warnings: [...(quiesced?.warnings ?? []), ...betweenStores(restores), ...(without ? WITHOUT_CLUSTER : [])],
+    warnings: [
+      ...(quiesced?.warnings ?? []),
+      ...betweenStores(restores),
+      ...(await otherSchemas(backups, deps)),
+      ...(without ? [...WITHOUT_CLUSTER, ...lostInPlace(restores)] : []),
+    ],
     rollingOut: new Set(),
     restores,
     ...quiesced?.parts,
@@ -87,6 +96,16 @@ export async function planDbRestore(
     onInvalid,
   });
   return { plan, identity };
+}
+
+/** Beside, what is written meanwhile stays in the former database; in place there is none. */
+function lostInPlace(restores: readonly PlannedRestore[]): readonly string[] {
+  return restores
+    .filter(({ inPlace }) => inPlace !== undefined)
+    .map(
+      ({ store }) =>
+        `${store}: what anybody writes between the backup of now and the restore over it is lost: it is in no backup and in no former database`,
+    );
 }
 
 async function plannedFor(request: DbRestoreRequest, store: DataStore, id: string): Promise<PlannedRestore> {

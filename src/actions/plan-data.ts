@@ -32,6 +32,7 @@ import {
 import type { Clock, DataStore, Migrations } from '../ports/index.ts';
 import { backupsMarked, chooseStore } from './db.ts';
 import { plannedRestore } from './db-restore.ts';
+import { liveSchema, migrationsIn } from './live-schema.ts';
 
 export interface DataRequest {
   readonly target: Snapshot;
@@ -140,7 +141,6 @@ async function factsOf(
   const way = await wayBetween(live, wanted, migrations);
   const forced = forcedFor(name, options, stack);
   return {
-    stack: stack.name,
     store: name,
     ...(migrations === undefined ? {} : { setting: migrations.setting }),
     live,
@@ -178,16 +178,6 @@ function stepsOf(scenario: Scenario, store: string, way: StoreFacts['way']): rea
   return [...restoringBeside([restore]), ...exchanging([restore])];
 }
 
-async function liveSchema(migrations: Migrations | undefined): Promise<SchemaRevision | Unknown> {
-  if (migrations === undefined) return { unknown: 'the stack file does not say how it is migrated' };
-  try {
-    return await migrations.current();
-  } catch (error) {
-    if (!isBackstayError(error)) throw error;
-    return { unknown: error.message };
-  }
-}
-
 async function wayBetween(
   live: SchemaRevision | Unknown,
   target: SchemaRevision | undefined,
@@ -221,11 +211,6 @@ async function withMarked(options: PlanOptions, { stack, dataStores }: DataDeps)
   if (data?.restoreAll === undefined) return options;
   const marked = await backupsMarked((await dataStores?.()) ?? [], data.restoreAll, stack.name);
   return { ...options, data: { ...data, restore: { ...marked, ...data.restore } } };
-}
-
-/** Asked only where a store says how it is migrated. */
-async function migrationsIn({ stack, migrations }: DataDeps): Promise<readonly Migrations[]> {
-  return stack.stores.some((store) => 'migrations' in store) ? ((await migrations?.()) ?? []) : [];
 }
 
 function refuseUndecided(choices: readonly ScenarioChoice[]): void {

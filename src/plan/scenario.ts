@@ -20,7 +20,6 @@ export interface BackupFacts {
 
 /** All that the choice for one store depends on. */
 export interface StoreFacts {
-  readonly stack: string;
   readonly store: string;
   /** Absent: the store does not say how it is migrated. */
   readonly setting?: Pick<MigrationSetting, 'compatible'>;

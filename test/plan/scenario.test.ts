@@ -31,7 +31,6 @@ const backup = (id: string, minutesAgo: number, at?: SchemaRevision): BackupFact
 
 function facts(part: Partial<StoreFacts> = {}): StoreFacts {
   return {
-    stack: 'summit',
     store: 'main',
     setting: {},
     live: schema('c3'),
