@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { writeFileSync } from 'node:fs';
-import { createPostgresStore } from '../../src/adapters/postgres/store/index.ts';
+import { postgresStore } from '../../test/support/postgres-store.ts';
 import { findClientTools } from '../../src/adapters/postgres/store/tools.ts';
 import { createSystemClock } from '../../src/adapters/system/index.ts';
 import type { Backup } from '../../src/model/index.ts';
@@ -12,6 +12,7 @@ import { type Figure, ratio, sampled } from './figure.ts';
 import { metered, run, type Usage, usageIn } from './process-times.ts';
 import { fill } from './restore-data.ts';
 import { gapsDuring } from './restore-clients.ts';
+import { deltaRestore } from './restore-delta.ts';
 
 const STACK = 'restore';
 const DATABASE = 'books';
@@ -75,9 +76,17 @@ async function measured(server: TestPostgres, { home, say, sizeMB }: BenchContex
     { name: 'restore.bare', what: `createdb and pg_restore --jobs ${JOBS}, from the same files`, unit: 'ms' },
     bare,
   );
+  const delta = await deltaRestore({
+    server,
+    database: DATABASE,
+    folder: join(home.dir, 'pgbackrest'),
+    jobs: JOBS,
+    say,
+  });
   return [
     loaded,
     plain,
+    ...delta,
     { ...ratio('restore.ratio', 'ours to the bare tools', loaded, plain), atMost: 1.1 },
     sampled(
       { name: 'restore.proven', what: 'with counts, contents and statistics proven and gathered', unit: 'ms' },
@@ -175,7 +184,7 @@ async function exchanges(server: TestPostgres, store: DataStore, backup: Backup)
 
 function storeOf(server: TestPostgres, root: string): DataStore {
   const connection = server.connection(DATABASE);
-  return createPostgresStore({
+  return postgresStore({
     stack: STACK,
     setting: { name: 'main', kind: 'postgres', connection, tables: [], writers: [] },
     access: async () => ({ connection, password: server.password }),

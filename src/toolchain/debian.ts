@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
@@ -57,6 +57,16 @@ export async function unpackDebian(request: DebianRequest): Promise<void> {
     await writeFile(join(bin, program), scriptFor(program));
     await chmod(join(bin, program), 0o755);
   }
+}
+
+/** Leaves programs and libraries of what was unpacked; packages, lists and manual pages go. */
+export async function onlyWhatRuns(staging: string): Promise<void> {
+  for (const name of await readdir(staging))
+    if (name !== 'bin' && name !== 'root') await rm(join(staging, name), { recursive: true });
+  const root = join(staging, 'root');
+  for (const name of await readdir(root)) if (name !== 'usr') await rm(join(root, name), { recursive: true });
+  for (const name of await readdir(join(root, 'usr')))
+    if (name !== 'bin' && name !== 'lib') await rm(join(root, 'usr', name), { recursive: true });
 }
 
 /** Finds its libraries from where it lies itself: the folder is moved when it is published. */

@@ -1,9 +1,8 @@
-import { readdir, rm } from 'node:fs/promises';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import { ensureBundle } from './bundle.ts';
-import { unpackDebian } from './debian.ts';
+import { onlyWhatRuns, unpackDebian } from './debian.ts';
 import type { ToolOptions } from './types.ts';
 import { probeVersion } from './versions.ts';
 
@@ -96,14 +95,4 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Programs and libraries; packages, lists and manual pages go. */
-async function onlyWhatRuns(staging: string): Promise<void> {
-  for (const name of await readdir(staging))
-    if (name !== 'bin' && name !== 'root') await rm(join(staging, name), { recursive: true });
-  const root = join(staging, 'root');
-  for (const name of await readdir(root)) if (name !== 'usr') await rm(join(root, name), { recursive: true });
-  for (const name of await readdir(join(root, 'usr')))
-    if (name !== 'bin' && name !== 'lib') await rm(join(root, 'usr', name), { recursive: true });
 }
