@@ -1,13 +1,15 @@
 import { BackstayError, isBackstayError } from '../errors/index.ts';
-import { fold, type Person, type RunState } from '../journal/index.ts';
+import { type Approval, fold, type Person, type RunState } from '../journal/index.ts';
 import type { ApprovalNeed, Digest, Plan, Stack } from '../model/index.ts';
 import type { Clock, JournalStore, Reporter } from '../ports/index.ts';
 import {
   addFact,
   type ApprovalStanding,
+  type Decider,
   endUnapproved,
   mayDecide,
   needInWords,
+  personNamed,
   Recorder,
   standingOf,
   stateOfRun,
@@ -16,6 +18,10 @@ import {
 export interface ApproveDeps {
   readonly stack: Pick<Stack, 'name' | 'approvals'>;
   readonly by: Person;
+  /** Roles of the policy that somebody has by their access, beside those that the stack file gives them. @default none */
+  readonly roles?: readonly string[];
+  /** As `Decider` has it. @default none */
+  readonly alsoKnownAs?: readonly string[];
   readonly journal: JournalStore;
   readonly journalName: string;
   readonly clock: Clock;
@@ -28,6 +34,8 @@ export interface ApproveOptions {
   readonly reason?: string;
   /** What the person saw: the plan's hash, or at least 12 hex digits of it. Another plan is refused. */
   readonly plan?: string;
+  /** The run's last entry as the person saw it. Anything that was written since makes them look again. */
+  readonly sequence?: number;
 }
 
 export interface Review {
@@ -76,6 +84,7 @@ export async function approve(options: ApproveOptions, deps: ApproveDeps): Promi
   const state = await addFact(
     run,
     (seen) => {
+      requireUnchanged(seen, options);
       ({ role } = requireMay(seen, options.plan, deps));
       return { kind: 'approval', decision, plan: seen.plan.hash, by: deps.by, role, ...said };
     },
@@ -87,6 +96,13 @@ export async function approve(options: ApproveOptions, deps: ApproveDeps): Promi
   recorder.emit({ type: 'approval.given', decision, user: deps.by.user, role, ...said });
   await recorder.settled();
   return await outcomeOf(recorder.state, decision, role, deps);
+}
+
+function requireUnchanged({ run, sequence }: RunState, seen: ApproveOptions): void {
+  if (seen.sequence === undefined || seen.sequence === sequence) return;
+  throw new BackstayError('CONDITION_FAILED', `Something happened to run ${run} since you looked at it.`, {
+    details: { run, seen: seen.sequence, sequence },
+  });
 }
 
 async function outcomeOf(
@@ -182,10 +198,67 @@ function wordOf(standing: Exclude<ApprovalStanding, { kind: 'not-needed' | 'deni
   return standing.kind === 'due' && standing.overdue ? 'overdue' : standing.kind;
 }
 
+/** What is to be decided about a run, for anybody who may see it. */
+export interface ApprovalSeen {
+  readonly run: string;
+  readonly plan: Plan;
+  readonly need: ApprovalNeed;
+  readonly standing: ApprovalStanding['kind'];
+  readonly given: readonly Approval[];
+  /** How many more people have to agree. */
+  readonly missing: number;
+  /** ISO 8601: when it runs out, or is overdue. */
+  readonly until: string;
+  readonly requestedBy: Person;
+  readonly requestedAt: string;
+  /** The role in which the one who looks may decide now. */
+  readonly role?: string;
+  /** Why they may not. */
+  readonly because?: string;
+  /** Of the run's last entry. */
+  readonly sequence: number;
+}
+
+/** As `reviewApproval`, but tells the one who may not decide why. @throws RUN_UNKNOWN, APPROVAL_REFUSED where none is needed */
+export async function lookAtApproval(run: string, deps: ApproveDeps): Promise<ApprovalSeen> {
+  const state = await stateOfRun(run, deps);
+  const now = deps.clock.now();
+  const { plan, startedAt } = state;
+  const standing = standingOf(state, now);
+  const need = plan.approval;
+  if (need === undefined || standing.kind === 'not-needed')
+    throw new BackstayError('APPROVAL_REFUSED', `run ${run} needs no approval.`, { details: { run } });
+  const may = mayDecide(state, now, deciderOf(deps));
+  const given = 'given' in standing ? standing.given : [];
+  return {
+    run,
+    plan,
+    need,
+    standing: standing.kind,
+    given,
+    missing: Math.max(0, need.count - given.length),
+    until: new Date(Date.parse(startedAt) + need.expiresMs).toISOString(),
+    requestedBy: state.by,
+    requestedAt: startedAt,
+    ...(may.kind === 'may' ? { role: may.role } : { because: may.because }),
+    sequence: state.sequence,
+  };
+}
+
+/** The roles that a stack's policy gives somebody by their name. */
+export function listedRoles({ approvals }: Pick<Stack, 'approvals'>, user: string): readonly string[] {
+  const name = personNamed(user);
+  return Object.entries(approvals.approvers).flatMap(([role, users]) => (users.includes(name) ? [role] : []));
+}
+
+function deciderOf({ stack, by, roles = [], alsoKnownAs = [] }: ApproveDeps): Decider {
+  return { user: by.user, roles: [...new Set([...listedRoles(stack, by.user), ...roles])], alsoKnownAs };
+}
+
 function requireMay(
   state: RunState,
   seen: string | undefined,
-  { stack, by, clock }: ApproveDeps,
+  deps: ApproveDeps,
 ): { readonly role: string; readonly need: ApprovalNeed } {
   const { hash } = state.plan;
   const digits = seen?.replace(/^sha256:/, '');
@@ -195,12 +268,11 @@ function requireMay(
       details: { plan: hash, seen },
     });
   }
-  const roles = Object.entries(stack.approvals.approvers).flatMap(([role, users]) =>
-    users.includes(by.user) ? [role] : [],
-  );
-  const may = mayDecide(state, clock.now(), { user: by.user, roles });
+  const decider = deciderOf(deps);
+  const may = mayDecide(state, deps.clock.now(), decider);
   if (may.kind === 'may') return may;
+  const { user, roles } = decider;
   throw new BackstayError(may.code, `${may.because}.`, {
-    details: { run: state.run, user: by.user, roles, needed: state.plan.approval?.roles ?? [] },
+    details: { run: state.run, user, roles, needed: state.plan.approval?.roles ?? [] },
   });
 }

@@ -52,10 +52,11 @@ export async function history(
 ): Promise<readonly PastRun[]> {
   const runs = await journal.runs(options.stack);
   const wanted = runs.slice(0, options.limit ?? runs.length);
-  return await Promise.all(wanted.map(async (known) => await describe(known, journal)));
+  return await Promise.all(wanted.map(async (known) => await pastRun(known, journal)));
 }
 
-async function describe(
+/** One run of the journal's list. */
+export async function pastRun(
   known: { readonly run: string; readonly stack: string; readonly startedAt: string },
   journal: JournalStore,
 ): Promise<PastRun> {

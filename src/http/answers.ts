@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { BackstayError } from '../errors/index.ts';
+import { type Scope, SCOPES } from '../model/index.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 
 const problem = z
@@ -37,8 +38,8 @@ export function body<T extends z.ZodType>(schema: T) {
   return { required: true, content: { 'application/json': { schema } } };
 }
 
-/** Anything that an action gives as it is: the same as the CLI's `--output json`, and described there. */
-export const document = z.looseObject({});
+/** Any object that an action gives as it is: the same as the CLI's `--output json`, and described there. */
+export const document: z.ZodType<unknown> = z.looseObject({});
 
 /** Names come from people: they never hold what leads out of a folder or breaks a line. */
 export const stackName = z
@@ -50,6 +51,30 @@ export const runId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,99}$/)
   .openapi({ example: '20260102-031500-3f9a2c' });
+
+/** A target as it is typed after `--to`: an id, a label, `known-good`, `deployment/NAME@REVISION`. */
+export const targetText = z.string().regex(/^[!-~\u00a1-\uffff]{1,253}$/);
+
+/** What people say to each other; goes into journals and reports. */
+export const lines = z.string().regex(/^[ -~\n\t\u00a0-\uffff]{1,4000}$/);
+
+export const planHash = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+/** `?checks=true`. */
+export const flagQuery = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((given) => given === 'true');
+
+/** `full`, `traffic` and the like by name; else names of workloads, with commas. */
+export const scopeQuery = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.,-]{0,999}$/)
+  .default('full')
+  .transform((given): Scope => {
+    const named = SCOPES.find((scope) => scope === given);
+    return named === undefined ? { kind: 'workloads', names: given.split(',') } : { kind: named };
+  });
 
 /** Of a list: how many, and after which. */
 export const pageQuery = {

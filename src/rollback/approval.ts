@@ -52,10 +52,12 @@ export function standingOf(state: RunState, now: number): ApprovalStanding {
     : { kind: 'expired', need, at: until.toISOString() };
 }
 
-/** Somebody who wants to decide, with the roles that the stack file gives them. */
+/** Somebody who wants to decide, with the roles that the stack file and their access give them. */
 export interface Decider {
   readonly user: string;
   readonly roles: readonly string[];
+  /** Other names by which the same person may have asked for the run, or agreed to it. */
+  readonly alsoKnownAs?: readonly string[];
 }
 
 export type MayDecide =
@@ -66,7 +68,7 @@ export type MayDecide =
  * Whether this person may decide about the run now, and in which role. Only a run that nobody carries is decided about: one
  * that waits, or one that is over and whose approval is due. So no two processes ever write one journal.
  */
-export function mayDecide(state: RunState, now: number, { user, roles }: Decider): MayDecide {
+export function mayDecide(state: RunState, now: number, { user, roles, alsoKnownAs = [] }: Decider): MayDecide {
   const refused = (because: string, code: 'APPROVAL_REFUSED' | 'APPROVAL_EXPIRED' = 'APPROVAL_REFUSED'): MayDecide => ({
     kind: 'refused',
     code,
@@ -74,6 +76,7 @@ export function mayDecide(state: RunState, now: number, { user, roles }: Decider
   });
   const standing = standingOf(state, now);
   const { ended } = state;
+  const names = new Set([user, ...alsoKnownAs].map(personNamed));
   if (standing.kind === 'not-needed') return refused(`run ${state.run} needs no approval`);
   if (standing.kind === 'denied') return refused(`run ${state.run} was denied by ${standing.by.by.user} already`);
   if (standing.kind === 'granted') return refused(`run ${state.run} is approved already`);
@@ -82,13 +85,20 @@ export function mayDecide(state: RunState, now: number, { user, roles }: Decider
   if (standing.kind !== 'due' && ended !== undefined) return refused(`run ${state.run} is over (${ended.outcome})`);
   if (standing.kind === 'expired')
     return refused(`run ${state.run} had to be approved by ${standing.at}`, 'APPROVAL_EXPIRED');
-  if (user === state.by.user) return refused(`${user} asked for run ${state.run}, and somebody else has to decide`);
+  if (names.has(personNamed(state.by.user)))
+    return refused(`${user} asked for run ${state.run}, and somebody else has to decide`);
   const { need } = standing;
   const role = need.roles.find((wanted) => roles.includes(wanted));
   if (role === undefined)
     return refused(`${user} holds no role that may decide about run ${state.run}: ${need.roles.join(', ')}`);
-  if (standing.given.some(({ by }) => by.user === user)) return refused(`${user} approved run ${state.run} already`);
+  if (standing.given.some(({ by }) => names.has(personNamed(by.user))))
+    return refused(`${user} approved run ${state.run} already`);
   return { kind: 'may', role, need };
+}
+
+/** Who came to the service of this machine without more proof is who they are at its command line. */
+export function personNamed(user: string): string {
+  return user.replace(/^local:/, '');
 }
 
 /** Whether a step was ever begun: from then on nobody is waited for. */
@@ -104,9 +114,10 @@ export function needInWords({ roles, count }: ApprovalNeed, given: number): stri
 
 function countedOf({ approvals, plan, by }: RunState, { roles }: ApprovalNeed): readonly Approval[] {
   const people = new Set<string>();
+  const requester = personNamed(by.user);
   return approvals.filter((approval) => {
-    const { user } = approval.by;
-    if (approval.plan !== plan.hash || user === by.user || !roles.includes(approval.role) || people.has(user))
+    const user = personNamed(approval.by.user);
+    if (approval.plan !== plan.hash || user === requester || !roles.includes(approval.role) || people.has(user))
       return false;
     people.add(user);
     return true;

@@ -1,4 +1,12 @@
-export { type ApprovalStanding, type Decider, hasBegun, mayDecide, needInWords, standingOf } from './approval.ts';
+export {
+  type ApprovalStanding,
+  type Decider,
+  hasBegun,
+  mayDecide,
+  needInWords,
+  personNamed,
+  standingOf,
+} from './approval.ts';
 export { createRun, isUntouched, type NewRun } from './create.ts';
 export { type Command, decide, type Outside } from './decide.ts';
 export { endUnbegun } from './end-unbegun.ts';

@@ -69,7 +69,7 @@ export class Dispatcher {
     const [state, cancel, process] = await Promise.all([
       runs.stateOf(record.key),
       deps.records.get('cancel', record.key),
-      claim.process === undefined ? 'none' : deps.processes.find(claim.process),
+      claim.process === undefined ? ('none' as const) : deps.processes.find(claim.process),
     ]);
     const said = cancel === undefined ? {} : { cancel: cancelIn(cancel) };
     return { run: record.key, record, claim, state, process, ...said };

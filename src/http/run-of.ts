@@ -1,0 +1,20 @@
+import type { Context } from 'hono';
+import { BackstayError } from '../errors/index.ts';
+import type { Deed } from '../model/index.ts';
+import { mayAnywhere } from '../service/access/may.ts';
+import { requireDeed } from './authorize.ts';
+import type { AppEnv, HttpDeps } from './context.ts';
+
+/** The stack of the run, for whoever may do that to it. @throws RUN_UNKNOWN, ACCESS_DENIED */
+export async function requireRun(
+  c: Context<AppEnv>,
+  deps: Pick<HttpDeps, 'service'>,
+  deed: Deed,
+  run: string,
+): Promise<string> {
+  const stack = await deps.service.feeds.stackOf(run);
+  // Whoever may see nothing learns nothing, also not which runs there are.
+  if (stack !== undefined || !mayAnywhere(c.get('principal'), deed)) await requireDeed(c, deps, deed, stack);
+  if (stack !== undefined) return stack;
+  throw new BackstayError('RUN_UNKNOWN', `There is no run ${run}.`);
+}

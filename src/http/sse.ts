@@ -1,0 +1,96 @@
+import type { JournalEntry } from '../journal/index.ts';
+import type { Clock } from '../ports/index.ts';
+
+/** Milliseconds: proxies and people take a connection on which nothing comes for dead. */
+const HEARTBEAT_MS = 15_000;
+/** Milliseconds for which somebody may leave what was sent unread; then they are cut off, and ask on from where they were. */
+const STALL_MS = 30_000;
+/** Milliseconds that a browser waits before it connects again. */
+const RETRY_MS = 2_000;
+
+export interface StreamOptions {
+  readonly clock: Pick<Clock, 'delay'>;
+  readonly heartbeatMs?: number;
+  readonly stallMs?: number;
+}
+
+/**
+ * An answer in `text/event-stream`, pulled by its reader: nothing is read ahead, so that a slow one holds no memory of ours
+ * but the socket's own. Ends with the frames. What they throw breaks the connection off.
+ */
+export function streamed(frames: AsyncGenerator<Uint8Array, void, undefined>, options: StreamOptions): Response {
+  const { clock, heartbeatMs = HEARTBEAT_MS, stallMs = STALL_MS } = options;
+  const over = new AbortController();
+  let next: Promise<IteratorResult<Uint8Array, void>> | undefined;
+  let beat: Promise<'beat'> | undefined;
+  /** Counts what was taken; where it does not grow though something waits to be, the reader stalls. */
+  let [taken, isWaiting] = [0, false];
+  const end = (): void => {
+    over.abort();
+    void frames.return();
+  };
+  const cutOffTheSlow = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    while (!over.signal.aborted) {
+      const before = taken;
+      await clock.delay(stallMs, over.signal).catch(() => undefined);
+      if (over.signal.aborted || !isWaiting || taken !== before) continue;
+      controller.error(new Error('the reader does not take what is sent'));
+      end();
+    }
+  };
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => {
+        controller.enqueue(encoded(`retry: ${RETRY_MS}\n\n`));
+        isWaiting = true;
+        void cutOffTheSlow(controller);
+      },
+      pull: async (controller) => {
+        taken += 1;
+        isWaiting = false;
+        next ??= frames.next();
+        beat ??= clock.delay(heartbeatMs, over.signal).then(
+          () => 'beat' as const,
+          () => 'beat' as const,
+        );
+        const first = await Promise.race([next, beat]);
+        if (over.signal.aborted) return;
+        isWaiting = true;
+        if (first === 'beat') {
+          beat = undefined;
+          controller.enqueue(BEAT);
+          return;
+        }
+        next = undefined;
+        if (first.done !== true) controller.enqueue(first.value);
+        else {
+          controller.close();
+          over.abort();
+        }
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, {
+    headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' },
+  });
+}
+
+/** One event; its data is JSON, and so on one line. */
+export function frame(event: string, data: object, id?: number): Uint8Array {
+  return encoded(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+
+const FRAMES = new WeakMap<JournalEntry, Uint8Array>();
+
+/** Of a run's event, made once for all who watch. */
+export function frameOf(entry: Extract<JournalEntry, { kind: 'event' }>): Uint8Array {
+  const made = FRAMES.get(entry) ?? frame(entry.event.type, entry.event, entry.sequence);
+  FRAMES.set(entry, made);
+  return made;
+}
+
+const ENCODER = new TextEncoder();
+const encoded = (text: string): Uint8Array => ENCODER.encode(text);
+const BEAT = encoded(': still there\n\n');
