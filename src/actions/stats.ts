@@ -19,7 +19,7 @@ export interface StatsResult extends Stats {
 /** How often, how well, how long and with how much downtime. */
 export async function stats(
   { stack, sinceMs, by }: StatsOptions,
-  { journal, clock }: { readonly journal: JournalStore; readonly clock: Pick<Clock, 'now'> },
+  { journal, clock }: { readonly journal: Pick<JournalStore, 'runs' | 'read'>; readonly clock: Pick<Clock, 'now'> },
 ): Promise<StatsResult> {
   const now = clock.now();
   const since = new Date(now - sinceMs).toISOString();

@@ -55,6 +55,7 @@ export async function openService(options: ServiceOptions): Promise<ServiceDeps 
       const composition = await compose({ ...reach, stack: name, env, cwd, by: actor });
       const reached: ReachedStack = {
         stack: composition.stack,
+        store: composition.store,
         planDeps: async () => await planDepsOf(composition),
         requestDeps: async () => await requestDepsOf(composition),
         runDeps: async (reporter) => await runDepsOf(composition, reporter),

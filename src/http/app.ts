@@ -19,12 +19,20 @@ import { events } from './routes/events.ts';
 import { reports } from './routes/reports.ts';
 import { runs } from './routes/runs.ts';
 import { undos } from './routes/undo.ts';
+import { meRoutes } from './routes/me.ts';
+import { plans } from './routes/plans.ts';
+import { snapshots } from './routes/snapshots.ts';
+import { statsRoutes } from './routes/stats.ts';
+import { tokens } from './routes/tokens.ts';
 import { stacks } from './routes/stacks.ts';
 
 /** In the order of the document. */
 const ROUTES: readonly Routes[] = [
   health,
+  meRoutes,
   stacks,
+  snapshots,
+  plans,
   proposals,
   alertmanager,
   notifications,
@@ -33,6 +41,8 @@ const ROUTES: readonly Routes[] = [
   events,
   approvals,
   reports,
+  statsRoutes,
+  tokens,
 ];
 
 /** The whole API, without a server: `app.request()` answers in tests as it does on a socket. */

@@ -12,6 +12,7 @@ import type {
   Reporter,
   RunProcesses,
   ServiceStore,
+  SnapshotStore,
 } from '../ports/index.ts';
 import type { RunFeeds } from './feeds.ts';
 
@@ -43,6 +44,8 @@ export interface ServiceDeps {
 /** One stack with its cluster, stores and keys; connected when first asked something. */
 export interface ReachedStack {
   readonly stack: Stack;
+  /** Reached without the cluster. */
+  readonly store: SnapshotStore;
   /** Reads alone: no lease, no engine. */
   planDeps(): Promise<PlanDeps>;
   /** For asking for a run: no engine is looked for, which may have to be fetched first. */

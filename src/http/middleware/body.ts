@@ -13,11 +13,26 @@ export function limitBody({ limits }: HttpDeps): readonly MiddlewareHandler<AppE
   });
   const depth: MiddlewareHandler<AppEnv> = async (c, next) => {
     const type = c.req.header('content-type') ?? '';
-    if (c.req.raw.body !== null && /json/i.test(type) && depthOf(await c.req.text()) > limits.bodyDepth)
-      throw new BackstayError('REQUEST_MALFORMED', `The body nests deeper than ${limits.bodyDepth}.`);
+    if (c.req.raw.body !== null && /json/i.test(type)) {
+      const text = await c.req.text();
+      if (depthOf(text) > limits.bodyDepth)
+        throw new BackstayError('REQUEST_MALFORMED', `The body nests deeper than ${limits.bodyDepth}.`);
+      if (holdsNoText(text)) throw new BackstayError('REQUEST_MALFORMED', 'The body holds what is no character.');
+    }
     await next();
   };
   return [size, depth];
+}
+
+/** Half a character, or none (U+0000): no journal, database or digest takes those. Text that is no JSON is for the parser to refuse. */
+export function holdsNoText(json: string): boolean {
+  if (!/\\u(?:[dD][89a-fA-F]|0000)/.test(json)) return false;
+  try {
+    // Whole pairs are written as they are; only what stands alone is escaped again.
+    return /\\u(?:d[89a-f]|0000)/.test(JSON.stringify(JSON.parse(json)).replaceAll('\\\\', ''));
+  } catch {
+    return false;
+  }
 }
 
 /** How deep arrays and objects stand in each other, in one pass and without parsing. Of text that is no JSON: at most as deep. */

@@ -1,0 +1,116 @@
+import { listSnapshots } from '../actions/snapshots.ts';
+import { listApprovals } from '../actions/approve.ts';
+import { isBackstayError } from '../errors/index.ts';
+import { figureOf, fold, type RunFigure } from '../journal/index.ts';
+import type { Proposal } from '../model/index.ts';
+import type { ServiceDeps } from './deps.ts';
+import { deliveries, type DeliveryView } from './notify/deliveries.ts';
+
+/** What Prometheus is told, from the journal and the records: runs of the command line count as well, and nothing is lost by a restart. */
+export interface Measured {
+  readonly runs: readonly (RunFigure & { readonly run: string })[];
+  /** Runs whose journal cannot be read. */
+  readonly damaged: number;
+  readonly approvals: ReadonlyMap<string, number>;
+  readonly stacks: readonly MeasuredStack[];
+  readonly openProposals: ReadonlyMap<string, number>;
+  /** Notices by channel: still owed, and never delivered. */
+  readonly undelivered: ReadonlyMap<string, number>;
+  readonly lost: ReadonlyMap<string, number>;
+}
+
+export interface MeasuredStack {
+  readonly stack: string;
+  /** Seconds since the epoch. */
+  readonly snapshotAt?: number;
+  readonly knownGoodAt?: number;
+  readonly held: number;
+}
+
+type Deps = Pick<ServiceDeps, 'journal' | 'records' | 'clock' | 'by' | 'stackNames' | 'withStack'>;
+
+/** Remembers runs that are over for good: a scrape reads only what may have changed. */
+export class Meter {
+  readonly #over = new Map<string, RunFigure>();
+  readonly #deps: Deps;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  async measure(): Promise<Measured> {
+    const { records } = this.#deps;
+    const [runs, approvals, stacks, proposals, notices] = await Promise.all([
+      this.#runs(),
+      listApprovals(undefined, this.#deps),
+      this.#stacks(),
+      records.list('proposal'),
+      deliveries(records),
+    ]);
+    return {
+      ...runs,
+      approvals: counted(approvals.filter(({ standing }) => standing === 'waiting').map(({ stack }) => stack)),
+      stacks,
+      openProposals: counted(
+        proposals
+          .map(({ value }) => value as unknown as Pick<Proposal, 'stack' | 'state'>)
+          .filter(({ state }) => state === 'open')
+          .map(({ stack }) => stack),
+      ),
+      undelivered: counted(channelsOf(notices, ['due', 'sending'])),
+      lost: counted(channelsOf(notices, ['refused', 'given-up'])),
+    };
+  }
+
+  async #runs(): Promise<Pick<Measured, 'runs' | 'damaged'>> {
+    const found: (RunFigure & { readonly run: string })[] = [];
+    let damaged = 0;
+    for (const { run } of await this.#deps.journal.runs()) {
+      try {
+        const figure = this.#over.get(run) ?? figureOf(fold(await this.#deps.journal.read(run)));
+        // One that ended mixed may yet go on.
+        if (figure.outcome !== 'unfinished' && figure.outcome !== 'mixed') this.#over.set(run, figure);
+        found.push({ run, ...figure });
+      } catch (error) {
+        if (!isBackstayError(error, 'JOURNAL_BROKEN')) throw error;
+        damaged += 1;
+      }
+    }
+    return { runs: found, damaged };
+  }
+
+  async #stacks(): Promise<readonly MeasuredStack[]> {
+    const names = await this.#deps.stackNames();
+    return (await Promise.all(names.map(async (name) => await this.#stack(name)))).flat();
+  }
+
+  /** None for a stack that cannot be read: a number that is not known is no number. */
+  async #stack(stack: string): Promise<readonly MeasuredStack[]> {
+    const { withStack, by } = this.#deps;
+    try {
+      const { rows } = await withStack(stack, by, async ({ store }) => await listSnapshots(stack, { store }));
+      const good = rows.find(({ knownGood }) => knownGood);
+      return [
+        {
+          stack,
+          ...(rows[0] === undefined ? {} : { snapshotAt: Date.parse(rows[0].capturedAt) / 1000 }),
+          ...(good === undefined ? {} : { knownGoodAt: Date.parse(good.capturedAt) / 1000 }),
+          held: new Set(rows.filter(({ held }) => held !== undefined).map(({ id }) => id)).size,
+        },
+      ];
+    } catch (error) {
+      if (!isBackstayError(error)) throw error;
+      return [];
+    }
+  }
+}
+
+function counted(names: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+function channelsOf(notices: readonly DeliveryView[], states: readonly DeliveryView['state'][]): readonly string[] {
+  return notices.filter(({ state }) => states.includes(state)).map(({ channel }) => channel);
+}
