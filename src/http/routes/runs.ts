@@ -1,11 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { pastRun } from '../../actions/history.ts';
 import { TRIGGERS } from '../../journal/index.ts';
-import { stateOfRun } from '../../rollback/index.ts';
 import { askForRun, askToCancel, askToResume } from '../../service/ask.ts';
-import { cancelIn, claimIn } from '../../service/dispatch/claim.ts';
 import { keptPlan } from '../../service/plans.ts';
-import { runView } from '../../service/run-view.ts';
+import { seeRun } from '../../service/see-run.ts';
 import {
   body,
   document,
@@ -128,17 +126,7 @@ export const runs: Routes = (app, deps) => {
   app.openapi(show, async (c) => {
     const { run } = c.req.valid('param');
     await requireRun(c, deps, 'watch', run);
-    const [state, claim, asked] = await Promise.all([
-      stateOfRun(run, service),
-      service.records.get('claim', run),
-      service.records.get('cancel', run),
-    ]);
-    const seen = runView(state, {
-      now: service.clock.now(),
-      ...(claim === undefined ? {} : { claim: claimIn(claim) }),
-      ...(asked === undefined ? {} : { cancel: cancelIn(asked) }),
-    });
-    const shown: z.infer<typeof view> = { ...seen };
+    const shown: z.infer<typeof view> = { ...(await seeRun(run, service)) };
     return c.json(shown, 200);
   });
 
