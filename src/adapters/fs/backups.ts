@@ -21,9 +21,8 @@ export function createBackupShelf(root: string, clock: Clock): BackupShelf {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
     });
-    return await Promise.all(
-      names.toSorted((a, b) => b.localeCompare(a)).map(async (name) => await readBackup(join(root, name))),
-    );
+    const all = await Promise.all(names.map(async (name) => await readBackup(join(root, name))));
+    return all.toSorted(newestFirst);
   };
   const newId = (): string => idAt(clock.now());
   return {
@@ -125,6 +124,16 @@ async function measure(file: string, signal?: AbortSignal): ReturnType<BackupShe
   }
   return { digest: `sha256:${hash.digest('hex')}`, bytes };
 }
+
+/** An id knows the second alone; which of two of one second is the latest, their manifests say. */
+function newestFirst(a: Backup | DamagedBackup, b: Backup | DamagedBackup): number {
+  const second = ({ folder }: Backup | DamagedBackup) => basename(folder).slice(0, SECOND);
+  const taken = (one: Backup | DamagedBackup) => ('manifest' in one ? one.manifest.takenAt : '');
+  return second(b).localeCompare(second(a)) || taken(b).localeCompare(taken(a)) || b.folder.localeCompare(a.folder);
+}
+
+/** Length of `20260101-120000`. */
+const SECOND = 15;
 
 /** `20260101-120000-3f9a2c`: sorts by time. */
 function idAt(now: number): string {
