@@ -7,6 +7,12 @@ import { asked, closed, started, troubled, withAlerts } from './proposal.ts';
 import { change, readAll, seenOf, type Versioned } from './records.ts';
 import { planFor } from './planning.ts';
 
+/** What is done in the cluster's and the journal's sight; tests put others in their place. */
+export interface Doing {
+  readonly plan: typeof planFor;
+  readonly begin: typeof carryOut;
+}
+
 export interface Advanced {
   /** Something was written: look again before anything else. */
   readonly hasMoved: boolean;
@@ -20,16 +26,16 @@ const MOVED: Advanced = { hasMoved: true };
 const RETRY_MS = 15_000;
 
 /** The proposal of a stack on its way: planned, started, and out of the place when it is over. */
-export async function advance(view: View, deps: TriggerDeps): Promise<Advanced> {
+export async function advance(view: View, deps: TriggerDeps, doing: Doing = DOING): Promise<Advanced> {
   const { slot, proposal, pending, taken } = view;
   if (slot?.value.open === undefined) return NOTHING;
   // Whoever took the place was killed; it is used by the next proposal, or given back.
   if (proposal === undefined) return pending.length > 0 ? NOTHING : await leave(view, deps);
   switch (proposal.value.state) {
     case 'planning':
-      return await plan(view, proposal, deps);
+      return await plan(view, proposal, deps, doing);
     case 'started':
-      return await begin(view, proposal.value, deps);
+      return await begin(view, proposal.value, deps, doing);
     case 'open': {
       let hasMoved = false;
       await change(deps.records, 'proposal', proposal.key, (then) => {
@@ -50,7 +56,12 @@ async function leave({ stack, slot }: View, { records }: TriggerDeps): Promise<A
   return MOVED;
 }
 
-async function plan(view: View, { key, value: proposal }: Versioned<Proposal>, deps: TriggerDeps): Promise<Advanced> {
+async function plan(
+  view: View,
+  { key, value: proposal }: Versioned<Proposal>,
+  deps: TriggerDeps,
+  doing: Doing,
+): Promise<Advanced> {
   const { records, clock } = deps;
   const { policy } = view;
   const set = async (next: (then: Proposal) => Proposal | undefined): Promise<Advanced> => {
@@ -62,7 +73,7 @@ async function plan(view: View, { key, value: proposal }: Versioned<Proposal>, d
     return await set((then) => closed(then, { state: 'expired', because }, clock.now()));
   }
   try {
-    const made = await planFor(proposal, policy, deps);
+    const made = await doing.plan(proposal, policy, deps);
     if (made.kind === 'nothing-to-do') {
       const because = `nothing differs from ${proposal.target}: the fault is not one of the version`;
       return await set((then) => closed(then, { state: 'settled', because }, clock.now()));
@@ -88,7 +99,7 @@ async function isOver(stack: string, proposal: string, { records }: TriggerDeps)
 }
 
 /** Asks for the run that the proposal names, if nobody has: it is the same one however often it is asked for. */
-async function begin(view: View, proposal: Proposal, deps: TriggerDeps): Promise<Advanced> {
+async function begin(view: View, proposal: Proposal, deps: TriggerDeps, doing: Doing): Promise<Advanced> {
   const { records, clock, journal } = deps;
   const { run, decidedAt, id } = proposal;
   if (run !== undefined && (await journal.read(run)).length > 0) return await leave(view, deps);
@@ -99,7 +110,7 @@ async function begin(view: View, proposal: Proposal, deps: TriggerDeps): Promise
     return MOVED;
   }
   try {
-    await carryOut(proposal, deps);
+    await doing.begin(proposal, deps);
     return await leave(view, deps);
   } catch (error) {
     // Two that ask at once for the one run: it is there, and this one was late.
@@ -119,6 +130,8 @@ export async function carryOut(
   const trigger = by === undefined ? 'alert' : 'person';
   await askForRun({ plan: frozen, run, trigger, by: by ?? deps.by.user }, deps);
 }
+
+const DOING: Doing = { plan: planFor, begin: carryOut };
 
 /** What lies outside and may be there again in a moment. */
 const PASSING: ReadonlySet<BackstayError['code']> = new Set([

@@ -33,6 +33,7 @@ export async function accept(
   id: string,
   { by, reason }: Answer,
   deps: Omit<TriggerDeps, 'stack'>,
+  begin: typeof carryOut = carryOut,
 ): Promise<Proposal & { readonly run: string }> {
   const { records, clock, journal } = deps;
   const { plan, state, problem } = await proposalOf(id, deps);
@@ -49,7 +50,7 @@ export async function accept(
   const written = await change(records, 'proposal', id, (then) => started(then, start, clock.now()));
   if (written?.value.run !== run) throw decided(written?.value ?? (await proposalOf(id, deps)));
   try {
-    await carryOut(written.value, deps);
+    await begin(written.value, deps);
   } catch (error) {
     if ((await journal.read(run)).length === 0) {
       const refusal = problemOf(error);

@@ -72,7 +72,8 @@ export function refusalOf(alert: Alert, { staleMs }: Pick<TriggerPolicy, 'staleM
 }
 
 /** What is to be done about a stack's alerts now. The order in which they came decides nothing. */
-export function decide(situation: Situation): Decision {
+export function decide(given: Situation): Decision {
+  const situation = { ...given, runs: newestFirst(given.runs) };
   const { open } = situation;
   const close = open === undefined ? undefined : closing(open, situation);
   // What comes of the alerts is decided when the proposal is closed: the same question again, at once.
@@ -131,13 +132,16 @@ function isStale({ receivedAt }: SeenAlert, { staleMs }: Situation['policy'], no
   return now - receivedAt > staleMs;
 }
 
-/** Why a run speaks against starting anything: it is not over, or so short a time ago that the alerts are of its making. */
+function newestFirst(runs: readonly PastRun[]): readonly PastRun[] {
+  return runs.toSorted((a, b) => b.startedAt - a.startedAt || (a.run < b.run ? 1 : -1));
+}
+
+/** Why a run (the newest first) speaks against starting anything: it is not over, or so short a time ago that the alerts are of its making. */
 function silencedBy(runs: readonly PastRun[], { quietMs }: Situation['policy'], now: number): string | undefined {
-  const newest = runs.toSorted((a, b) => b.startedAt - a.startedAt || (a.run < b.run ? 1 : -1));
-  const working = newest.find(({ endedAt }) => endedAt === undefined);
+  const working = runs.find(({ endedAt }) => endedAt === undefined);
   if (working !== undefined) return `run ${working.run} is not over`;
-  if (newest[0]?.isMixed === true) return `run ${newest[0].run} ended half way, and a person has to go on with it`;
-  const calming = newest.find(({ tookBack, endedAt }) => tookBack && endedAt !== undefined && now < endedAt + quietMs);
+  if (runs[0]?.isMixed === true) return `run ${runs[0].run} ended half way, and a person has to go on with it`;
+  const calming = runs.find(({ tookBack, endedAt }) => tookBack && endedAt !== undefined && now < endedAt + quietMs);
   if (calming?.endedAt === undefined) return undefined;
   return `run ${calming.run} took the stack back at ${new Date(calming.endedAt).toISOString()}: alerts start nothing for ${minutes(quietMs)} after it`;
 }

@@ -1,5 +1,5 @@
 import type { TriggerPolicy } from '../../model/index.ts';
-import { advance } from './advance.ts';
+import { advance, type Doing } from './advance.ts';
 import { decide, type Move, type SeenAlert } from './decide.ts';
 import { lookAt, type TriggerDeps, type View } from './look.ts';
 import { closed, isUndecided, newProposalId, opened, withAlerts } from './proposal.ts';
@@ -14,11 +14,11 @@ const ROUNDS = 20;
  * the records alone, and each is replaced only as it was read.
  * @throws what the stores and the stack file throw: nothing is decided then
  */
-export async function settle(stack: string, deps: TriggerDeps): Promise<number | undefined> {
+export async function settle(stack: string, deps: TriggerDeps, doing?: Doing): Promise<number | undefined> {
   for (let round = 1; round <= ROUNDS; round += 1) {
     const view = await lookAt(stack, deps);
     if (view === undefined) return undefined;
-    const { retry, hasMoved } = await advance(view, deps);
+    const { retry, hasMoved } = await advance(view, deps, doing);
     if (hasMoved) continue;
     // What was begun is finished first.
     if (view.proposal?.value.state === 'started') return retry;

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { BackstayError } from '../errors/index.ts';
+import { ensureBundle } from './bundle.ts';
+import { onlyWhatRuns, unpackDebian } from './debian.ts';
+import type { ToolOptions } from './types.ts';
+import { probeVersion } from './versions.ts';
+
+/** Prometheus and Alertmanager with their tools: what alerts are tried with, and the rules that we ship. */
+export interface PrometheusTools {
+  /** Absolute paths. */
+  readonly prometheus: string;
+  readonly promtool: string;
+  readonly alertmanager: string;
+  readonly amtool: string;
+  /** Of Prometheus: `2.42.0`. */
+  readonly version: string;
+}
+
+const PROGRAMS = ['prometheus', 'promtool', 'prometheus-alertmanager', 'amtool'] as const;
+const PACKAGES = ['prometheus', 'prometheus-alertmanager'];
+
+/**
+ * In the cache, else from the packages of this machine's Debian. Errors: TOOL_MISSING, TOOL_BUILD_FAILED.
+ */
+export async function findPrometheus(options: ToolOptions = {}): Promise<PrometheusTools> {
+  const entry = await ensureBundle(
+    {
+      name: 'prometheus',
+      version: 'debian-2',
+      pins: PACKAGES.join(' '),
+      program: join('bin', 'prometheus'),
+      make: async (staging, { env, signal, say }) => {
+        await unpackDebian({
+          tool: 'prometheus',
+          packages: PACKAGES,
+          programs: PROGRAMS,
+          staging,
+          env,
+          ...(signal === undefined ? {} : { signal }),
+          onProgress: say,
+        });
+        await onlyWhatRuns(staging);
+      },
+    },
+    options,
+  );
+  const [prometheus, promtool, alertmanager, amtool] = PROGRAMS.map((name) => join(entry, 'bin', name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  const version = await probeVersion(prometheus, {
+    args: ['--version'],
+    pattern: /version (\d+\.\d+\.\d+)/,
+    env: process.env,
+  });
+  if (version !== undefined) return { prometheus, promtool, alertmanager, amtool, version };
+  throw new BackstayError('TOOL_BUILD_FAILED', `Prometheus cannot be run from ${entry}`);
+}
