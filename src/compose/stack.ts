@@ -25,6 +25,7 @@ import type { ClosableHttpClient } from '../adapters/system/index.ts';
 import { failpointsOf } from './failpoints.ts';
 import { createJournal, type JournalPlace, journalPlace, openArchive } from './journal.ts';
 import { memoized, once } from './once.ts';
+import { openSnapshots } from './snapshots.ts';
 import { accessOf, openMigrations, openStore, passwordOf, placeOf, type Reached } from './stores.ts';
 import type { ToolProgress } from '../toolchain/index.ts';
 import { VERSION } from '../version.ts';
@@ -91,22 +92,15 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   const by = options.by ?? { user: environment.user, host: environment.host };
   const clock = system.createSystemClock();
   const keys = fs.createKeyReader(env);
-  const { around, write } = await failpointsOf(environment);
+  const { around } = await failpointsOf(environment);
+  const closers: (() => Promise<void>)[] = [];
   const store = around(
     'store',
-    fs.createFsSnapshotStore({
-      root: environment.snapshotsDir,
-      stack,
-      keys,
-      clock,
-      by: { ...by, version: VERSION },
-      writeFile: write('snapshot-file.write', fs.writeAtomically, (path) =>
-        path.endsWith('index.json') ? 'index' : 'blob',
-      ),
-    }),
+    await openSnapshots(environment, { stack, keys, clock, by: { ...by, version: VERSION } }, (close) =>
+      closers.push(close),
+    ),
     'snapshot',
   );
-  const closers: (() => Promise<void>)[] = [];
   const closing = async <T extends { close(): Promise<void> }>(made: Promise<T>): Promise<T> => {
     const it = await made;
     closers.push(async () => await it.close());

@@ -19,6 +19,10 @@ export interface Environment {
   readonly cacheDir: string;
   /** $BACKSTAY_SNAPSHOTS_DIR, else `snapshots` in the project. */
   readonly snapshotsDir: string;
+  /** $BACKSTAY_SNAPSHOTS: `files` as without it, `journal` for the database of the journal. */
+  readonly snapshots?: string;
+  /** $BACKSTAY_SNAPSHOTS_URL: snapshots are in this PostgreSQL database. Holds a password: never shown, logged or stored. */
+  readonly snapshotsUrl?: string;
   /** $KUBECONFIG as it stands: may list several files. */
   readonly kubeconfig?: string;
   /** $BACKSTAY_DATABASE_URL: the journal is in this PostgreSQL database. Holds a password: never shown, logged or stored. */
@@ -48,6 +52,11 @@ export interface RemoteSettings {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
+/** Of this process, for a program that embeds Backstay and says nothing else. */
+export function processEnvironment(): Variables {
+  return process.env;
+}
+
 /**
  * Reads the settings that come from environment variables. The only such reader beside entry files; an empty variable
  * counts as unset, as the XDG specification asks.
@@ -70,6 +79,8 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
   const projectDir = resolve(cwd, value('BACKSTAY_PROJECT_DIR') ?? nearestProject(cwd));
   const kubeconfig = value('KUBECONFIG');
   const databaseUrl = value('BACKSTAY_DATABASE_URL');
+  const snapshots = value('BACKSTAY_SNAPSHOTS');
+  const snapshotsUrl = value('BACKSTAY_SNAPSHOTS_URL');
   return {
     home,
     xdg,
@@ -82,6 +93,8 @@ export function readEnvironment(env: Variables, cwd: string = process.cwd()): En
     snapshotsDir: resolve(cwd, value('BACKSTAY_SNAPSHOTS_DIR') ?? join(projectDir, 'snapshots')),
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
+    ...(snapshots === undefined ? {} : { snapshots }),
+    ...(snapshotsUrl === undefined ? {} : { snapshotsUrl }),
     color: value('NO_COLOR') !== undefined ? 'never' : isForced(value('FORCE_COLOR')) ? 'always' : 'auto',
     user: value('BACKSTAY_USER') ?? value('USER') ?? value('LOGNAME') ?? loginName(),
     host: value('BACKSTAY_HOST') ?? hostname(),

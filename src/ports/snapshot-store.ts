@@ -16,7 +16,7 @@ export type SecretValues = ReadonlyMap<ObjectKey, Readonly<Record<string, string
 /**
  * Content-addressed and append-only. What it returns has been verified: digest of every blob, signature of the record.
  * Errors: TARGET_UNKNOWN, TARGET_AMBIGUOUS, SNAPSHOT_TAMPERED (path named), SNAPSHOT_FORMAT, SNAPSHOT_UNSIGNED,
- * SNAPSHOT_REMOVED, SECRETS_UNREADABLE, KEY_MISSING.
+ * SNAPSHOT_REMOVED, SECRETS_UNREADABLE, KEY_MISSING; where a server keeps them, SNAPSHOTS_UNREACHABLE.
  */
 export interface SnapshotStore {
   /** Stores and signs; returns the existing id when the content is already there (with one more record). */

@@ -5,6 +5,7 @@ import type { ServiceDeps } from './deps.ts';
 import { dispatch } from './dispatch/loop.ts';
 import type { Log } from './log.ts';
 import { NOTIFY_LOOPS } from './notify/index.ts';
+import { retentionLoop } from './retention.ts';
 import { triggerLoop } from './triggers/loop.ts';
 import { watchLoop } from './triggers/watch/loop.ts';
 
@@ -22,7 +23,7 @@ export interface Loop {
 }
 
 /** Everything that `backstay serve` starts. */
-export const LOOPS: readonly Loop[] = [dispatch, sessionSweep, triggerLoop, watchLoop, ...NOTIFY_LOOPS];
+export const LOOPS: readonly Loop[] = [dispatch, sessionSweep, triggerLoop, watchLoop, ...NOTIFY_LOOPS, retentionLoop];
 
 /** Milliseconds before a loop that failed is started again: 1 s, doubled with each failure in a row. */
 const PAUSE_MS = 1_000;

@@ -3,5 +3,5 @@ export { writeAtomically } from './atomic-write.ts';
 export { initKeys } from './init-keys.ts';
 export { createKeyReader } from './keys.ts';
 export { readManifests } from './manifests.ts';
-export { type ComparisonHasher, createSecretHasher } from './secret-hasher.ts';
 export { createFsSnapshotStore } from './snapshot-store.ts';
+export { type ComparisonHasher, createSecretHasher } from '../../snapshots/index.ts';

@@ -36,7 +36,7 @@ export async function initKeys(stack: string, directory: string, owner: string):
     const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
     return JSON.stringify(await exportJWK(privateKey));
   });
-  const { publicOf } = await import('./signing.ts');
+  const { publicOf } = await import('../../snapshots/index.ts');
   const trusted = { name: owner, publicKey: await publicOf(signing) };
   await keep(KEY_FILES.trusted, 0o644, () => JSON.stringify([trusted], null, 2));
   await keep(KEY_FILES.passphrase, 0o600, () => randomBytes(32).toString('base64url'));

@@ -69,6 +69,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'compose',
     'client',
     'adapters/*',
+    'snapshots',
     'provider',
     'program',
     'toolchain',
@@ -91,6 +92,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   compose: [
     'client',
     'adapters/*',
+    'snapshots',
     'provider',
     'program',
     'toolchain',
@@ -133,7 +135,7 @@ export interface SourceFile {
 /** Every TypeScript file below a folder. */
 export function filesBelow(folder: string): readonly SourceFile[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .map((path) => ({ path: relative(folder, path).split(sep).join('/'), text: readFileSync(path, 'utf8') }));
 }

@@ -8,12 +8,12 @@ export interface Address {
 
 /**
  * Where a connection URL leads, without who asks: neither user nor password may be shown anywhere.
- * @throws USAGE for what is no PostgreSQL URL; the text itself is never repeated.
+ * @throws USAGE for what is no PostgreSQL URL, naming the variable that holds it; the text itself is never repeated.
  */
-export function addressOf(url: string): Address {
+export function addressOf(url: string, variable = 'BACKSTAY_DATABASE_URL'): Address {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !/^postgres(ql)?:$/.test(parsed.protocol)) {
-    throw new BackstayError('USAGE', 'BACKSTAY_DATABASE_URL is not a PostgreSQL URL', {
+    throw new BackstayError('USAGE', `${variable} is not a PostgreSQL URL`, {
       next: 'Write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters percent-encoded.',
     });
   }

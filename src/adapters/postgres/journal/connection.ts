@@ -129,7 +129,7 @@ export function unreachable(url: string, error: unknown): BackstayError {
   const tls = reason.includes('does not support SSL') ? { tls: 'not offered' } : {};
   // The driver's error is no cause: nothing says that it keeps the password to itself.
   return new BackstayError('JOURNAL_UNREACHABLE', `the journal ${where} cannot be reached: ${reason}`, {
-    details: { where, retry: isConnectionFailure(error), ...tls },
+    details: { where, reason, retry: isConnectionFailure(error), ...tls },
   });
 }
 

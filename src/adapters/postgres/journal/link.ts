@@ -90,7 +90,7 @@ export class Link {
     if (isConnectionFailure(error)) return unreachable(this.#options.url, error);
     const { where } = this.#options;
     return new BackstayError('JOURNAL_BROKEN', `the journal ${where} cannot be used: ${reasonOf(error)}`, {
-      details: { where },
+      details: { where, reason: reasonOf(error) },
     });
   }
 }

@@ -1,5 +1,6 @@
 import { BackstayError } from '../../../errors/index.ts';
 import type { Connection } from './connection.ts';
+import { isTable, locked } from './tables.ts';
 
 /** Grows when an older program would misread the tables, or write them wrongly. A greater one is refused. */
 export const SCHEMA_VERSION = 1;
@@ -120,46 +121,23 @@ interface About {
 
 /** Makes the table of records where there is none; several machines may ask at once. The journal's tables are there already. */
 export async function prepareRecords(connection: Connection): Promise<void> {
-  if (await isTable(connection, 'records')) return;
-  await locked(connection, async () => {
-    if (await isTable(connection, 'records')) return;
+  if (await isTable(connection, 'backstay', 'records')) return;
+  await locked(connection, SCHEMA_LOCK, async () => {
+    if (await isTable(connection, 'backstay', 'records')) return;
     for (const statement of RECORDS) await connection.query(statement);
   });
 }
 
 async function about(connection: Connection): Promise<About | undefined> {
-  if (!(await isTable(connection, 'about'))) return undefined;
+  if (!(await isTable(connection, 'backstay', 'about'))) return undefined;
   const [row] = await connection.query('SELECT version, revision FROM backstay.about');
   return { version: Number(row?.['version'] ?? 0), revision: Number(row?.['revision'] ?? 0) };
 }
 
-async function isTable(connection: Connection, name: string): Promise<boolean> {
-  // Not to_regclass: it answers from what this session remembers, also when another one has made the table meanwhile.
-  const found = await connection.query(
-    "SELECT 1 FROM pg_class WHERE relname = $1 AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'backstay')",
-    [name],
-  );
-  return found.length > 0;
-}
-
 async function create(connection: Connection): Promise<About> {
-  return await locked(connection, async () => {
+  return await locked(connection, SCHEMA_LOCK, async () => {
     const found = await about(connection);
     if (found === undefined) for (const statement of TABLES) await connection.query(statement);
     return found ?? { version: SCHEMA_VERSION, revision: 0 };
   });
-}
-
-/** Statement by statement in one transaction, so that a client that dies in between leaves nothing behind. */
-async function locked<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
-  await connection.query('BEGIN');
-  try {
-    await connection.query('SELECT pg_advisory_xact_lock($1)', [SCHEMA_LOCK]);
-    const done = await work();
-    await connection.query('COMMIT');
-    return done;
-  } catch (error) {
-    await connection.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
 }

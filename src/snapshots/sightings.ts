@@ -1,6 +1,6 @@
-import { isBackstayError } from '../../errors/index.ts';
-import { newestFirst, type Sighting, type SignatureState, type SnapshotRecord, type Stack } from '../../model/index.ts';
-import type { DamagedEntry } from '../../ports/index.ts';
+import { isBackstayError } from '../errors/index.ts';
+import { newestFirst, type Sighting, type SignatureState, type SnapshotRecord, type Stack } from '../model/index.ts';
+import type { DamagedEntry } from '../ports/index.ts';
 import { type Blobs, tampered } from './blobs.ts';
 import { asRecord, parseDocument } from './documents.ts';
 import { checkSignature, isSignatureBlob } from './signing.ts';

@@ -1,9 +1,9 @@
-import { type Digest, removalOf, type Sighting, type SnapshotRecord } from '../../model/index.ts';
-import type { VerifyFinding } from '../../ports/index.ts';
+import { type Digest, removalOf, type Sighting, type SnapshotRecord } from '../model/index.ts';
+import type { VerifyFinding } from '../ports/index.ts';
 import type { Blobs } from './blobs.ts';
 import { neededBy } from './documents.ts';
 import { hashesOf, isSecret } from './secret-hasher.ts';
-import { isTrusted, type SnapshotReader } from './snapshot-reader.ts';
+import { isTrusted, type SnapshotReader } from './reader.ts';
 
 /** Reads everything (or what one snapshot needs) again and says of each file whether it is what it should be. */
 export async function verifyStore(

@@ -1,11 +1,5 @@
-import { BackstayError } from '../../errors/index.ts';
-import {
-  type Digest,
-  isDigest,
-  type KubeObject,
-  type SnapshotContent,
-  type SnapshotRecord,
-} from '../../model/index.ts';
+import { BackstayError } from '../errors/index.ts';
+import { type Digest, isDigest, type KubeObject, type SnapshotContent, type SnapshotRecord } from '../model/index.ts';
 import { tampered } from './blobs.ts';
 
 export const API_VERSION = 'backstay.dev/v1';

@@ -1,5 +1,5 @@
-import { BackstayError, didYouMean } from '../../errors/index.ts';
-import { type Digest, knownGood, labelsInForce, previous, shortId, type Sighting } from '../../model/index.ts';
+import { BackstayError, didYouMean } from '../errors/index.ts';
+import { type Digest, knownGood, labelsInForce, previous, shortId, type Sighting } from '../model/index.ts';
 
 /** What a person can say instead of an id. */
 export const WORDS = ['previous', 'known-good'] as const;

@@ -1,4 +1,4 @@
-import { BackstayError, isBackstayError } from '../../errors/index.ts';
+import { BackstayError, isBackstayError } from '../errors/index.ts';
 import {
   type Digest,
   keyOf,
@@ -10,19 +10,19 @@ import {
   type Snapshot,
   type SnapshotContent,
   type Stack,
-} from '../../model/index.ts';
-import type { DamagedEntry, KeyReader, SecretValues, SnapshotStore } from '../../ports/index.ts';
+} from '../model/index.ts';
+import type { DamagedEntry, KeyReader, SecretValues, SnapshotStore } from '../ports/index.ts';
 import { type Blobs, tampered } from './blobs.ts';
 import { asContent, parseDocument } from './documents.ts';
 import { decryptSecrets } from './encryption.ts';
+import type { SnapshotFiles } from './files.ts';
 import { type ComparisonHasher, createSecretHasher, hashesOf, isSecret } from './secret-hasher.ts';
 import { select } from './selection.ts';
 import { readSightings, type Sightings } from './sightings.ts';
-import { readIndex } from './snapshot-index.ts';
+import { completeIndex } from './snapshot-index.ts';
 
 export interface ReaderOptions {
-  /** Folder of the stack. */
-  readonly folder: string;
+  readonly files: Pick<SnapshotFiles, 'index'>;
   readonly stack: Stack;
   readonly keys: KeyReader;
   readonly blobs: Blobs;
@@ -35,9 +35,9 @@ export interface SnapshotReader extends Pick<SnapshotStore, 'list' | 'resolve' |
   comparison(): Promise<ComparisonHasher>;
 }
 
-export function createSnapshotReader({ folder, stack, keys, blobs }: ReaderOptions): SnapshotReader {
+export function createSnapshotReader({ files, stack, keys, blobs }: ReaderOptions): SnapshotReader {
   const sightings = async (): Promise<Sightings> => {
-    const index = await readIndex(folder, stack.name, blobs);
+    const index = await completeIndex(await files.index(), stack.name, blobs);
     const { sound, broken } = await readSightings(index, stack, blobs);
     return { sound, broken: [...broken, ...index.damaged.map(({ path, reason }) => ({ path, damaged: reason }))] };
   };

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { BackstayError } from '../../errors/index.ts';
-import { keyOf, type KubeObject, type ObjectKey } from '../../model/index.ts';
-import type { SecretHasher } from '../../ports/index.ts';
+import { BackstayError } from '../errors/index.ts';
+import { keyOf, type KubeObject, type ObjectKey } from '../model/index.ts';
+import type { SecretHasher } from '../ports/index.ts';
 
 const HASH = /^hmac-sha256:[0-9a-f]{8}:[0-9a-f]{64}$/;
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';

@@ -1,6 +1,6 @@
-import { BackstayError } from '../../errors/index.ts';
-import type { ObjectKey } from '../../model/index.ts';
-import type { SecretValues } from '../../ports/index.ts';
+import { BackstayError } from '../errors/index.ts';
+import type { ObjectKey } from '../model/index.ts';
+import type { SecretValues } from '../ports/index.ts';
 
 /** What is inside the age file. */
 interface Envelope {

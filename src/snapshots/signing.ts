@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { BackstayError } from '../../errors/index.ts';
+import { BackstayError } from '../errors/index.ts';
 import {
   canonicalJson,
   type Digest,
@@ -8,7 +8,7 @@ import {
   type SignatureState,
   type SnapshotRecord,
   type Stack,
-} from '../../model/index.ts';
+} from '../model/index.ts';
 import { tampered } from './blobs.ts';
 
 /**
