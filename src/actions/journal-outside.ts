@@ -9,20 +9,33 @@ interface OutsideDeps {
   readonly journalName: string;
   /** Absent: the journal is a file of this machine. */
   readonly journalAddress?: JournalAddress;
+  /** Absent: the snapshots are files of this machine. */
+  readonly snapshotsAddress?: JournalAddress;
 }
 
-/** Before anything happens: a journal inside what is taken back is refused. @throws JOURNAL_INSIDE */
+/**
+ * Before anything happens: a journal, or snapshots, inside what is taken back are refused. The run would forget what it has
+ * done, or what it may go back to. @throws JOURNAL_INSIDE, SNAPSHOTS_INSIDE
+ */
 export async function requireJournalOutside(plan: Plan, deps: OutsideDeps): Promise<void> {
-  const { stack, cluster, journalName, journalAddress } = deps;
-  if (journalAddress === undefined) return;
+  const { stack, cluster, journalName, journalAddress, snapshotsAddress } = deps;
+  if (journalAddress === undefined && snapshotsAddress === undefined) return;
   const isAsked = plan.options.databaseLease === undefined;
   const [services, pods] = await Promise.all(
     ['Service', 'Pod'].map(async (kind) => (isAsked ? await listed(kind, stack, cluster) : [])),
   );
-  const inside = journalInside(journalAddress, { plan, stack, services: services ?? [], pods: pods ?? [] });
-  if (inside === undefined) return;
-  throw new BackstayError('JOURNAL_INSIDE', `the journal ${journalName} lies in ${inside}`, {
-    details: { journal: journalName, inside },
+  const insideOf = (address: JournalAddress | undefined): string | undefined =>
+    address && journalInside(address, { plan, stack, services: services ?? [], pods: pods ?? [] });
+  const inside = insideOf(journalAddress);
+  if (inside !== undefined) {
+    throw new BackstayError('JOURNAL_INSIDE', `the journal ${journalName} lies in ${inside}`, {
+      details: { journal: journalName, inside },
+    });
+  }
+  const kept = insideOf(snapshotsAddress);
+  if (kept === undefined) return;
+  throw new BackstayError('SNAPSHOTS_INSIDE', `the snapshots lie in ${kept}`, {
+    details: { inside: kept, ...snapshotsAddress },
   });
 }
 

@@ -16,6 +16,7 @@ export type RequestDeps = Pick<
   | 'journal'
   | 'journalName'
   | 'journalAddress'
+  | 'snapshotsAddress'
   | 'lock'
   | 'databaseLock'
   | 'cluster'

@@ -38,6 +38,8 @@ export interface RunActionDeps {
   readonly journalName: string;
   /** Absent: the journal is a file of this machine. */
   readonly journalAddress?: JournalAddress;
+  /** Absent: the snapshots are files of this machine. */
+  readonly snapshotsAddress?: JournalAddress;
   readonly lock: Lock;
   /** In the server of a data store, for plans that leave the cluster unasked. */
   readonly databaseLock: (store: string) => Promise<Lock>;

@@ -27,13 +27,14 @@ export async function requestDepsOf(composition: Composition): Promise<RequestDe
     composition.lock(),
     composition.cluster(),
   ]);
-  const { stack, by, journalName, journalAddress, store, clock } = composition;
+  const { stack, by, journalName, journalAddress, snapshotsAddress, store, clock } = composition;
   return {
     stack,
     by,
     journal,
     journalName,
     ...(journalAddress === undefined ? {} : { journalAddress }),
+    ...(snapshotsAddress === undefined ? {} : { snapshotsAddress }),
     lock,
     databaseLock: async (name) => await composition.databaseLock(name),
     cluster,

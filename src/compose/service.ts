@@ -52,7 +52,7 @@ export async function openService(options: ServiceOptions): Promise<ServiceDeps 
     stackNames: async () => await listStacks(projectDir),
     stack: async (name) => await loadStack(name, { projectDir, env }),
     withStack: async (name, actor, work) => {
-      const composition = await compose({ ...reach, stack: name, env, cwd, by: actor });
+      const composition = await compose({ ...reach, stack: name, env, cwd, by: actor, journal });
       const reached: ReachedStack = {
         stack: composition.stack,
         store: composition.store,

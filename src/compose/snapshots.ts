@@ -4,6 +4,19 @@ import type { Clock, SnapshotStore } from '../ports/index.ts';
 import type { SnapshotStoreOptions } from '../snapshots/index.ts';
 import { failpointsOf } from './failpoints.ts';
 
+/** Where the snapshots are, when they are not files of this machine; for whoever would take that very place back. */
+export interface SnapshotsPlace {
+  readonly snapshotsAddress?: { readonly host: string; readonly port: number; readonly database: string };
+}
+
+/** @throws USAGE */
+export async function snapshotsPlace(environment: Environment): Promise<SnapshotsPlace> {
+  const url = urlOf(environment);
+  if (url === undefined) return {};
+  const { addressOf } = await import('../adapters/postgres/journal/address.ts');
+  return { snapshotsAddress: addressOf(url, 'BACKSTAY_SNAPSHOTS_URL') };
+}
+
 /**
  * The snapshots of a stack: files in the project, or rows of a database that several machines share. `onClose` is given what
  * is to be closed. @throws USAGE for settings that contradict each other

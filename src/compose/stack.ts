@@ -25,7 +25,7 @@ import type { ClosableHttpClient } from '../adapters/system/index.ts';
 import { failpointsOf } from './failpoints.ts';
 import { createJournal, type JournalPlace, journalPlace, openArchive } from './journal.ts';
 import { memoized, once } from './once.ts';
-import { openSnapshots } from './snapshots.ts';
+import { openSnapshots, type SnapshotsPlace, snapshotsPlace } from './snapshots.ts';
 import { accessOf, openMigrations, openStore, passwordOf, placeOf, type Reached } from './stores.ts';
 import type { ToolProgress } from '../toolchain/index.ts';
 import { VERSION } from '../version.ts';
@@ -34,7 +34,7 @@ import { VERSION } from '../version.ts';
 const PROJECT_NAME = 'backstay';
 
 /** All that works on one stack; most of it is made when it is first asked for. */
-export interface Composition extends JournalPlace {
+export interface Composition extends JournalPlace, SnapshotsPlace {
   readonly environment: Environment;
   readonly stack: Stack;
   readonly by: Person;
@@ -71,6 +71,8 @@ export interface ComposeOptions {
   readonly cwd: string;
   /** Who acts: what journals and records name. @default the person at this machine */
   readonly by?: Person;
+  /** One that is open already: used, and left open. @default opened when it is first asked for */
+  readonly journal?: JournalStore;
   /** Win over the stack file and the environment. */
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -158,6 +160,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     exec: around('exec', system.createExec({ env, mark: async () => await system.childMark('command', stack.name) })),
     files: around('files', system.createPrivateFiles()),
     ...(await journalPlace(environment)),
+    ...(await snapshotsPlace(environment)),
     http: once(async () => {
       const http = await closing(Promise.resolve(system.createHttpClient({ userAgent: `backstay/${VERSION}` })));
       return around('http', http);
@@ -191,7 +194,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     }),
     hasher: once(async () => fs.createSecretHasher(await keys.read(stack.secrets.comparisonKey))),
     cluster: once(async () => (await fence()).cluster(around('cluster', await cluster()))),
-    journal: once(async () => await closing(createJournal(environment, options.onWarning))),
+    journal: once(async () => options.journal ?? (await closing(createJournal(environment, options.onWarning)))),
     lock: once(async () => {
       const { createLeaseLock } = await import('../adapters/kubernetes/lease.ts');
       const own = around('cluster', await cluster(), 'lease');

@@ -215,6 +215,12 @@ export const CODES = {
     'The content of the snapshot was removed: finalized, or past its retention.',
     'Choose another one: `backstay list STACK` says which there are.',
   ),
+  SNAPSHOTS_INSIDE: row(
+    'environment',
+    7,
+    'The snapshots lie in what the plan takes back.',
+    'Name a database outside the stack with BACKSTAY_SNAPSHOTS_URL, or unset it to use the snapshots in the project.',
+  ),
   SNAPSHOTS_UNREACHABLE: row(
     'environment',
     7,

@@ -8,7 +8,7 @@ import {
   type Stack,
 } from '../model/index.ts';
 
-/** Where a journal's server is, as its URL says. */
+/** Where the server of a journal, or of snapshots, is, as its URL says. */
 export interface JournalAddress {
   readonly host: string;
   readonly port: number;

@@ -30,13 +30,14 @@ const PLAN = aPlan({
 });
 
 /** Only what is asked before anything happens; whoever goes on meets a port that is not there. */
-function depsWith(host: string, journal = memoryJournal()): RollbackDeps {
+function depsWith(host: string, journal = memoryJournal(), snapshots?: string): RollbackDeps {
   const asked = {
     stack: aStack(),
     clock: fakeClock(),
     journal,
     journalName: `postgres://${host}:5432/journal`,
     journalAddress: { host, port: 5432, database: 'journal' },
+    ...(snapshots === undefined ? {} : { snapshotsAddress: { host: snapshots, port: 5432, database: 'snapshots' } }),
     by: { user: 'ada', host: 'laptop' },
     cluster: {
       kindOf: async (_version: string, kind: string) => ({ kind }),
@@ -69,5 +70,23 @@ describe('a journal inside what is taken back', () => {
     await expect(rollback({ plan: PLAN }, depsWith('db.elsewhere.svc'))).rejects.not.toMatchObject({
       code: 'JOURNAL_INSIDE',
     });
+  });
+});
+
+describe('snapshots inside what is taken back', () => {
+  test('are refused before a run is begun', async () => {
+    const journal = memoryJournal();
+    const deps = depsWith('db.elsewhere.svc', journal, 'db.production.svc');
+    await expect(rollback({ plan: PLAN }, deps)).rejects.toMatchObject({
+      code: 'SNAPSHOTS_INSIDE',
+      message: expect.stringContaining('statefulset/postgres, which the plan would restart'),
+      details: { host: 'db.production.svc', database: 'snapshots' },
+    });
+    expect(journal.entries).toEqual([]);
+  });
+
+  test('are no reason to refuse where they lie elsewhere', async () => {
+    const deps = depsWith('db.elsewhere.svc', memoryJournal(), 'snapshots.elsewhere.svc');
+    await expect(rollback({ plan: PLAN }, deps)).rejects.not.toMatchObject({ code: 'SNAPSHOTS_INSIDE' });
   });
 });
