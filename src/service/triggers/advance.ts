@@ -1,7 +1,8 @@
 import { newRunId } from '../../actions/rollback.ts';
 import { type BackstayError, isBackstayError } from '../../errors/index.ts';
-import type { Plan, Proposal } from '../../model/index.ts';
+import type { Proposal } from '../../model/index.ts';
 import { askForRun } from '../ask.ts';
+import { keptPlan } from '../plans.ts';
 import type { TriggerDeps, View } from './look.ts';
 import { asked, closed, started, troubled, withAlerts } from './proposal.ts';
 import { change, readAll, seenOf, type Versioned } from './records.ts';
@@ -119,14 +120,12 @@ async function begin(view: View, proposal: Proposal, deps: TriggerDeps, doing: D
   }
 }
 
-/** @throws what refuses a run; PLAN_UNKNOWN is a defect, as plans are kept before they are named */
+/** @throws what refuses a run; PLAN_UNKNOWN where the plan was too old to be kept */
 export async function carryOut(
-  { plan: hash = '', run = '', by, stack }: Proposal,
+  { plan: hash = '', run = '', by }: Proposal,
   deps: Pick<TriggerDeps, 'records' | 'journal' | 'clock' | 'by' | 'withStack'>,
 ): Promise<void> {
-  const record = await deps.records.get('plan', hash);
-  if (record === undefined) throw new TypeError(`the plan ${hash} of ${stack} is not kept`);
-  const frozen = record.value as unknown as Plan;
+  const frozen = await keptPlan(hash, deps);
   const trigger = by === undefined ? 'alert' : 'person';
   await askForRun({ plan: frozen, run, trigger, by: by ?? deps.by.user }, deps);
 }

@@ -2,8 +2,9 @@ import { NO_OPTIONS, planRollback } from '../../actions/plan.ts';
 import { requirePerson } from '../../actions/require-person.ts';
 import { parted, trustedAmong } from '../../actions/snapshots.ts';
 import { isBackstayError } from '../../errors/index.ts';
-import { type Alert, holdOn, type Json, type Plan, type Proposal, type TriggerPolicy } from '../../model/index.ts';
+import { type Alert, holdOn, type Plan, type Proposal, type TriggerPolicy } from '../../model/index.ts';
 import type { ServiceDeps } from '../deps.ts';
+import { keepPlan } from '../plans.ts';
 import { personNeededFor, reasonOf, severityOf } from './ask.ts';
 
 /** What can be done about a stack whose alerts fire. */
@@ -29,8 +30,7 @@ export async function planFor(
     const result = await planRollback({ target: policy.target, scope: policy.scope, options }, deps);
     if (result.kind === 'nothing-to-do') return { kind: 'nothing-to-do' };
     const { plan, target } = result;
-    // The same plan, made a second time, is the same record.
-    await records.put('plan', plan.hash, 0, plan as unknown as Json);
+    await keepPlan(plan, { records });
     const { record } = target.sighting;
     const seen = {
       content: target.content,
