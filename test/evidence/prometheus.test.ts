@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createHttpClient } from '../../src/adapters/system/index.ts';
-import { type AskPrometheus, queryRange, rangeOf } from '../../src/evidence/prometheus.ts';
-import { type PrometheusServer, realPrometheus, realPrometheusPath, standInPrometheus } from '../support/prometheus.ts';
+import { type AskPrometheus, queryRange, queryValue, rangeOf, valueOf } from '../../src/evidence/prometheus.ts';
+import { type PrometheusServer, realPrometheus, standInPrometheus } from '../support/prometheus.ts';
 
 const http = createHttpClient();
 afterAll(async () => await http.close());
@@ -9,17 +9,16 @@ const ask: AskPrometheus = async ({ url }, { path, ...request }) => await http.r
 
 const SERVERS: readonly (readonly [string, () => Promise<PrometheusServer>])[] = [
   ['the stand-in', standInPrometheus],
-  // Debian has it; the machines of the tests may not.
-  ...(realPrometheusPath === undefined
-    ? []
-    : [['the real Prometheus', async () => await realPrometheus(realPrometheusPath ?? '')] as const]),
+  ['the real Prometheus', realPrometheus],
 ];
+/** Fetching the packages, where the machine has none. */
+const FETCH_MS = 180_000;
 
 describe.each(SERVERS)('range queries to %s', (_name, start) => {
   let server: PrometheusServer;
   beforeAll(async () => {
     server = await start();
-  });
+  }, FETCH_MS);
   afterAll(async () => await server[Symbol.asyncDispose]());
   const end = 1_767_225_600_000;
   const query = async (text: string, stepMs = 15_000) =>
@@ -49,6 +48,48 @@ describe.each(SERVERS)('range queries to %s', (_name, start) => {
       code: 'METRICS_REFUSED',
       message: expect.stringContaining('11,000 points'),
     });
+  });
+});
+
+describe.each(SERVERS)('instant queries to %s', (_name, start) => {
+  let server: PrometheusServer;
+  beforeAll(async () => {
+    server = await start();
+  }, FETCH_MS);
+  afterAll(async () => await server[Symbol.asyncDispose]());
+  const value = async (text: string) => await queryValue(text, { url: server.url }, ask, { timeoutMs: 5_000 });
+
+  it('give the one value there is', async () => {
+    expect(await value('vector(1)')).toBe(1);
+  });
+
+  it.each(['absent_metric', 'vector(1) / 0'])('know nothing of %s', async (query) => {
+    expect(await value(query)).toBeUndefined();
+  });
+
+  it('say what is wrong with a query', async () => {
+    await expect(value('{{{')).rejects.toMatchObject({
+      code: 'METRICS_REFUSED',
+      message: expect.stringContaining('parse error'),
+    });
+  });
+});
+
+describe('the value of an answer', () => {
+  const point = (value: string): unknown => ({ metric: {}, value: [1, value] });
+  it.each<[string, unknown, number | undefined]>([
+    ['a vector of one', { resultType: 'vector', result: [point('0.5')] }, 0.5],
+    ['a vector of several', { resultType: 'vector', result: [point('1'), point('2')] }, undefined],
+    ['an empty vector', { resultType: 'vector', result: [] }, undefined],
+    ['a scalar', { resultType: 'scalar', result: [1, '7'] }, 7],
+    ['no number', { resultType: 'scalar', result: [1, 'NaN'] }, undefined],
+  ])('of %s', (_name, data, expected) => {
+    expect(valueOf(200, JSON.stringify({ status: 'success', data }))).toBe(expected);
+  });
+
+  it('is refused of a matrix', () => {
+    const body = JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: [] } });
+    expect(() => valueOf(200, body)).toThrow('a matrix, not a vector or a scalar');
   });
 });
 

@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findPrometheus } from '../../src/toolchain/prometheus.ts';
 
 export interface PrometheusServer extends AsyncDisposable {
   readonly url: string;
@@ -20,13 +20,15 @@ const SERIES: Readonly<Record<string, readonly Readonly<Record<string, string>>[
 
 /**
  * Answers `/api/v1/query_range` as Prometheus 2 does: a matrix of one point a step, its error document for a query that
- * it cannot parse and for one with too many points. It stores nothing: the value is a function of the time.
+ * it cannot parse and for one with too many points; and `/api/v1/query` with a vector of one point a series. It stores
+ * nothing: the value is a function of the time.
  */
 export async function standInPrometheus(): Promise<PrometheusServer> {
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://prometheus');
-    if (url.pathname !== '/api/v1/query_range') return send(response, 404, 'text/plain', '404 page not found\n');
     const text = (name: string): string => url.searchParams.get(name) ?? '';
+    if (url.pathname === '/api/v1/query') return instant(text('query'), response);
+    if (url.pathname !== '/api/v1/query_range') return send(response, 404, 'text/plain', '404 page not found\n');
     const [start, end, step] = [Number(text('start')), Number(text('end')), Number(text('step'))];
     const bad = (error: string): void => sendJson(response, 400, { status: 'error', errorType: 'bad_data', error });
     if (!(step > 0))
@@ -56,17 +58,12 @@ export async function standInPrometheus(): Promise<PrometheusServer> {
   };
 }
 
-/** The real program, where it is on PATH: `prometheus`. */
-export const realPrometheusPath = (process.env['PATH'] ?? '')
-  .split(delimiter)
-  .map((folder) => join(folder, 'prometheus'))
-  .find((path) => existsSync(path));
-
-export async function realPrometheus(path: string): Promise<PrometheusServer> {
+export async function realPrometheus(): Promise<PrometheusServer> {
+  const { prometheus } = await findPrometheus();
   const dir = await mkdtemp(join(tmpdir(), 'backstay-prometheus-'));
   await writeFile(join(dir, 'prometheus.yml'), 'global: {scrape_interval: 1s}\n');
   const child = spawn(
-    path,
+    prometheus,
     [
       `--config.file=${join(dir, 'prometheus.yml')}`,
       `--storage.tsdb.path=${dir}/data`,
@@ -91,6 +88,19 @@ export async function realPrometheus(path: string): Promise<PrometheusServer> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+function instant(query: string, response: ServerResponse): void {
+  const series = query === 'vector(1) / 0' ? [{}] : SERIES[query];
+  if (series === undefined)
+    return sendJson(response, 400, {
+      status: 'error',
+      errorType: 'bad_data',
+      error: 'invalid parameter "query": parse error',
+    });
+  const value = [Date.now() / 1_000, query === 'vector(1) / 0' ? '+Inf' : '1'];
+  const data = { resultType: 'vector', result: series.map((metric) => ({ metric, value })) };
+  sendJson(response, 200, { status: 'success', data });
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

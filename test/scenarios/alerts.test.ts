@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KubeObject, Proposal } from '../../src/model/index.ts';
+import { type Alerting, alerting } from '../support/alerting.ts';
+import { PROJECT, type Running } from '../support/backstay.ts';
+import { testSandbox } from '../support/cluster.ts';
+import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
+import { echo, type Shop, serviceOf, shop } from '../support/shop.ts';
+
+/** What the pod is started with; its route is what Prometheus scrapes, and fails when the value is not there. */
+const GOOD = { SHOP_METRICS: 'shop_orders_total 7\n' };
+/** Longer than everything takes on a busy machine; nothing waits for it to pass. */
+const PATIENCE_MS = 120_000;
+
+/** From Prometheus' scrape to the validated rollback with nobody touching anything: all of it real. */
+describe('a service that breaks', () => {
+  let here: Shop;
+  let kubectl: Kubectl;
+  let service: Running;
+  let url: string;
+  let token: string;
+  let alerts: Alerting;
+
+  const config = (data: Readonly<Record<string, string>>): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'api', namespace: here.namespace },
+    data: { MODE: 'shop', ...data },
+  });
+  const apply = async (...items: readonly KubeObject[]): Promise<void> => {
+    const input = { apiVersion: 'v1', kind: 'List', items };
+    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
+  };
+  const get = async <T>(path: string): Promise<T> => {
+    const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    if (answer.status !== 200) throw new TypeError(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  };
+  const proposals = async (): Promise<readonly Proposal[]> =>
+    (await get<{ items: readonly Proposal[] }>(`/v1/proposals?stack=${here.name}`)).items;
+  const until = async <T>(look: () => Promise<T | undefined>): Promise<T> => {
+    for (const end = Date.now() + PATIENCE_MS; ; ) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (Date.now() > end) throw new TypeError(`it did not come about: ${JSON.stringify(await proposals())}`);
+      await delay(200);
+    }
+  };
+
+  beforeAll(async () => {
+    const { kubeconfig } = await testSandbox();
+    kubectl = await kubectlFor(kubeconfig);
+    here = await shop(
+      'alerts',
+      `  backstay:triggers: { mode: automatic, settle: 1s, quiet: 1h }
+  backstay:checks:
+    - name: metrics
+      kind: http
+      when: [capture, after]
+      target: { url: /env/SHOP_METRICS, via: { service: api, port: 80 } }
+`,
+    );
+    await apply(config(GOOD), echo(here.namespace, 'api', { reads: ['api'] }), serviceOf(here.namespace, 'api'));
+    await kubectl(['-n', here.namespace, 'rollout', 'status', 'deployment/api', '--timeout=120s']);
+    expect((await here.capture([])).knownGood).toBe(true);
+    ({ token } = await here.machine.json<{ token: string }>([
+      'token',
+      'create',
+      'alertmanager',
+      '--role',
+      'operator',
+      '--stack',
+      here.name,
+    ]));
+    service = here.machine.start(['serve', '--listen', '127.0.0.1:0', '--output', 'json']);
+    url = await new Promise<string>((resolve, reject) => {
+      service.child.stdout?.on('data', (chunk: Buffer) =>
+        resolve((JSON.parse(chunk.toString()) as { url: string }).url.replace(/\/$/, '')),
+      );
+      void service.ended.then(({ stderr }) => reject(new TypeError(stderr)));
+    });
+    const shipped = await readFile(join(PROJECT, 'deploy', 'prometheus', 'rules.yaml'), 'utf8');
+    alerts = await alerting({
+      kubeconfig,
+      scrape: { namespace: here.namespace, service: 'api', path: '/env/SHOP_METRICS', stack: here.name },
+      // As they are shipped, but quicker.
+      rules: shipped.replaceAll(/for: \d+[mh]/g, 'for: 1s'),
+      webhook: { url: `${url}/v1/triggers/alertmanager`, token },
+    });
+  }, 300_000);
+  afterAll(async () => {
+    await alerts?.[Symbol.asyncDispose]();
+    service?.child.kill('SIGTERM');
+    await service?.ended;
+    await here?.remove();
+  });
+
+  it('is taken back, validated and held with nobody touching anything', { timeout: 300_000 }, async () => {
+    await apply(config({}));
+    await kubectl(['-n', here.namespace, 'rollout', 'restart', 'deployment/api']);
+    const { run, ...proposal } = await until(async () => {
+      const [newest] = await proposals();
+      return newest?.state === 'started' ? newest : undefined;
+    });
+    expect(proposal).toMatchObject({ mode: 'automatic', alerts: [{ name: 'ServiceDown', source: 'alertmanager' }] });
+    expect(proposal.by).toBeUndefined();
+    const watched = await here.machine.run(['watch', run ?? '']);
+    expect({ code: watched.code, stderr: watched.stderr }).toMatchObject({ code: 0 });
+    expect(await here.envOf('api', 'SHOP_METRICS')).toBe(GOOD.SHOP_METRICS);
+    const { items } = await here.machine.json<{ items: readonly Readonly<Record<string, unknown>>[] }>([
+      'history',
+      here.name,
+    ]);
+    expect(items).toEqual([expect.objectContaining({ run, trigger: 'alert', outcome: 'succeeded' })]);
+    const { items: snapshots } = await here.machine.json<{
+      items: readonly { readonly held?: { readonly run: string } }[];
+    }>(['list', here.name]);
+    expect(snapshots.filter(({ held }) => held?.run === run)).toHaveLength(1);
+  });
+
+  it('is not taken back a second time, however Alertmanager repeats and flaps', { timeout: 300_000 }, async () => {
+    const before = await alerts.sent();
+    const labels = { alertname: 'Flapping', stack: here.name, rollback_trigger: 'true' };
+    for (let round = 1; round <= 4; round += 1) {
+      await alerts.fire(labels, 60);
+      const fired = (await alerts.sent()).all;
+      // Told, and told again.
+      await until(async () => ((await alerts.sent()).all > fired + 1 ? true : undefined));
+      await alerts.fire(labels, -1);
+      const ended = (await alerts.sent()).all;
+      await until(async () => ((await alerts.sent()).all > ended ? true : undefined));
+    }
+    const after = await alerts.sent();
+    expect(after.all).toBeGreaterThan(before.all + 8);
+    expect(after.failed).toBe(0);
+    expect(await proposals()).toHaveLength(1);
+    expect((await here.machine.json<{ items: readonly unknown[] }>(['history', here.name])).items).toHaveLength(1);
+  });
+});
