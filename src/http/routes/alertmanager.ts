@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { mayAnywhere, mayDo } from '../../service/access/may.ts';
-import { assign, policies, type Received, receive } from '../../service/triggers/intake.ts';
+import { assign, type LooseAlert, policies, type Received, receive } from '../../service/triggers/intake.ts';
+import type { ServiceDeps } from '../../service/deps.ts';
 import { alertsOf } from '../../service/triggers/webhook.ts';
 import { body, json, PROBLEMS } from '../answers.ts';
 import { requireDeed } from '../authorize.ts';
@@ -60,22 +61,29 @@ export const alertmanager: Routes = (app, deps) => {
     const principal = c.get('principal');
     // One who may act nowhere is refused as a whole, so that a wrong token is noticed where it was set up.
     if (!mayAnywhere(principal, 'act')) await requireDeed(c, deps, 'act');
-    const stacks = await known();
+    // Of stacks on which the caller may not act nothing is told, not even that they are there.
+    const stacks = new Map([...(await known())].filter(([stack]) => mayDo(principal, 'act', stack)));
     const written = new Set<string>();
     const alerts: z.infer<typeof verdict>[] = [];
     for (const alert of alertsOf(c.req.valid('json'))) {
-      const found = assign(alert, stacks);
-      const may = !('because' in found) && mayDo(principal, 'act', found.stack);
-      const received: Received =
-        'because' in found || !may
-          ? // Whether there is such a stack is not told to one who may not act on it.
-            { did: 'ignored', because: 'because' in found ? found.because : 'its labels name no stack' }
-          : await receive({ ...alert, source: 'alertmanager', stack: found.stack }, found.policy, service);
-      if (received.did === 'recorded' && 'stack' in found) written.add(found.stack);
-      alerts.push({ fingerprint: alert.fingerprint, ...received });
+      const received = await take(alert, stacks, service);
+      if (received.did === 'recorded') written.add(received.stack);
+      const { did, because } = received;
+      alerts.push({ fingerprint: alert.fingerprint, did, ...(because === undefined ? {} : { because }) });
     }
     // Repetitions change nothing, and are not written down.
     for (const stack of written) await requireDeed(c, deps, 'act', stack);
     return c.json({ alerts }, 200);
   });
 };
+
+async function take(
+  alert: LooseAlert,
+  stacks: Parameters<typeof assign>[1],
+  service: ServiceDeps,
+): Promise<Received & { readonly stack: string }> {
+  const found = assign(alert, stacks);
+  if ('because' in found) return { did: 'ignored', because: found.because, stack: '' };
+  const { stack, policy } = found;
+  return { ...(await receive({ ...alert, source: 'alertmanager', stack }, policy, service)), stack };
+}
