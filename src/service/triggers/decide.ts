@@ -29,8 +29,8 @@ export interface PastRun {
   readonly endedAt?: number;
   /** It ended half way, and a person has to go on with it. */
   readonly isMixed: boolean;
-  /** It changed the stack, and was meant to take it back: alerts that follow are part of it. */
-  readonly tookBack: boolean;
+  /** It took the stack back, or alerts began it: those that follow are part of what it dealt with. */
+  readonly isAnswer: boolean;
 }
 
 export interface Situation {
@@ -141,9 +141,9 @@ function silencedBy(runs: readonly PastRun[], { quietMs }: Situation['policy'], 
   const working = runs.find(({ endedAt }) => endedAt === undefined);
   if (working !== undefined) return `run ${working.run} is not over`;
   if (runs[0]?.isMixed === true) return `run ${runs[0].run} ended half way, and a person has to go on with it`;
-  const calming = runs.find(({ tookBack, endedAt }) => tookBack && endedAt !== undefined && now < endedAt + quietMs);
+  const calming = runs.find(({ isAnswer, endedAt }) => isAnswer && endedAt !== undefined && now < endedAt + quietMs);
   if (calming?.endedAt === undefined) return undefined;
-  return `run ${calming.run} took the stack back at ${new Date(calming.endedAt).toISOString()}: alerts start nothing for ${minutes(quietMs)} after it`;
+  return `run ${calming.run} ended at ${new Date(calming.endedAt).toISOString()}: alerts start nothing for ${minutes(quietMs)} after it`;
 }
 
 /** By when it began, so that what is shown does not depend on the way there. */

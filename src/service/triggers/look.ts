@@ -75,14 +75,15 @@ async function pastRuns(stack: string, { journal }: Pick<TriggerDeps, 'journal'>
 }
 
 function pastRun(state: RunState): PastRun {
-  const { run, startedAt, ended, plan, undoes } = state;
+  const { run, startedAt, ended, plan, undoes, trigger } = state;
   const moved = changedStack(state) || ended?.outcome === 'returned';
   return {
     run,
     startedAt: Date.parse(startedAt),
     ...(ended === undefined ? {} : { endedAt: Date.parse(ended.at) }),
     isMixed: ended?.outcome === 'mixed',
-    // A release by a pipeline is no rollback: alerts after it are what triggers are for.
-    tookBack: moved && (plan.options.hold || undoes !== undefined),
+    // A release by a pipeline is no rollback: alerts after it are what triggers are for. What alerts began and failed is not
+    // begun again by the next one.
+    isAnswer: trigger === 'alert' || (moved && (plan.options.hold || undoes !== undefined)),
   };
 }

@@ -28,7 +28,7 @@ function after(ms: number, part: Partial<Situation> = {}): Decision {
 }
 
 function run(part: Partial<PastRun> = {}): PastRun {
-  return { run: 'r1', startedAt: T0 - 10 * MINUTE, endedAt: T0 - 9 * MINUTE, isMixed: false, tookBack: true, ...part };
+  return { run: 'r1', startedAt: T0 - 10 * MINUTE, endedAt: T0 - 9 * MINUTE, isMixed: false, isAnswer: true, ...part };
 }
 
 const kinds = ({ moves }: Decision): readonly string[] => moves.map(({ kind }) => kind);
@@ -96,23 +96,19 @@ describe('alerts about which nothing was decided', () => {
     [
       'one that ended half way and a later one that made it good',
       [
-        run({ isMixed: true, tookBack: false }),
+        run({ isMixed: true, isAnswer: false }),
         run({ run: 'r2', startedAt: T0 - 40 * MINUTE, endedAt: T0 - 39 * MINUTE }),
-        run({ run: 'r3', startedAt: T0 - 5 * MINUTE, endedAt: T0 - 4 * MINUTE, tookBack: false }),
+        run({ run: 'r3', startedAt: T0 - 5 * MINUTE, endedAt: T0 - 4 * MINUTE, isAnswer: false }),
       ],
       undefined,
     ],
-    [
-      'a rollback a moment ago',
-      [run()],
-      'run r1 took the stack back at 2026-03-01T09:51:00.000Z: alerts start nothing for 30 min',
-    ],
+    ['a rollback a moment ago', [run()], 'run r1 ended at 2026-03-01T09:51:00.000Z: alerts start nothing for 30 min'],
     ['a rollback long ago', [run({ endedAt: T0 - 31 * MINUTE })], undefined],
-    ['a release a moment ago', [run({ tookBack: false })], undefined],
+    ['a release a moment ago', [run({ isAnswer: false })], undefined],
     [
       'a rollback that is quiet behind a release',
-      [run({ run: 'r0' }), run({ run: 'r9', startedAt: T0 - MINUTE, endedAt: T0 - 1, tookBack: false })],
-      'run r0 took the stack back',
+      [run({ run: 'r0' }), run({ run: 'r9', startedAt: T0 - MINUTE, endedAt: T0 - 1, isAnswer: false })],
+      'run r0 ended at',
     ],
   ])('after %s', (_name, runs, because) => {
     const decision = after(30_000, {
@@ -183,7 +179,7 @@ describe('whatever comes', () => {
       startedAt: fc.integer({ min: T0 - 60 * MINUTE, max: T0 + 20 * MINUTE }),
       lasted: fc.option(fc.integer({ min: 0, max: 10 * MINUTE }), { nil: undefined }),
       isMixed: fc.boolean(),
-      tookBack: fc.boolean(),
+      isAnswer: fc.boolean(),
     }),
     { maxLength: 3 },
   );
