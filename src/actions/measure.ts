@@ -1,12 +1,13 @@
 import { queryValue } from '../evidence/index.ts';
-import { askTarget } from '../hooks/index.ts';
+import { outsideTarget, type ResolvedTarget, resolveTarget } from '../hooks/index.ts';
 import { isBackstayError } from '../errors/index.ts';
 import type { HttpTarget, Stack } from '../model/index.ts';
 import type { Clock, Cluster, HttpClient } from '../ports/index.ts';
 
 export interface MeasureDeps {
   readonly stack: Pick<Stack, 'namespaces'>;
-  readonly cluster: Cluster;
+  /** Asked for targets within it alone: what lies outside is measured while its API server is down. */
+  readonly cluster: () => Promise<Cluster>;
   readonly http: HttpClient;
   readonly clock: Pick<Clock, 'monotonic'>;
 }
@@ -32,10 +33,11 @@ export async function askRoute(
   limits: Limits,
   deps: MeasureDeps,
 ): Promise<RouteAnswer> {
+  const found = await find(target, deps);
   const began = deps.clock.monotonic();
   const answered = (isGood: boolean): RouteAnswer => ({ isGood, latencyMs: deps.clock.monotonic() - began });
   try {
-    const { status } = await askTarget(target, { method: 'GET', ...limits }, placeOf(deps));
+    const { status } = await found.request({ method: 'GET', ...limits });
     return answered(accept.includes(status));
   } catch (error) {
     if (isBackstayError(error, 'ENDPOINT_UNREACHABLE') || isBackstayError(error, 'TIMEOUT')) return answered(false);
@@ -57,6 +59,7 @@ export async function askPrometheus(
   );
 }
 
-function placeOf({ stack, cluster, http }: MeasureDeps): Parameters<typeof askTarget>[2] {
-  return { cluster, http, namespace: stack.namespaces[0] ?? 'default' };
+async function find(target: HttpTarget, { stack, cluster, http }: MeasureDeps): Promise<ResolvedTarget> {
+  if (target.via === undefined) return outsideTarget(target.url, http);
+  return await resolveTarget(target, { cluster: await cluster(), http, namespace: stack.namespaces[0] ?? 'default' });
 }

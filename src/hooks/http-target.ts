@@ -32,7 +32,7 @@ export interface ResolvedTarget {
  * behind it then. Also what the cluster throws (CLUSTER_FORBIDDEN, CLUSTER_UNREACHABLE).
  */
 export async function resolveTarget(target: HttpTarget, deps: TargetDeps): Promise<ResolvedTarget> {
-  if (target.via === undefined) return direct(target.url, deps.http);
+  if (target.via === undefined) return outsideTarget(target.url, deps.http);
   if ('service' in target.via) return await throughService(target.url, target.via, deps);
   return await throughIngress(target.url, target.via, deps);
 }
@@ -42,7 +42,8 @@ export async function askTarget(target: HttpTarget, request: TargetRequest, deps
   return await (await resolveTarget(target, deps)).request(request);
 }
 
-function direct(url: string, http: HttpClient): ResolvedTarget {
+/** One that is reached without the cluster. @throws TARGET_UNRESOLVED for what is no absolute URL */
+export function outsideTarget(url: string, http: HttpClient): ResolvedTarget {
   if (!URL.canParse(url)) throw unresolved(`${url} is not an absolute URL, and the target names no service or ingress`);
   const { host, pathname } = new URL(url);
   return {

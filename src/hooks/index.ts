@@ -1,4 +1,11 @@
-export { askTarget, type ResolvedTarget, resolveTarget, type TargetDeps, type TargetRequest } from './http-target.ts';
+export {
+  askTarget,
+  outsideTarget,
+  type ResolvedTarget,
+  resolveTarget,
+  type TargetDeps,
+  type TargetRequest,
+} from './http-target.ts';
 export { askIssues, type IssueAnswer, type IssuePlace, markedIn, NEWEST_ISSUES, pageOf } from './issue-api.ts';
 export { postToWebhook } from './incoming-webhook.ts';
 export { type HookContext, type HookResult, runHook } from './run-hook.ts';

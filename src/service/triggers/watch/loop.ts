@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isBackstayError } from '../../../errors/index.ts';
 import { digestOf } from '../../../model/index.ts';
+import type { Cluster } from '../../../ports/index.ts';
 import type { Loop, LoopDeps } from '../../loops.ts';
 import { watchAll } from './watcher.ts';
 
@@ -51,11 +52,10 @@ async function watchOnce(name: string, service: string, deps: LoopDeps, signal: 
   const { triggers: policy } = await settingsOf(name, deps);
   if (policy === undefined || policy.watches.length === 0 || !(await hasClaim(name, service, deps))) return;
   await deps.withStack(name, deps.by, async (reached) => {
-    const { cluster } = await reached.planDeps();
     const asked = digestOf(reached.stack.triggers ?? {});
     const own = new AbortController();
     const ending = AbortSignal.any([signal, own.signal]);
-    const measure = { stack: reached.stack, cluster, http: deps.http, clock: deps.clock };
+    const measure = { stack: reached.stack, cluster: clusterOf(reached), http: deps.http, clock: deps.clock };
     const work = watchAll({ stack: name, policy, measure }, deps, ending);
     try {
       do await pause(deps, ending);
@@ -83,6 +83,22 @@ async function settingsOf(
 async function isStill(name: string, asked: string, deps: LoopDeps): Promise<boolean> {
   const { triggers } = await settingsOf(name, deps);
   return triggers !== undefined && digestOf(triggers) === asked;
+}
+
+type Reached = Parameters<Parameters<LoopDeps['withStack']>[2]>[0];
+
+/** Connected when it is first asked, and again when that failed. */
+function clusterOf(reached: Reached): () => Promise<Cluster> {
+  let connected: Promise<Cluster> | undefined;
+  return async () => {
+    connected ??= reached.planDeps().then(({ cluster }) => cluster);
+    try {
+      return await connected;
+    } catch (error) {
+      connected = undefined;
+      throw error;
+    }
+  };
 }
 
 interface Claim {
