@@ -86,9 +86,10 @@ export async function startTestPostgres(
     run,
     connection: (database) => ({ host: '127.0.0.1', port, user, database, sslmode: 'disable' }),
     kill: async () => {
-      // Sessions notice the end of their postmaster a little later, and may answer until then.
+      // Sessions notice the end of their postmaster a little later, and may answer until then; nor may it start new ones.
+      send(server.pid, 'SIGSTOP');
       const children = await readFile(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').catch(() => '');
-      for (const pid of [server.pid, ...children.split(' ').map(Number).filter(Boolean)]) end(pid);
+      for (const pid of [server.pid, ...children.split(' ').map(Number).filter(Boolean)]) send(pid, 'SIGKILL');
       await server.exited;
     },
     restart: async () => {
@@ -117,9 +118,9 @@ async function untilUp(ask: () => Promise<unknown>, exited: Promise<number>): Pr
   }
 }
 
-function end(pid: number): void {
+function send(pid: number, signal: 'SIGSTOP' | 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

@@ -58,9 +58,12 @@ describe('a restore in which something breaks', () => {
     const { uid, gid } = statSync(`/proc/${server.pid}`);
     execFileSync('prlimit', [`--pid=${server.pid}`, `--fsize=${bytes}:unlimited`], { uid, gid });
   };
-  /** Resolves once the tool restores beside: the moment in which a thing can break. */
-  const whileRestoring = async (): Promise<number> => {
+  /** Resolves once the tool restores beside: the moment in which a thing can break. Fails when that is over already. */
+  const whileRestoring = async (restoring: Promise<unknown>): Promise<number> => {
+    let isOver = false;
+    void restoring.then(() => (isOver = true));
     for (;;) {
+      if (isOver) throw new TypeError('the restore ended before anything could break');
       const rows = await server.run(
         'postgres',
         `SELECT pid FROM pg_stat_activity WHERE datname LIKE 'app\\_\\_%' AND query LIKE 'COPY %' AND state = 'active'`,
@@ -76,7 +79,10 @@ describe('a restore in which something breaks', () => {
     await server.run('postgres', 'CREATE DATABASE app');
     await server.run(
       'app',
-      'CREATE TABLE pages (id int PRIMARY KEY, text text NOT NULL)',
+      // Half a second for each COPY: long enough to be met in its middle on any machine.
+      `CREATE FUNCTION slowly(n int) RETURNS boolean LANGUAGE plpgsql AS
+         $$ BEGIN IF n % 40 = 0 THEN PERFORM pg_sleep(0.001); END IF; RETURN true; END $$`,
+      'CREATE TABLE pages (id int PRIMARY KEY CHECK (slowly(id)), text text NOT NULL)',
       'ALTER TABLE pages ALTER COLUMN text SET STORAGE EXTERNAL',
       `INSERT INTO pages SELECT n, string_agg(md5((n * 40 + m)::text), '') FROM generate_series(1, ${ROWS}) AS n,
          generate_series(1, 30) AS m GROUP BY n`,
@@ -128,7 +134,7 @@ describe('a restore in which something breaks', () => {
   it('because its tool was killed', async () => {
     await survives(async (id) => {
       const restoring = failureOf(store.restoreBeside(backup, id));
-      await whileRestoring();
+      await whileRestoring(restoring);
       execFileSync('pkill', ['-9', '-f', `pg_restore.*${id.replaceAll('-', '')}`]);
       expect(await restoring).toMatchObject({ code: 'STORE_FAILED' });
     });
@@ -137,7 +143,7 @@ describe('a restore in which something breaks', () => {
   it('because its session was ended by somebody', async () => {
     await survives(async (id) => {
       const restoring = failureOf(store.restoreBeside(backup, id));
-      await server.run('postgres', `SELECT pg_terminate_backend(${await whileRestoring()})`);
+      await server.run('postgres', `SELECT pg_terminate_backend(${await whileRestoring(restoring)})`);
       expect(await restoring).toMatchObject({ code: 'STORE_FAILED' });
     });
   });
@@ -148,7 +154,7 @@ describe('a restore in which something breaks', () => {
       await survives(async (id) => {
         const through = storeOf({ ...server.connection('app'), port: proxy.port });
         const restoring = failureOf(through.restoreBeside(backup, id));
-        await whileRestoring();
+        await whileRestoring(restoring);
         proxy.cut();
         expect(await restoring).toMatchObject({
           code: expect.stringMatching(/^STORE_(FAILED|UNREACHABLE)$/),
@@ -162,7 +168,7 @@ describe('a restore in which something breaks', () => {
   it('because the server was killed', async () => {
     await survives(async (id) => {
       const restoring = failureOf(store.restoreBeside(backup, id));
-      await whileRestoring();
+      await whileRestoring(restoring);
       await server.kill();
       await server.restart();
       expect(await restoring).toMatchObject({
@@ -178,7 +184,7 @@ describe('a restore in which something breaks', () => {
         stdio: 'ignore',
       });
       const ended = once(child, 'exit');
-      const orphan = await whileRestoring();
+      const orphan = await whileRestoring(ended);
       child.kill('SIGKILL');
       await ended;
       // Nobody has told the tool: it is still at work when the next attempt begins.
