@@ -3,8 +3,8 @@ import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import { followEntries, type Head, type JournalEntry, linkOf, proven, textOf } from '../../journal/index.ts';
 import type { Digest } from '../../model/index.ts';
 import type { JournalStore } from '../../ports/index.ts';
-import { fileChanges } from './changes.ts';
 import { guard, openDatabase, type SqliteOptions } from './database.ts';
+import { Writes } from './writes.ts';
 
 /**
  * A journal in one SQLite file: WAL, flushed to the disk before `append` returns. Events of a run, which only tell, are
@@ -17,6 +17,7 @@ export async function createSqliteJournal(options: SqliteOptions): Promise<Journ
 
 function storeOver(file: string, database: DatabaseSync): JournalStore {
   const append = appender(database);
+  const writes = new Writes(file, database);
   // One statement, so that head and entries are of one moment.
   const read = database.prepare(`
     SELECT sequence, link AS text, 1 AS is_head FROM runs WHERE run = :run
@@ -46,7 +47,7 @@ function storeOver(file: string, database: DatabaseSync): JournalStore {
       }
     },
     read: async (run) => readFrom(run),
-    follow: (run, after, signal) => followFile(file, database, { run, after, signal, read: readFrom }),
+    follow: (run, after, signal) => follow(writes, { run, after, signal, read: readFrom }),
     runs: async (stack) =>
       guard(file, () =>
         all.all({ stack: stack ?? null }).map((row) => ({
@@ -113,24 +114,19 @@ interface Following {
   readonly read: (run: string, after?: Head) => readonly JournalEntry[];
 }
 
-async function* followFile(
-  file: string,
-  database: DatabaseSync,
+async function* follow(
+  writes: Writes,
   { run, after, signal, read }: Following,
 ): AsyncGenerator<JournalEntry, void, undefined> {
-  const changes = fileChanges(file, signal);
+  const subscription = writes.subscribe(signal);
   try {
+    await subscription.next();
     yield* followEntries(after, signal, {
-      read: async (head) => {
-        // The log is written a moment before its commit can be seen, and nothing is written after it: whoever is about to
-        // commit is let finish first.
-        guard(file, () => database.exec('BEGIN IMMEDIATE; ROLLBACK'));
-        return read(run, head);
-      },
-      changed: async () => await changes.next(),
+      read: async (head) => read(run, head),
+      changed: async () => await subscription.next(),
     });
   } finally {
-    changes.close();
+    subscription.close();
   }
 }
 

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Json } from '../../model/index.ts';
 import type { RecordKind, ServiceRecord, ServiceStore } from '../../ports/index.ts';
-import { fileChanges } from './changes.ts';
 import { guard, openDatabase, type SqliteOptions } from './database.ts';
 import { prepareRecords } from './schema.ts';
+import { Writes } from './writes.ts';
 
 /** Of what was removed so many later changes are remembered: whoever follows and is further behind than that misses it. */
 const REMEMBERED = 10_000;
@@ -29,6 +29,7 @@ export async function createSqliteRecords(options: SqliteOptions): Promise<Servi
 
 function storeOver(file: string, database: DatabaseSync): ServiceStore {
   const closed = new AbortController();
+  const writes = new Writes(file, database);
   const get = database.prepare('SELECT * FROM records WHERE kind = ? AND key = ? AND value IS NOT NULL');
   const make = database.prepare(`
     INSERT INTO records (kind, key, version, value, at, change) VALUES (:kind, :key, 1, :value, ${NOW}, ${NEXT})
@@ -80,9 +81,9 @@ function storeOver(file: string, database: DatabaseSync): ServiceStore {
     follow: (kind, signal) => {
       const both = AbortSignal.any([signal, closed.signal]);
       // Now, not when the first is asked for: what is written in between is told.
-      return followRecords({ file, database, signal: both }, kind, lastChange(file, database));
+      return followRecords({ file, database, writes, signal: both }, kind, lastChange(file, database));
     },
-    changes: (signal) => followRuns({ file, database, signal: AbortSignal.any([signal, closed.signal]) }),
+    changes: (signal) => followRuns({ file, database, writes, signal: AbortSignal.any([signal, closed.signal]) }),
     close: async () => {
       closed.abort();
       if (database.isOpen) database.close();
@@ -113,6 +114,7 @@ function lastChange(file: string, database: DatabaseSync): number {
 interface Following {
   readonly file: string;
   readonly database: DatabaseSync;
+  readonly writes: Writes;
   readonly signal: AbortSignal;
 }
 
@@ -123,7 +125,7 @@ async function* followRecords(
 ): AsyncGenerator<{ readonly key: string; readonly record?: ServiceRecord }, void, undefined> {
   const { file, database } = following;
   let last = since;
-  for await (const _ of writes(following)) {
+  for await (const _ of looks(following)) {
     const changed = guard(file, () =>
       database
         .prepare('SELECT * FROM records WHERE kind = ? AND change > ? ORDER BY change')
@@ -144,7 +146,7 @@ async function* followRecords(
 async function* followRuns(following: Following): AsyncGenerator<{ readonly run?: string }, void, undefined> {
   const { file, database } = following;
   let heads: ReadonlyMap<string, number> | undefined;
-  for await (const _ of writes(following)) {
+  for await (const _ of looks(following)) {
     const rows = guard(file, () => database.prepare('SELECT run, sequence FROM runs').all());
     const now = new Map(rows.map((row) => [String(row['run']), Number(row['sequence'])]));
     const before = heads;
@@ -156,17 +158,15 @@ async function* followRuns(following: Following): AsyncGenerator<{ readonly run?
 }
 
 /** At once, and whenever the file may have been written since, by whatever process. */
-async function* writes({ file, database, signal }: Following): AsyncGenerator<void, void, undefined> {
-  if (signal.aborted) return;
-  const changes = fileChanges(file, signal);
+async function* looks({ writes, signal }: Following): AsyncGenerator<void, void, undefined> {
+  const subscription = writes.subscribe(signal);
   try {
-    while (!signal.aborted) {
-      // The log is written a moment before its commit can be seen: whoever is about to commit is let finish first.
-      guard(file, () => database.exec('BEGIN IMMEDIATE; ROLLBACK'));
+    for (;;) {
+      await subscription.next();
+      if (signal.aborted) return;
       yield;
-      await changes.next();
     }
   } finally {
-    changes.close();
+    subscription.close();
   }
 }

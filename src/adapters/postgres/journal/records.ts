@@ -69,7 +69,7 @@ export async function createPostgresRecords(options: PostgresJournalOptions): Pr
       recordsIn(await query(LIST[newestFirst ? 'newest' : 'oldest'], [kind, prefix, after ?? null, limit ?? null])),
     follow: (kind, signal) => {
       // Asked now, and so before every write that this store is asked for from here on.
-      const before = query('SELECT key, change FROM backstay.records WHERE kind = $1', [kind]);
+      const before = query(CHANGES, [kind]);
       before.catch(() => undefined);
       return followRecords(following(signal), kind, before);
     },
@@ -115,8 +115,8 @@ const listed = (order: 'ASC' | 'DESC'): string => `
   ORDER BY key ${order} LIMIT $4::bigint`;
 const LIST = { oldest: listed('ASC'), newest: listed('DESC') };
 
-const OF_KIND = `
-  SELECT ${COLUMNS} FROM backstay.records WHERE kind = $1 AND ($2::text[] IS NULL OR key = ANY($2)) ORDER BY change`;
+const CHANGES = 'SELECT key, change FROM backstay.records WHERE kind = $1';
+const OF_KEYS = `SELECT ${COLUMNS} FROM backstay.records WHERE kind = $1 AND key = ANY($2) ORDER BY change`;
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -125,6 +125,10 @@ async function writtenBy(connection: Connection, kind: string, key: string, writ
     `SELECT ${COLUMNS} FROM backstay.records WHERE kind = $1 AND key = $2 AND writer = $3`,
     [kind, key, writer],
   );
+}
+
+function keyIn(row: Row): string {
+  return String(row['key']);
 }
 
 function recordsIn(rows: readonly Row[]): readonly ServiceRecord[] {
@@ -167,7 +171,7 @@ interface Following {
 type Told = ReadonlySet<string> | 'all';
 
 /** Each batch of what `nameIn` finds in notifications; first, and after each gap, `all`. */
-async function* told(
+async function* tellings(
   { listener, signal }: Pick<Following, 'listener' | 'signal'>,
   nameIn: (channel: string, payload: string) => string | undefined,
 ): AsyncGenerator<Told, void, undefined> {
@@ -200,17 +204,19 @@ async function* followRecords(
   before: Promise<readonly Row[]>,
 ): AsyncGenerator<{ readonly key: string; readonly record?: ServiceRecord }, void, undefined> {
   const { signal } = following;
-  const keyIn = (channel: string, payload: string): string | undefined => {
+  const keyToldIn = (channel: string, payload: string): string | undefined => {
     if (channel !== RECORDS_CHANNEL || payload.split(' ', 1)[0] !== kind) return undefined;
     return payload.slice(kind.length + 1);
   };
-  const known = new Map((await before).map((row) => [String(row['key']), String(row['change'])]));
-  for await (const keys of told(following, keyIn)) {
-    const rows = await patiently(following, [kind, keys === 'all' ? null : [...keys]]);
+  const known = new Map((await before).map((row) => [keyIn(row), String(row['change'])]));
+  const isNew = (row: Row): boolean => known.get(keyIn(row)) !== String(row['change']);
+  for await (const keys of tellings(following, keyToldIn)) {
+    const named = keys === 'all' ? (await patiently(following, CHANGES, [kind])).filter(isNew).map(keyIn) : [...keys];
+    const rows = named.length === 0 ? [] : await patiently(following, OF_KEYS, [kind, named]);
     for (const row of rows) {
-      const [key, change] = [String(row['key']), String(row['change'])];
-      if (known.get(key) === change) continue;
-      known.set(key, change);
+      if (!isNew(row)) continue;
+      const key = keyIn(row);
+      known.set(key, String(row['change']));
       yield { key, ...(row['value'] === null ? {} : { record: recordOf(row) }) };
       if (signal.aborted) return;
     }
@@ -220,7 +226,7 @@ async function* followRecords(
 async function* followRuns(following: Following): AsyncGenerator<{ readonly run?: string }, void, undefined> {
   const runIn = (channel: string, payload: string): string | undefined =>
     channel === CHANNEL ? payload.slice(0, payload.lastIndexOf(' ')) : undefined;
-  for await (const runs of told(following, runIn)) {
+  for await (const runs of tellings(following, runIn)) {
     for (const run of runs === 'all' ? [undefined] : runs) {
       yield run === undefined ? {} : { run };
       if (following.signal.aborted) return;
@@ -229,10 +235,14 @@ async function* followRuns(following: Following): AsyncGenerator<{ readonly run?
 }
 
 /** Asks until the server answers, or the signal fires. */
-async function patiently({ query, clock, signal }: Following, values: readonly unknown[]): Promise<readonly Row[]> {
+async function patiently(
+  { query, clock, signal }: Following,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
   for (;;) {
     try {
-      return await query(OF_KIND, values);
+      return await query(text, values);
     } catch (error) {
       if (signal.aborted) return [];
       if (!isPassing(error)) throw error;
