@@ -68,7 +68,8 @@ function underWay(): BackstayError {
 }
 
 async function settle(records: ServiceStore, begun: ServiceRecord, res: Response, request: string): Promise<void> {
-  if (res.status >= 400) {
+  // An answer that nobody may store (a new token) is not stored by us either; asked again, its name is taken.
+  if (res.status >= 400 || res.headers.get('cache-control')?.includes('no-store') === true) {
     await records.remove('idempotency', begun.key, begun.version);
     return;
   }
