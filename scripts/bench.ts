@@ -19,12 +19,24 @@ import { stopAll } from './bench/process-times.ts';
 import { overhead } from './bench/overhead.ts';
 import { restore } from './bench/restore.ts';
 import { rollout } from './bench/rollout.ts';
+import { service } from './bench/service.ts';
 import { capture, diff } from './bench/snapshots.ts';
 import { startup } from './bench/startup.ts';
 import { parsed } from './parsed.ts';
 
 /** The quiet ones first: from the failover on, pods run beside what is measured. */
-const BENCHES: readonly Bench[] = [startup, journal, diff, capture, engine, overhead, restore, rollout, failover];
+const BENCHES: readonly Bench[] = [
+  startup,
+  journal,
+  service,
+  diff,
+  capture,
+  engine,
+  overhead,
+  restore,
+  rollout,
+  failover,
+];
 
 const USAGE = `npm run bench -- [--only NAME]… [--json FILE] [--check]; there are ${BENCHES.map(({ name }) => name).join(', ')}`;
 const options = parsed(USAGE, () =>

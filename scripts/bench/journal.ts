@@ -52,10 +52,10 @@ const BY = { user: 'ada', host: 'laptop' };
 
 /** As of a large run: its facts, and between them the progress of its objects. */
 function recordedRun(): readonly JournalEntry[] {
-  const facts: JournalFact[] = [{ kind: 'run-created', plan: aPlan(), by: BY }];
+  const facts: JournalFact[] = [{ kind: 'run-created', plan: emptyPlan('bench'), by: BY }];
   for (let i = 0; facts.length < ENTRIES; i++) {
     const isFact = i < FACTS;
-    facts.push(isFact ? { kind: 'noted', by: BY, topic: 'impact', text: `note ${i}` } : progress(i));
+    facts.push(isFact ? { kind: 'noted', by: BY, topic: 'impact', text: `note ${i}` } : progressOf(i));
   }
   const entries: JournalEntry[] = [];
   for (const [i, fact] of facts.entries()) {
@@ -73,12 +73,13 @@ function recordedRun(): readonly JournalEntry[] {
   return entries;
 }
 
-function progress(i: number): JournalFact {
+/** What a run tells of one of its objects. */
+export function progressOf(i: number, run = 'r1'): JournalFact {
   const object = `apps/Deployment/production/workload-${i % 50}`;
   return {
     kind: 'event',
     event: {
-      run: 'r1',
+      run,
       stack: 'bench',
       sequence: i + 1,
       time: new Date(Date.UTC(2026, 0, 1) + i).toISOString(),
@@ -90,11 +91,12 @@ function progress(i: number): JournalFact {
   };
 }
 
-function aPlan(): Plan {
+/** A plan that changes nothing. */
+export function emptyPlan(stack: string): Plan {
   const content: Omit<Plan, 'hash'> = {
     apiVersion: 'backstay.dev/v1',
     kind: 'Plan',
-    stack: 'bench',
+    stack,
     clusterUid: 'bench',
     createdAt: '2026-01-01T00:00:00.000Z',
     scope: { kind: 'full' },

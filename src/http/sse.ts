@@ -10,23 +10,29 @@ const RETRY_MS = 2_000;
 
 export interface StreamOptions {
   readonly clock: Pick<Clock, 'delay'>;
+  /** Until when it may go on. */
+  readonly signal: AbortSignal;
   readonly heartbeatMs?: number;
   readonly stallMs?: number;
 }
 
 /**
  * An answer in `text/event-stream`, pulled by its reader: nothing is read ahead, so that a slow one holds no memory of ours
- * but the socket's own. Ends with the frames. What they throw breaks the connection off.
+ * but the socket's own. Ends with the frames, which end when their signal fires. What they throw breaks the connection off.
  */
-export function streamed(frames: AsyncGenerator<Uint8Array, void, undefined>, options: StreamOptions): Response {
-  const { clock, heartbeatMs = HEARTBEAT_MS, stallMs = STALL_MS } = options;
+export function streamed(
+  framesUntil: (signal: AbortSignal) => AsyncGenerator<Uint8Array, void, undefined>,
+  { clock, signal, heartbeatMs = HEARTBEAT_MS, stallMs = STALL_MS }: StreamOptions,
+): Response {
   const over = new AbortController();
+  const frames = framesUntil(AbortSignal.any([signal, over.signal]));
   let next: Promise<IteratorResult<Uint8Array, void>> | undefined;
   let beat: Promise<'beat'> | undefined;
   /** Counts what was taken; where it does not grow though something waits to be, the reader stalls. */
   let [taken, isWaiting] = [0, false];
   const end = (): void => {
     over.abort();
+    // Nobody asks for more: what it holds is given back even where it was never begun.
     void frames.return();
   };
   const cutOffTheSlow = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {

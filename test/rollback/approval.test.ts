@@ -175,4 +175,33 @@ describe('who may decide', () => {
     const may = mayDecide(state, at(state, 1), { user: 'bo', roles: ['intern', 'cto'] });
     expect(may).toMatchObject({ kind: 'may', role: 'cto' });
   });
+
+  test.each<[string, string, readonly string[]]>([
+    ['the requester at the service of their machine', 'local:ada', []],
+    ['the requester by another proof of who they are', 'oidc:https://login#7', ['ada']],
+  ])('not %s', (_name, user, alsoKnownAs) => {
+    const state = stateOf(NEED);
+    const may = mayDecide(state, at(state, 1), { user, roles: ['cto'], alsoKnownAs });
+    expect(may).toMatchObject({ kind: 'refused', because: expect.stringContaining('asked for') });
+  });
+
+  test('not the same person twice by two names', () => {
+    const state = stateOf(TWO, [['bo', 'cto']]);
+    const may = mayDecide(state, at(state, 1), { user: 'local:bo', roles: ['cto'] });
+    expect(may).toMatchObject({ kind: 'refused', because: expect.stringContaining('approved run') });
+    expect(
+      standingOf(
+        stateOf(TWO, [
+          ['bo', 'cto'],
+          ['local:bo', 'cto'],
+        ]),
+        at(state, 1),
+      ).kind,
+    ).toBe('waiting');
+  });
+
+  test('two whose proofs differ are two people', () => {
+    const state = stateOf(TWO, [['token:bo', 'cto']]);
+    expect(mayDecide(state, at(state, 1), { user: 'bo', roles: ['cto'] }).kind).toBe('may');
+  });
 });

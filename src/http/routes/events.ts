@@ -55,14 +55,20 @@ export const events: Routes = (app, deps) => {
     const { run } = c.req.valid('param');
     await requireRun(c, deps, 'watch', run);
     const after = c.req.valid('header')['last-event-id'] ?? c.req.valid('query').after ?? 0;
-    return streamed(runFrames(service.feeds, { run, after, signal: lifetimeOf(c, deps) }), service);
+    return streamed((signal) => runFrames(service.feeds, { run, after, signal }), {
+      clock: service.clock,
+      signal: lifetimeOf(c, deps),
+    });
   });
 
   app.openapi(ofAll, async (c) => {
     const { stack } = c.req.valid('query');
     if (stack !== undefined) await requireDeed(c, deps, 'watch', stack);
     const isWanted = (of: string): boolean => (stack === undefined ? mayWatch(c, of) : of === stack);
-    return streamed(changeFrames(changes, isWanted, lifetimeOf(c, deps)), service);
+    return streamed((signal) => changeFrames(changes, isWanted, signal), {
+      clock: service.clock,
+      signal: lifetimeOf(c, deps),
+    });
   });
 };
 

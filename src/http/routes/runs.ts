@@ -134,7 +134,10 @@ export const runs: Routes = (app, deps) => {
     const { run } = c.req.valid('param');
     await requireRun(c, deps, 'act', run);
     await askToResume({ run, by: c.get('principal').id }, service);
-    return c.json({ run, state: 'queued' as const }, 202, { Location: `/v1/runs/${run}` });
+    const { state } = await seeRun(run, service);
+    return c.json({ run, state: state === 'waiting' ? ('waiting' as const) : ('queued' as const) }, 202, {
+      Location: `/v1/runs/${run}`,
+    });
   });
 
   app.openapi(cancel, async (c) => {

@@ -61,8 +61,8 @@ export interface Cancel {
   readonly at: string;
 }
 
-/** A service that does not renew its claim for so long is taken for gone. Milliseconds; a lease lasts as long. */
-export const CLAIM_MS = 30_000;
+/** A service that does not renew its claim for so long is taken for gone. Milliseconds. */
+export const CLAIM_MS = 15_000;
 
 export function claimIn(record: ServiceRecord): Claim {
   return record.value as unknown as Claim;

@@ -1,5 +1,5 @@
 import { endUnapproved, endUnbegun } from '../../rollback/index.ts';
-import type { ServiceRecord } from '../../ports/index.ts';
+import type { RunProcesses, ServiceRecord } from '../../ports/index.ts';
 import type { ServiceDeps } from '../deps.ts';
 import type { Log } from '../log.ts';
 import { cancelIn, CLAIM_MS, type Claim, claimIn, logPath, stepsDone, stored } from './claim.ts';
@@ -12,8 +12,8 @@ import { sparedVariables } from './spared.ts';
 export interface DispatcherOptions {
   readonly deps: Pick<
     ServiceDeps,
-    'records' | 'journal' | 'journalName' | 'clock' | 'files' | 'processes' | 'by' | 'stateDir' | 'stack'
-  >;
+    'records' | 'journal' | 'journalName' | 'clock' | 'files' | 'by' | 'stateDir' | 'stack'
+  > & { readonly processes: RunProcesses };
   /** Of this service: one life of one process. */
   readonly self: string;
   readonly limits: Limits;
