@@ -28,6 +28,8 @@ export const RECORD_KINDS = [
   'schedule',
   /** What routes measured while the stack was well. */
   'baseline',
+  /** Proofs of backups that somebody asked for, and how they ended. */
+  'drill',
   /** API tokens, hashed. */
   'token',
   /** Who was let in to what, and who was not. */
@@ -77,8 +79,9 @@ export interface ServiceStore {
   ): Promise<readonly ServiceRecord[]>;
   /**
    * Tells of records of this kind as they are written or removed, by whatever process or machine; first of nothing that is
-   * there already when this is called. May tell of one change twice, and of several in one go by their last state. Ends when
-   * the signal fires, or the store is closed; a server that is away is waited for until then.
+   * there already when this is called (of all of it, where a lost connection hid what was there). May tell of one change
+   * twice, and of several in one go by their last state. Ends when the signal fires, or the store is closed; a server that is
+   * away is waited for until then.
    */
   follow(
     kind: RecordKind,

@@ -163,6 +163,8 @@ describe('a server that is killed', () => {
     const told = store.follow('proposal', limit())[Symbol.asyncIterator]();
     const ticks = store.changes(limit())[Symbol.asyncIterator]();
     expect(await ticks.next()).toMatchObject({ value: {} });
+    await store.put('proposal', 'ready', 0, 1);
+    expect(await told.next()).toMatchObject({ value: { key: 'ready' } });
     const [next, tick] = [told.next(), ticks.next()];
     await server.kill();
     await server.restart();

@@ -68,8 +68,9 @@ export async function createPostgresRecords(options: PostgresJournalOptions): Pr
     list: async (kind, { prefix = '', after, limit, newestFirst = false } = {}) =>
       recordsIn(await query(LIST[newestFirst ? 'newest' : 'oldest'], [kind, prefix, after ?? null, limit ?? null])),
     follow: (kind, signal) => {
-      // Asked now, and so before every write that this store is asked for from here on.
-      const before = query(CHANGES, [kind]);
+      // Asked now, and so before every write that this store is asked for from here on. Where the connection broke meanwhile
+      // nobody knows any more what was there: everything is told.
+      const before = link.use(async (connection, isAgain) => (isAgain ? [] : await connection.query(CHANGES, [kind])));
       before.catch(() => undefined);
       return followRecords(following(signal), kind, before);
     },
