@@ -51,12 +51,7 @@ export async function askPrometheus(
   limits: Limits,
   deps: MeasureDeps,
 ): Promise<number | undefined> {
-  return await queryValue(
-    query,
-    prometheus,
-    async (at, request) => await askTarget(at, request, placeOf(deps)),
-    limits,
-  );
+  return await queryValue(query, prometheus, async (at, asked) => await (await find(at, deps)).request(asked), limits);
 }
 
 async function find(target: HttpTarget, { stack, cluster, http }: MeasureDeps): Promise<ResolvedTarget> {

@@ -22,15 +22,26 @@ describe('the rules that are shipped', () => {
   });
 
   test('fire when they should, and not before', async () => {
-    const { stdout } = await run(tools.promtool, ['test', 'rules', 'rules.test.yaml'], { cwd: folder });
+    const files = ['rules.test.yaml', 'rules.days.test.yaml'];
+    const { stdout } = await run(tools.promtool, ['test', 'rules', ...files], { cwd: folder, timeout: 60_000 });
     expect(stdout).toContain('SUCCESS');
   });
 
   test('ask for metrics that the service has', async () => {
-    const measured = { runs: [], damaged: 0, approvals: new Map(), stacks: [], openProposals: new Map(), undelivered: new Map(), lost: new Map() };
+    const measured = {
+      runs: [],
+      damaged: 0,
+      approvals: new Map(),
+      stacks: [],
+      openProposals: new Map(),
+      undelivered: new Map(),
+      lost: new Map(),
+    };
     const { text } = await exposition(measured, '0');
     const known = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
-    const asked = [...readFileSync(join(folder, 'rules.yaml'), 'utf8').matchAll(/\bbackstay_[a-z_]+/g)].map(([name]) => name);
+    const asked = [...readFileSync(join(folder, 'rules.yaml'), 'utf8').matchAll(/\bbackstay_[a-z_]+/g)].map(
+      ([name]) => name,
+    );
     expect(asked.length).toBeGreaterThan(4);
     expect(asked.filter((name) => !known.includes(name))).toEqual([]);
   });

@@ -13,7 +13,7 @@ beforeAll(async () => {
   service = await testService({
     stacks: { shop: aStackFile(TRIGGERS), silent: aStackFile(), secret: aStackFile(TRIGGERS) },
   });
-  const grants = [{ role: 'operator' as const, stacks: ['shop'] }];
+  const grants = [{ role: 'operator' as const, stacks: ['shop', 'silent'] }];
   ({ ask } = appFor(service.deps, {
     gate: gateOfRoles({ alertmanager: grants, stranger: [{ role: 'viewer', stacks: ['shop'] }] }),
   }));
@@ -63,7 +63,7 @@ async function post(
 describe('the webhook for Alertmanager', () => {
   test('takes an alert once, and says what became of it', async () => {
     const body = webhook({ stack: 'shop' });
-    const [{ fingerprint }] = body.alerts as [{ fingerprint: string }];
+    const fingerprint = body.alerts[0]?.fingerprint;
     expect(await post('alertmanager', body)).toEqual({
       status: 200,
       body: { alerts: [{ fingerprint, did: 'recorded' }] },

@@ -4,8 +4,8 @@ import type { Proposal } from '../../model/index.ts';
 import { askForRun } from '../ask.ts';
 import { keptPlan } from '../plans.ts';
 import type { TriggerDeps, View } from './look.ts';
-import { asked, closed, started, troubled, withAlerts } from './proposal.ts';
-import { change, readAll, seenOf, type Versioned } from './records.ts';
+import { asked, closed, opened, started, troubled, withAlerts } from './proposal.ts';
+import { change, readAll, seenOf, type Versioned, write } from './records.ts';
 import { planFor } from './planning.ts';
 
 /** What is done in the cluster's and the journal's sight; tests put others in their place. */
@@ -28,10 +28,17 @@ const RETRY_MS = 15_000;
 
 /** The proposal of a stack on its way: planned, started, and out of the place when it is over. */
 export async function advance(view: View, deps: TriggerDeps, doing: Doing = DOING): Promise<Advanced> {
-  const { slot, proposal, pending, taken } = view;
-  if (slot?.value.open === undefined) return NOTHING;
-  // Whoever took the place was killed; it is used by the next proposal, or given back.
-  if (proposal === undefined) return pending.length > 0 ? NOTHING : await leave(view, deps);
+  const { stack, policy, slot, proposal, pending, taken } = view;
+  const id = slot?.value.open;
+  if (id === undefined) return NOTHING;
+  if (proposal === undefined) {
+    // Whoever took the place was killed. Alerts that it took are proposed; else it is used by the next ones, or given back.
+    if (policy === undefined || taken.length === 0)
+      return policy !== undefined && pending.length > 0 ? NOTHING : await leave(view, deps);
+    const value = opened({ id, stack, alerts: taken }, policy, deps.clock.now());
+    await write(deps.records, 'proposal', { key: id, version: 0, value });
+    return MOVED;
+  }
   switch (proposal.value.state) {
     case 'planning':
       return await plan(view, proposal, deps, doing);

@@ -63,10 +63,13 @@ async function carry(move: Move, view: View, policy: TriggerPolicy, deps: Trigge
   }
 }
 
-/** The place comes first and the proposal after it: of two services one finds the place taken, and a killed one is finished. */
+/**
+ * The place comes first, then the alerts, then the proposal: of two services one finds the place taken, and what a killed one
+ * began is finished, without any alert that is in the proposal asking for another.
+ */
 async function propose(
   alerts: readonly SeenAlert[],
-  { stack, slot }: View,
+  { stack, slot, taken }: View,
   policy: TriggerPolicy,
   { records, clock }: TriggerDeps,
 ): Promise<void> {
@@ -76,8 +79,9 @@ async function propose(
     const place = { key: stack, version: slot?.version ?? 0, value: { open: id } };
     if ((await write(records, 'trigger', place)) === undefined) return;
   }
-  await write(records, 'proposal', { key: id, version: 0, value: opened({ id, stack, alerts }, policy, now) });
   await mark(alerts, { state: 'taken', proposal: id }, { records });
+  const value = opened({ id, stack, alerts: [...taken, ...alerts] }, policy, now);
+  await write(records, 'proposal', { key: id, version: 0, value });
 }
 
 type Verdict = Pick<AlertRecord, 'state' | 'because' | 'proposal'>;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { personNeededFor, reasonOf, severityOf } from '../../../src/service/triggers/ask.ts';
 import { assign } from '../../../src/service/triggers/intake.ts';
 import { alertsOf, type WebhookBody } from '../../../src/service/triggers/webhook.ts';
-import type { Plan, TriggerPolicy } from '../../../src/model/index.ts';
+import type { Plan, Proposal, TriggerPolicy } from '../../../src/model/index.ts';
 import { alertOf, POLICY } from './alerts.ts';
 
 const BODY: WebhookBody = {
@@ -116,7 +116,12 @@ describe('what is asked for', () => {
   const plan = { steps: [], warnings: [], options: {} } as unknown as Plan;
   const approval = { severity: 'SEV-2', roles: ['lead'], when: 'before', count: 1, expiresMs: 1 } as const;
   test.each<
-    [string, Partial<Plan>, Partial<{ mode: 'propose'; isTargetHeld: true; requireSeverity: true }>, string | undefined]
+    [
+      string,
+      Partial<Plan>,
+      Partial<{ mode: Proposal['mode']; isTargetHeld: boolean; requireSeverity: boolean }>,
+      string | undefined,
+    ]
   >([
     ['nothing speaks against it', {}, {}, undefined],
     ['the stack wants to be asked', {}, { mode: 'propose' }, 'the stack asks for a person'],
