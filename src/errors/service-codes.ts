@@ -1,0 +1,117 @@
+import { type CodeRow, row } from './code-row.ts';
+
+/** Of the service, its clients, and what it tells: a part of CODES. */
+export const SERVICE_CODES = {
+  CHANNEL_UNKNOWN: row(
+    'user',
+    64,
+    'The stack has no notification channel of that name.',
+    'Look at backstay:notifications in the stack file.',
+  ),
+  NOTICE_FAILED: row(
+    'environment',
+    1,
+    'A notification channel did not take a notice.',
+    'Read why; correct the channel in the stack file, or its key.',
+  ),
+  SERVICE_UNREACHABLE: row(
+    'environment',
+    1,
+    'The service does not answer.',
+    'Check --server and the network; what was begun there goes on without us: `backstay watch RUN` shows it.',
+  ),
+  SERVICE_REFUSED: row(
+    'environment',
+    1,
+    'What answers is no service of Backstay, or a newer one.',
+    'Check the address, and use the same version on both sides.',
+  ),
+  REMOTE_UNSUPPORTED: row(
+    'user',
+    64,
+    'That is not done by a service.',
+    'Do it on a machine that has the stack file, without --server and BACKSTAY_SERVER.',
+  ),
+  REQUEST_MALFORMED: row('user', 64, 'A request is no JSON, or nests too deeply.', 'Correct the body that is sent.'),
+  REQUEST_INVALID: row(
+    'user',
+    64,
+    'A request does not fit the description of the API.',
+    'Correct what `errors` names; /openapi.json has the description.',
+  ),
+  REQUEST_TOO_LARGE: row('user', 64, 'The body of a request is too large.', 'Send less.'),
+  REQUEST_TYPE: row('user', 64, 'A body is of a type that is not taken.', 'Send it as application/json.'),
+  REQUESTS_TOO_MANY: row('user', 1, 'More requests came than are taken.', 'Wait as long as Retry-After says.'),
+  ROUTE_UNKNOWN: row('user', 64, 'There is nothing at that address.', '/openapi.json has all there is.'),
+  METHOD_UNKNOWN: row('user', 64, 'That method cannot be used there.', 'Use one of those that Allow names.'),
+  IDEMPOTENCY_MISMATCH: row(
+    'user',
+    64,
+    'An Idempotency-Key was used before, for another request.',
+    'Make a new key for each thing that is asked for.',
+  ),
+  REQUEST_UNDER_WAY: row(
+    'environment',
+    7,
+    'A request with the same Idempotency-Key was begun and has no answer yet.',
+    'Ask again in a moment; if it stays so, look at what is there before asking with a new key.',
+  ),
+  CONDITION_MISSING: row(
+    'user',
+    64,
+    'This may only be changed by somebody who says what it looked like.',
+    'Send If-Match with the ETag that was read.',
+  ),
+  CONDITION_FAILED: row('environment', 7, 'It was changed since it was read.', 'Read it again, and decide again.'),
+  ACCESS_UNPROVEN: row(
+    'user',
+    7,
+    'Nobody has proven who asks.',
+    'Send `Authorization: Bearer` with a token; `backstay token create` makes one.',
+  ),
+  ACCESS_DENIED: row(
+    'user',
+    7,
+    'The one who asks may not do that.',
+    'Ask an admin of this service for a role that may.',
+  ),
+  ORIGIN_REFUSED: row(
+    'user',
+    7,
+    'A request came by way of another site, or for a name that is not ours.',
+    'Open the page at the address that `backstay serve` prints.',
+  ),
+  TOKEN_UNKNOWN: row('user', 64, 'There is no token of that name.', 'Run `backstay token list`.'),
+  TOKEN_EXISTS: row(
+    'user',
+    64,
+    'There is a token of that name already.',
+    'Choose another name, or revoke that one: journals name who acted by it.',
+  ),
+  SERVICE_INVALID: row(
+    'user',
+    64,
+    'The settings file of the service does not fit the schema.',
+    'Correct the file at the place named.',
+  ),
+  LISTEN_FAILED: row(
+    'environment',
+    1,
+    'The address of the service cannot be listened on.',
+    'Choose another with --listen, or end what listens there.',
+  ),
+  SERVICE_OPEN: row(
+    'user',
+    64,
+    'The service would be open to others without proof of who asks, or without encryption.',
+    'Listen on loopback, or set up tokens or oidc, and tls or proxy; docs/service.md tells how.',
+  ),
+  PROPOSAL_UNKNOWN: row('user', 64, 'There is no proposal of that id.', 'List them: `GET /v1/proposals`.'),
+  PROPOSAL_DECIDED: row(
+    'environment',
+    7,
+    'Somebody, or the course of things, has decided about a proposal already.',
+    'Look at it again; what is still wanted can be planned anew.',
+  ),
+  PLAN_UNKNOWN: row('user', 64, 'There is no plan of that hash.', 'Plan again.'),
+} as const satisfies Record<string, CodeRow>;
