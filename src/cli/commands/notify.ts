@@ -10,7 +10,7 @@ export const test: CommandRun = async (invocation) => {
     const tested = await testChannel({ stack, channel }, { http: await composition.http(), keys, clock });
     terminal.result('TestedChannel', { ...tested }, () => {
       const where = tested.reference === undefined ? '' : ` (${tested.reference}, which stays there)`;
-      return `${terminal.out.good('told')}  ${tested.channel}, ${tested.kind}${where}`;
+      return `${terminal.out.good('told')}  ${tested.channel}, ${tested.receiver}${where}`;
     });
     return 0;
   });

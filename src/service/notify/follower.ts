@@ -42,21 +42,25 @@ export class Follower {
     this.#written.wake();
   }
 
-  /** Returns when nothing more can come of the run. @throws JOURNAL_BROKEN, and what journal and records throw */
-  async work(signal: AbortSignal): Promise<void> {
+  /**
+   * Returns true when nothing more can come of the run, false when there is nothing of it yet or the signal fired.
+   * @throws JOURNAL_BROKEN, and what journal and records throw
+   */
+  async work(signal: AbortSignal): Promise<boolean> {
     const { run, gate } = this.#following;
     // As a whole first: on half of it alarms would go off that are long over.
     for (const entry of await gate(async () => await this.#deps.journal.read(run))) await this.#take(entry, signal);
-    if (await this.#isDone()) return;
+    if (this.#state === undefined || (await this.#isDone(this.#state))) return this.#state !== undefined;
     const over = new AbortController();
     const stop = AbortSignal.any([signal, over.signal]);
-    const reading = this.#readOn(this.#state?.sequence ?? 0, stop);
+    const parts = [this.#wait(stop), this.#readOn(this.#state.sequence, stop)];
     try {
-      await Promise.race([this.#wait(stop), reading]);
+      await Promise.race(parts);
     } finally {
       over.abort();
-      await reading.catch(() => undefined);
+      await Promise.allSettled(parts);
     }
+    return !signal.aborted;
   }
 
   async #readOn(from: number, stop: AbortSignal): Promise<void> {
@@ -80,7 +84,7 @@ export class Follower {
         await this.#take(entry, stop);
         if (stop.aborted) return;
       }
-      if (await this.#isDone()) return;
+      if (this.#state !== undefined && (await this.#isDone(this.#state))) return;
     }
   }
 
@@ -98,9 +102,7 @@ export class Follower {
   }
 
   /** Over, and no approval is due afterwards. */
-  async #isDone(): Promise<boolean> {
-    const state = this.#state;
-    if (state === undefined) return true;
+  async #isDone(state: RunState): Promise<boolean> {
     if (isOpen(state) || standingOf(state, this.#deps.clock.now()).kind === 'due') return false;
     await moveTo(state.run, { sequence: state.sequence, over: true }, this.#deps);
     return true;

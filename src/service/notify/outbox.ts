@@ -9,7 +9,7 @@ import { isOpen } from './alarms.ts';
 import { channelOf, REQUEST_MS } from './channels/index.ts';
 import { begun, type Delivery, deliveryIn, ended, isSettled, jsonOf, laneIn, type Outcome } from './delivery.ts';
 import { render } from './render.ts';
-import { schedule } from './schedule.ts';
+import { type Room, schedule, type Waiting } from './schedule.ts';
 import { Waker } from './waker.ts';
 
 export interface NotifyDeps
@@ -26,13 +26,10 @@ const SENDING_MS = 3 * REQUEST_MS;
  * we first saw it, so that no two clocks have to agree. Longer than any sending that is alive.
  */
 const DEAD_MS = 2 * SENDING_MS;
-/** Sendings at a time. */
-const ROOM = 8;
+const ROOM: Room = { inAll: 32, perChannel: 2 };
 
-interface Held {
+interface Held extends Waiting {
   readonly record: ServiceRecord;
-  /** Milliseconds since the epoch: not before. */
-  readonly at: number;
 }
 
 /**
@@ -51,7 +48,9 @@ class Outbox {
   readonly #failed = new AbortController();
   readonly #waker: Waker;
   readonly #held = new Map<string, Held>();
-  readonly #sending = new Map<string, Promise<void>>();
+  /** Channels by lane. */
+  readonly #busy = new Map<string, string>();
+  readonly #sending = new Set<Promise<void>>();
   /** Whose claims they are: a service that was started anew is another one. */
   readonly #self: string;
 
@@ -66,16 +65,13 @@ class Outbox {
     const listening = this.#listen();
     try {
       while (!this.#signal.aborted) {
-        const { ready, wakeAt } = schedule(this.#waiting(), {
-          busy: new Set(this.#sending.keys()),
-          now: this.#deps.clock.now(),
-          room: ROOM - this.#sending.size,
-        });
+        const now = this.#deps.clock.now();
+        const { ready, wakeAt } = schedule(this.#held.values(), { busy: this.#busy, now, room: ROOM });
         for (const key of ready) this.#begin(key);
         await this.#waker.sleep(wakeAt, this.#signal);
       }
     } finally {
-      await Promise.allSettled([listening, ...this.#sending.values()]);
+      await Promise.allSettled([listening, ...this.#sending]);
     }
     const { aborted, reason } = this.#failed.signal;
     if (aborted) throw reason;
@@ -95,6 +91,8 @@ class Outbox {
         this.#waker.wake();
         next = changes.next();
       }
+      // Deaf, nobody would be told anything any more.
+      this.#fail(new TypeError('what follows the deliveries came to an end'));
     } catch (error) {
       this.#fail(error);
     }
@@ -112,24 +110,24 @@ class Outbox {
     if (isSettled(delivery)) this.#held.delete(key);
     else {
       const at = delivery.state === 'sending' ? this.#deps.clock.now() + DEAD_MS : Date.parse(delivery.dueAt);
-      this.#held.set(key, { record, at });
+      const channel = `${delivery.telling.stack}/${delivery.channel}`;
+      this.#held.set(key, { key, lane: laneIn(key), channel, at, record });
     }
     this.#waker.wake();
   }
 
-  *#waiting(): Iterable<{ readonly key: string; readonly lane: string; readonly at: number }> {
-    for (const [key, { at }] of this.#held) yield { key, lane: laneIn(key), at };
-  }
-
   #begin(key: string): void {
-    const lane = laneIn(key);
-    const sending = this.#send(key)
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    this.#busy.set(held.lane, held.channel);
+    const sending: Promise<void> = this.#send(key)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
-        this.#sending.delete(lane);
+        this.#busy.delete(held.lane);
+        this.#sending.delete(sending);
         this.#waker.wake();
       });
-    this.#sending.set(lane, sending);
+    this.#sending.add(sending);
   }
 
   async #send(key: string): Promise<void> {

@@ -1,8 +1,8 @@
-import type { Proposal } from '../../model/index.ts';
+import type { Json, Proposal } from '../../model/index.ts';
 import type { ServiceRecord } from '../../ports/index.ts';
 import type { NotifyDeps } from './outbox.ts';
-import { tellingOfProposal } from './telling.ts';
-import { beginning, moveTo, placeOf, tell } from './told.ts';
+import { tellingOfProposal, type ToldOfProposal } from './telling.ts';
+import { beginning, PLACES, tell } from './told.ts';
 
 /** Writes down who is to be told of proposals as they are opened and closed, until the signal fires. @throws as watchRuns */
 export async function watchProposals(deps: NotifyDeps, signal: AbortSignal): Promise<void> {
@@ -22,11 +22,30 @@ export async function watchProposals(deps: NotifyDeps, signal: AbortSignal): Pro
   }
 }
 
-async function tellOf({ value }: ServiceRecord, since: string, deps: NotifyDeps, signal: AbortSignal): Promise<void> {
-  const telling = tellingOfProposal(value as unknown as Proposal);
-  if (telling === undefined || telling.at < since) return;
-  const place = await placeOf(telling.subject, deps);
-  if (place.told?.includes(telling.notice) === true) return;
-  await tell(telling, deps, signal);
-  await moveTo(telling.subject, { told: [telling.notice] }, deps);
+/** How far any service came with one proposal. */
+interface ProposalPlace {
+  /** Of its record: another service may be further than we are. */
+  readonly version: number;
+  readonly told: readonly ToldOfProposal[];
+}
+
+async function tellOf(
+  { key, version, value }: ServiceRecord,
+  since: string,
+  deps: NotifyDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { records } = deps;
+  for (;;) {
+    const cursor = await records.get('cursor', PLACES + key);
+    const place = (cursor?.value ?? { version: 0, told: [] }) as unknown as ProposalPlace;
+    if (version <= place.version) return;
+    const telling = tellingOfProposal(value as unknown as Proposal, place.told);
+    if (telling === undefined || telling.at < since) return;
+    await tell(telling, deps, signal);
+    const told = [...place.told, { notice: telling.notice, at: telling.at }];
+    const next: ProposalPlace = { version, told };
+    if ((await records.put('cursor', PLACES + key, cursor?.version ?? 0, next as unknown as Json)) !== undefined)
+      return;
+  }
 }

@@ -24,8 +24,7 @@ export async function watchRuns(deps: NotifyDeps, signal: AbortSignal): Promise<
     const follower = new Follower({ run, since, place: known.get(run) ?? {}, gate }, deps);
     followers.set(run, follower);
     try {
-      await follower.work(stop);
-      if (!stop.aborted) done.add(run);
+      if (await follower.work(stop)) done.add(run);
     } catch (error) {
       if (stop.aborted) return;
       if (!isBackstayError(error, 'JOURNAL_BROKEN')) failed.abort(error);

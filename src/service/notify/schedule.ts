@@ -2,6 +2,8 @@
 export interface Waiting {
   readonly key: string;
   readonly lane: string;
+  /** Of one stack: its lanes end at the same receiver. */
+  readonly channel: string;
   /** Milliseconds since the epoch: not before. */
   readonly at: number;
 }
@@ -13,13 +15,20 @@ export interface Schedule {
   readonly wakeAt?: number;
 }
 
+/** How many may be sent at a time. */
+export interface Room {
+  readonly inAll: number;
+  /** A receiver that is slow keeps no more than this of the room from the others. */
+  readonly perChannel: number;
+}
+
 /**
  * What to send now. Of each lane only the first one is looked at, so that nothing overtakes; lanes wait for nobody but
- * themselves. @param busy lanes in which we send already @param room how many more may be sent at a time
+ * themselves and, for room, those of the same channel. @param busy channels by the lanes in which we send already
  */
 export function schedule(
   waiting: Iterable<Waiting>,
-  { busy, now, room }: { readonly busy: ReadonlySet<string>; readonly now: number; readonly room: number },
+  { busy, now, room }: { readonly busy: ReadonlyMap<string, string>; readonly now: number; readonly room: Room },
 ): Schedule {
   const heads = new Map<string, Waiting>();
   for (const one of waiting) {
@@ -27,10 +36,15 @@ export function schedule(
     if (head === undefined || one.key < head.key) heads.set(one.lane, one);
   }
   const free = [...heads.values()].filter(({ lane }) => !busy.has(lane)).toSorted((a, b) => a.at - b.at);
-  const due = free.filter(({ at }) => at <= now);
   const next = free.find(({ at }) => at > now);
-  return {
-    ready: due.slice(0, Math.max(0, room)).map(({ key }) => key),
-    ...(next === undefined ? {} : { wakeAt: next.at }),
-  };
+  const used = new Map<string, number>();
+  for (const channel of busy.values()) used.set(channel, (used.get(channel) ?? 0) + 1);
+  const ready: string[] = [];
+  for (const { key, channel, at } of free) {
+    const sending = used.get(channel) ?? 0;
+    if (at > now || busy.size + ready.length >= room.inAll || sending >= room.perChannel) continue;
+    used.set(channel, sending + 1);
+    ready.push(key);
+  }
+  return { ready, ...(next === undefined ? {} : { wakeAt: next.at }) };
 }

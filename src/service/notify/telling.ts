@@ -1,5 +1,13 @@
 import type { JournalEntry, RunState } from '../../journal/index.ts';
-import { type Notice, type NoticePlaceholder, type Outcome, type Proposal, shortId } from '../../model/index.ts';
+import {
+  isDigest,
+  type Notice,
+  type NoticePlaceholder,
+  type Outcome,
+  type Plan,
+  type Proposal,
+  shortId,
+} from '../../model/index.ts';
 import { beforeId, hasBegun, readable } from '../../rollback/index.ts';
 
 /** What a notice does to what a pager or a status page has open. */
@@ -85,7 +93,7 @@ export function tellingsOf(before: RunState | undefined, after: RunState, entry:
       const outcome = after.ended?.outcome ?? 'abandoned';
       const because = after.ended?.reason;
       return [
-        tell('run.ended', WELL.has(outcome) ? 'closes' : 'alarms', {
+        tell('run.ended', isWell(after) ? 'closes' : 'alarms', {
           outcome,
           ...(because === undefined ? {} : { because }),
           ...(outcome === 'mixed' ? { next: `backstay resume ${entry.run}` } : {}),
@@ -97,43 +105,54 @@ export function tellingsOf(before: RunState | undefined, after: RunState, entry:
   }
 }
 
-/** What a proposal is to people as it stands; undefined while its plan is made. */
-export function tellingOfProposal(proposal: Proposal): Telling | undefined {
+/** A person who denied a run knows what he did; one that ran out of time was noticed by nobody. */
+function isWell({ ended }: RunState): boolean {
+  return ended === undefined || WELL.has(ended.outcome) || ended.code === 'APPROVAL_DENIED';
+}
+
+/** What was told of a proposal before: it may be opened anew when what was begun could not be. */
+export interface ToldOfProposal {
+  readonly notice: Notice;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** What a proposal is to people as it stands; undefined while its plan is made, and when they know it already. */
+export function tellingOfProposal(proposal: Proposal, told: readonly ToldOfProposal[]): Telling | undefined {
   const { id, stack, state, createdAt, target, alerts, plan, problem, because, by, run, decidedAt } = proposal;
-  if (state === 'planning') return undefined;
+  const notice = state === 'open' ? 'proposal.opened' : 'proposal.closed';
+  const last = told.at(-1);
+  if (state === 'planning' || last?.notice === notice) return undefined;
   const names = [...new Set(alerts.map(({ name }) => name))].join(', ');
-  const about = { proposal: id, stack, to: target, ...(names === '' ? {} : { alerts: names }) };
-  const common = { subject: id, stack, proposal: id };
-  if (state === 'open') {
-    return {
-      ...common,
-      id: `${id}:opened:proposal.opened`,
-      notice: 'proposal.opened',
-      at: createdAt,
-      effect: 'opens',
-      values: bounded({
-        ...about,
-        ...(plan === undefined ? {} : { plan: shortHash(plan) }),
-        ...(problem === undefined ? {} : { because: problem.message }),
-        ...(problem?.next === undefined ? {} : { next: problem.next }),
-      }),
-    };
-  }
+  const why = problem?.message ?? because;
   return {
-    ...common,
-    id: `${id}:closed:proposal.closed`,
-    notice: 'proposal.closed',
-    at: decidedAt ?? createdAt,
-    effect: 'closes',
+    id: `${id}:${String(told.length + 1).padStart(4, '0')}:${notice}`,
+    subject: id,
+    notice,
+    stack,
+    proposal: id,
     ...(run === undefined ? {} : { run }),
+    at: laterOf(state === 'open' ? createdAt : (decidedAt ?? createdAt), last?.at),
+    effect: state === 'open' ? 'opens' : 'closes',
     values: bounded({
-      ...about,
-      outcome: state,
+      proposal: id,
+      stack,
+      to: target,
+      ...(names === '' ? {} : { alerts: names }),
+      ...(plan === undefined ? {} : { plan: shortHash(plan) }),
+      ...(why === undefined ? {} : { because: why }),
+      ...(problem?.next === undefined ? {} : { next: problem.next }),
+      ...(state === 'open' ? {} : { outcome: state }),
       ...(run === undefined ? {} : { run }),
       ...(by === undefined ? {} : { by }),
-      ...(because === undefined ? {} : { because }),
     }),
   };
+}
+
+/** Behind what was told before, whatever the clocks say. */
+function laterOf(at: string, before: string | undefined): string {
+  if (before === undefined || at > before) return at;
+  return new Date(Date.parse(before) + 1).toISOString();
 }
 
 /** The words are those of hooks, where hooks have them. `now` is in milliseconds since the epoch. */
@@ -144,7 +163,7 @@ export function valuesOfRun(state: RunState, now: number): Values {
     run: state.run,
     stack: state.stack,
     from: shortId(beforeId(state) ?? plan.live),
-    to: plan.target.labels[0] ?? shortId(plan.target.id),
+    to: targetOf(plan),
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
     ...(severity === undefined ? {} : { severity }),
@@ -157,6 +176,11 @@ export function valuesOfRun(state: RunState, now: number): Values {
     duration: readable(now - Date.parse(startedAt)),
     elapsed: readable(now - Date.parse(startedAt)),
   };
+}
+
+/** Data has no labels, and a snapshot that has none was maybe said by its whole id. */
+function targetOf({ target: { id, said, labels } }: Plan): string {
+  return labels[0] ?? (isDigest(said) ? shortId(id) : said);
 }
 
 /** Twelve digits: as many as `approve --plan` asks for at least. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BackstayError } from '../../errors/index.ts';
-import type { Notice, Stack } from '../../model/index.ts';
+import type { Notice, NotificationSetting, Stack } from '../../model/index.ts';
 import type { Sent } from './channel.ts';
 import { type ChannelDeps, channelOf } from './channels/index.ts';
 import { render } from './render.ts';
@@ -9,7 +9,8 @@ import type { Effect, Telling } from './telling.ts';
 export interface TestedChannel {
   readonly stack: string;
   readonly channel: string;
-  readonly kind: string;
+  /** Its kind. */
+  readonly receiver: NotificationSetting['kind'];
   /** What later messages about the same would refer to: an issue's number. */
   readonly reference?: string;
 }
@@ -50,7 +51,7 @@ export async function testChannel(
     if (sent.kind !== 'delivered') throw new BackstayError('NOTICE_FAILED', `Nothing was told: ${sent.because}.`);
     reference = sent.reference ?? reference;
   }
-  return { stack: stack.name, channel: name, kind: setting.kind, ...(reference === undefined ? {} : { reference }) };
+  return { stack: stack.name, channel: name, receiver: setting.kind, ...(reference === undefined ? {} : { reference }) };
 }
 
 function testTelling(stack: string, subject: string, notice: Notice, effect: Effect, now: number): Telling {

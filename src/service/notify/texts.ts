@@ -10,15 +10,15 @@ export interface BuiltIn {
 /** For those who have to know. */
 export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
   'proposal.opened': {
-    title: '{{stack}}: a rollback to {{to}} is proposed',
+    title: '{{stack}} to {{to}}: a rollback is proposed',
     lines: ['Because of {{alerts}}.', '{{because}}', '{{next}}', 'Plan {{plan}}.', 'Decide: {{link}}'],
   },
   'proposal.closed': {
-    title: '{{stack}}: the proposed rollback to {{to}} is {{outcome}}',
+    title: '{{stack}} to {{to}}: the proposal is {{outcome}}',
     lines: ['{{because}}', 'By {{by}}.', 'Run {{run}}.', '{{link}}'],
   },
   'approval.needed': {
-    title: '{{stack}}: a rollback to {{to}} needs an approval',
+    title: '{{stack}} to {{to}}: an approval is needed',
     lines: [
       'Severity {{severity}}: {{count}} of {{roles}} until {{until}}. {{because}}',
       'Asked for by {{by}}.',
@@ -30,13 +30,13 @@ export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
     ],
   },
   'approval.given': {
-    title: '{{stack}}: the rollback to {{to}} is {{decision}}',
+    title: '{{stack}} to {{to}}: {{decision}}',
     lines: ['By {{by}}.', '{{because}}', 'Run {{run}}.', '{{link}}'],
   },
   'run.started': {
-    title: '{{stack}} is taken from {{from}} to {{to}}',
+    title: '{{stack}} to {{to}}: begins',
     lines: [
-      'Asked for by {{by}} ({{trigger}}).',
+      'From {{from}}, asked for by {{by}} ({{trigger}}).',
       'Why: {{reason}}',
       'Incident: {{incident}}',
       'Run {{run}}.',
@@ -44,15 +44,15 @@ export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
     ],
   },
   'run.ended': {
-    title: '{{stack}}, from {{from}} to {{to}}: {{outcome}} after {{duration}}',
+    title: '{{stack}} to {{to}}: {{outcome}} after {{duration}}',
     lines: ['{{because}}', 'Why: {{reason}}', 'Incident: {{incident}}', 'Run {{run}}.', 'Go on: {{next}}', '{{link}}'],
   },
   'run.stuck': {
-    title: '{{stack}}: run {{run}} is stuck in phase {{phase}}',
-    lines: ['{{because}}', 'Look: {{link}}', 'Go on: {{next}}'],
+    title: '{{stack}} to {{to}}: stuck in phase {{phase}}',
+    lines: ['{{because}}', 'Run {{run}}.', 'Look: {{link}}', 'Go on: {{next}}'],
   },
   escalation: {
-    title: '{{stack}}: the rollback to {{to}} is not done after {{elapsed}} (level {{level}})',
+    title: '{{stack}} to {{to}}: not done after {{elapsed}} (level {{level}})',
     lines: [
       'To {{contact}}.',
       '{{because}}',

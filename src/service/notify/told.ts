@@ -41,41 +41,34 @@ export async function policyOf(
   }
 }
 
-/** How far one reader has come with one run or proposal. */
+/** How far any service came with one run. */
 export interface Place {
   /** Of the last entry that was looked at: nothing up to it is told again. */
   readonly sequence?: number;
   /** Nothing more can come. */
   readonly over?: true;
-  /** States of a proposal that were told. */
-  readonly told?: readonly string[];
 }
 
-const PREFIX = 'notify/';
+/** Of the keys of cursors, before the run or proposal. */
+export const PLACES = 'notify/';
 
-/** By subject. */
+/** By run. */
 export async function places({ records }: Pick<NotifyDeps, 'records'>): Promise<ReadonlyMap<string, Place>> {
-  const cursors = await records.list('cursor', { prefix: PREFIX });
-  return new Map(cursors.map(({ key, value }) => [key.slice(PREFIX.length), value as unknown as Place]));
-}
-
-export async function placeOf(subject: string, { records }: Pick<NotifyDeps, 'records'>): Promise<Place> {
-  const cursor = await records.get('cursor', PREFIX + subject);
-  return (cursor?.value ?? {}) as Place;
+  const cursors = await records.list('cursor', { prefix: PLACES });
+  return new Map(cursors.map(({ key, value }) => [key.slice(PLACES.length), value as unknown as Place]));
 }
 
 /** Another service may have come further: then its place stays. */
-export async function moveTo(subject: string, to: Place, { records }: Pick<NotifyDeps, 'records'>): Promise<void> {
+export async function moveTo(run: string, to: Place, { records }: Pick<NotifyDeps, 'records'>): Promise<void> {
   for (;;) {
-    const cursor = await records.get('cursor', PREFIX + subject);
+    const cursor = await records.get('cursor', PLACES + run);
     const now = (cursor?.value ?? {}) as Place;
     const value: Place = {
       ...now,
       ...to,
       ...(to.sequence === undefined ? {} : { sequence: Math.max(now.sequence ?? 0, to.sequence) }),
-      ...(to.told === undefined ? {} : { told: [...new Set([...(now.told ?? []), ...to.told])] }),
     };
-    const written = await records.put('cursor', PREFIX + subject, cursor?.version ?? 0, value as unknown as Json);
+    const written = await records.put('cursor', PLACES + run, cursor?.version ?? 0, value as unknown as Json);
     if (written !== undefined) return;
   }
 }

@@ -3,6 +3,8 @@ import type { NotificationSetting } from '../../../model/index.ts';
 import type { Channel } from '../channel.ts';
 import { type ChannelDeps, failureOf, REQUEST_MS, sentOf, wordsOf } from './answer.ts';
 
+const SHORTEST_SECRET = 4;
+
 /** An incoming webhook of Slack, or of one that speaks as Slack does. */
 export function slack(
   setting: Extract<NotificationSetting, { kind: 'slack' }>,
@@ -13,6 +15,7 @@ export function slack(
     send: async ({ id, title, text }, { signal }) => {
       try {
         const url = await keys.read(webhook);
+        if (!URL.canParse(url)) return { kind: 'retry', because: `what ${name} has for its address is not a URL` };
         const answer = await postToWebhook({
           http,
           name,
@@ -26,7 +29,7 @@ export function slack(
         const words = wordsOf(answer.body);
         return sentOf({ ...answer, ...(words === undefined ? {} : { words }) }, name, {
           now: clock.now(),
-          secrets: [url, pathOf(url)],
+          secrets: secretsIn(url),
         });
       } catch (error) {
         return failureOf(error, name, signal);
@@ -35,7 +38,9 @@ export function slack(
   };
 }
 
-function pathOf(url: string): string {
-  const path = URL.canParse(url) ? new URL(url).pathname : '';
-  return path === '/' ? '' : path;
+/** Of an address: its path, and each part of it that is long enough to be a password. */
+function secretsIn(url: string): readonly string[] {
+  if (!URL.canParse(url)) return [url];
+  const { pathname } = new URL(url);
+  return [url, pathname, ...pathname.split('/')].filter((part) => part.length >= SHORTEST_SECRET);
 }
