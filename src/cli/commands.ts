@@ -20,7 +20,7 @@ export interface Invocation {
 export interface Remote {
   readonly client: ServiceClient;
   readonly files: PrivateFiles;
-  archive(): Promise<Archive>;
+  readonly archive: () => Promise<Archive>;
 }
 
 /** The same command, done by a service: same words, same picture, same exit codes. */

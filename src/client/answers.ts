@@ -1,10 +1,9 @@
-import type { Decided, PendingApproval, Review } from '../actions/approve.ts';
+import type { ApprovalSeen, Decided, PendingApproval } from '../actions/approve.ts';
 import type { CaptureResult } from '../actions/capture.ts';
-import type { EvidenceOfRun } from '../actions/evidence-archive.ts';
 import type { PastRun } from '../actions/history.ts';
 import type { SnapshotDetails, SnapshotRow } from '../actions/snapshots.ts';
 import type { Trigger } from '../journal/index.ts';
-import type { Change, Digest, Outcome, Phase, Plan, PlanOptions, Proposal, Scope } from '../model/index.ts';
+import type { Change, Digest, Outcome, Phase, Plan, PlanOptions, Scope } from '../model/index.ts';
 
 /** One page of a list, and where the next one begins. */
 export interface Page<T> {
@@ -42,10 +41,15 @@ export interface RunAsked {
   readonly abandon?: { readonly run: string; readonly reason: string };
 }
 
-/** `waiting`: for an approval. */
 export interface RunStarted {
   readonly run: string;
+  /** `waiting`: for an approval. */
   readonly state: 'waiting' | 'queued';
+}
+
+/** The plan moves nothing: no run was made. */
+export interface NothingToDo {
+  readonly kind: 'nothing-to-do';
 }
 
 /** A run as it is now. */
@@ -53,8 +57,9 @@ export interface RunSeen {
   readonly run: string;
   readonly stack: string;
   readonly plan: Plan;
+  readonly state: 'waiting' | 'queued' | 'running' | 'unfinished' | 'ended';
   readonly outcome?: Outcome;
-  /** Absent while the run goes on. */
+  /** Of the command line, once it has ended. */
   readonly exitCode?: number;
   readonly reason?: string;
   readonly code?: string;
@@ -65,14 +70,17 @@ export interface RunSeen {
   /** The command that goes on, where a person is needed. */
   readonly next?: string;
   readonly undo?: string;
+  /** The service that has it: whether it is at a loss, and why. */
+  readonly carried?: { readonly stuck?: true; readonly problem?: { readonly code: string; readonly message: string } };
   /** Of the last entry of its journal. */
   readonly sequence: number;
 }
 
 export interface DiffAnswer {
   readonly from: string;
-  readonly to: Digest;
+  readonly to: Digest | 'live';
   readonly scope: Scope;
+  readonly labels?: readonly string[];
   readonly changes: readonly Change[];
   readonly warnings: readonly string[];
   readonly refusals: readonly { readonly code: string; readonly message: string }[];
@@ -84,7 +92,7 @@ export interface SnapshotPage extends Page<SnapshotRow> {
 
 /** What is to be decided, and the tag that says that nobody decided meanwhile. */
 export interface ReviewAnswer {
-  readonly review: Review;
+  readonly review: ApprovalSeen;
   readonly etag: string;
 }
 
@@ -96,4 +104,4 @@ export type CaptureAnswer =
       readonly flags: Extract<CaptureResult, { kind: 'captured' }>['content']['flags'];
     });
 
-export type { Decided, EvidenceOfRun, PastRun, PendingApproval, Proposal, Review, SnapshotDetails };
+export type { Decided, PastRun, PendingApproval, SnapshotDetails };

@@ -5,6 +5,7 @@ import type {
   CaptureAnswer,
   Decided,
   DiffAnswer,
+  NothingToDo,
   PastRun,
   PendingApproval,
   PlanAnswer,
@@ -33,7 +34,7 @@ export interface ServiceClient {
     asked: { readonly from?: string; readonly to?: string; readonly scope?: string },
   ): Promise<DiffAnswer>;
   plan(stack: string, asked: PlanAsked, signal?: AbortSignal): Promise<PlanAnswer>;
-  start(asked: RunAsked): Promise<RunStarted>;
+  start(asked: RunAsked): Promise<RunStarted | NothingToDo>;
   /** Newest first. */
   runs(asked?: { readonly stack?: string; readonly limit?: number }): Promise<readonly PastRun[]>;
   run(id: string): Promise<RunSeen>;

@@ -43,7 +43,10 @@ function withFaults(message: string, errors: Problem['errors'] = []): string {
 }
 
 async function problemOf(answer: Answer): Promise<Problem | undefined> {
-  if (answer.headers.get('content-type')?.includes('json') !== true) return undefined;
+  if (answer.headers.get('content-type')?.includes('json') !== true) {
+    await answer.body?.cancel();
+    return undefined;
+  }
   try {
     const said: unknown = JSON.parse(await answer.text());
     return typeof said === 'object' && said !== null ? said : undefined;

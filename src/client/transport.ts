@@ -170,7 +170,7 @@ async function proxiedFetch(): Promise<Fetch> {
   const { EnvHttpProxyAgent, fetch } = await import('undici');
   // Planning may take minutes, and a watcher of a run hours: each request brings its own limit.
   const dispatcher = new EnvHttpProxyAgent({ headersTimeout: 0, bodyTimeout: 0 });
-  return async (url, init) => (await fetch(url, { ...init, dispatcher })) as unknown as Answer;
+  return async (url, init) => await fetch(url, { ...init, dispatcher });
 }
 
 async function wait(ms: number, signal?: AbortSignal): Promise<void> {

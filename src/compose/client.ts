@@ -42,7 +42,7 @@ async function tokenOf(source: { readonly env: string } | { readonly file: strin
 }
 
 /** What a command needs beside the service: it writes what it fetched, and looks into it. */
-export async function openTools(): Promise<{ readonly files: PrivateFiles; archive(): Promise<Archive> }> {
+export async function openTools(): Promise<{ readonly files: PrivateFiles; readonly archive: () => Promise<Archive> }> {
   const { createPrivateFiles } = await import('../adapters/system/index.ts');
   return {
     files: createPrivateFiles(),

@@ -55,6 +55,14 @@ describe('the environment', () => {
     expect(readEnvironment({ HOME: '/h', ...variables }, '/p').color).toBe(color);
   });
 
+  test('says how a service is asked, and never what the token is', () => {
+    expect(readEnvironment({ HOME: '/h' }, '/p').remote).toEqual({ hasToken: false, plainHttp: false });
+    const variables = { BACKSTAY_TOKEN: 'bst_x', BACKSTAY_TOKEN_FILE: 'token', BACKSTAY_PLAIN_HTTP: '1' };
+    const found = readEnvironment({ HOME: '/h', ...variables }, '/p');
+    expect(found.remote).toEqual({ hasToken: true, tokenFile: '/p/token', plainHttp: true });
+    expect(JSON.stringify(found)).not.toContain('bst_x');
+  });
+
   test('finds the project from a folder below it', async () => {
     const root = await realpath(await mkdtemp(join(tmpdir(), 'backstay-env-')));
     try {

@@ -19,7 +19,9 @@ async function decide(
   if (decision === 'denied' && (reason ?? '').trim() === '')
     throw new BackstayError('USAGE', 'A denial needs --reason: it is what the requester reads.');
   const { review, etag } = await client.review(run);
-  const { plan, need, role, requestedBy } = review;
+  const { plan, need, role, because, requestedBy } = review;
+  if (role === undefined)
+    throw new BackstayError('APPROVAL_REFUSED', `${because ?? 'you may not decide'}.`, { details: { run } });
   const digits = hash?.replace(/^sha256:/, '');
   if (digits !== undefined && !(digits.length >= 12 && plan.hash.slice('sha256:'.length).startsWith(digits)))
     throw new BackstayError('APPROVAL_REFUSED', `run ${run} is of plan ${plan.hash}, not of ${hash ?? ''}`);

@@ -1,64 +1,37 @@
 import { exitCodeOfRun } from '../../actions/watch.ts';
-import type { RunSeen } from '../../client/index.ts';
+import { type Attending, attendRun, type RunSeen } from '../../client/index.ts';
+import { BackstayError } from '../../errors/index.ts';
 import type { Invocation, Remote } from '../commands.ts';
 import { reporterOf, type RunOutcome, tellOutcome } from '../run-output.ts';
 
-export interface Following {
-  readonly run: string;
-  /** The journal's last entry that was seen: only what comes after it is told. */
-  readonly after?: number;
-  /** Ends the looking; the run goes on. */
-  readonly signal: AbortSignal;
-  /** Ends the looking when the run waits for a person. */
-  readonly untilWaiting?: boolean;
-}
-
-/** Milliseconds between two looks at a run that a service has not begun yet. */
-const LOOK = 500;
-
-/**
- * Tells the events of a run as its own process would, over lost connections, until it is over. Gives the run as it is then;
- * undefined when the signal fired first.
- */
+/** Tells a run on this terminal as its own process would. Gives it as it is at the end; undefined when the signal fired first. */
 export async function followRun(
-  { run, after, signal, untilWaiting = false }: Following,
+  following: Pick<Attending, 'run' | 'after' | 'signal' | 'untilWaiting'>,
   invocation: Invocation,
   { client }: Remote,
 ): Promise<RunSeen | undefined> {
   const { terminal } = invocation;
   const reporter = reporterOf(invocation);
-  let seen = after;
-  for (;;) {
-    const events = client.events(run, {
-      signal,
-      ...(seen === undefined ? {} : { after: String(seen) }),
-      onLost: (because) => terminal.note(terminal.err.warn(`${because} The run goes on; asking again.`)),
-    });
-    for await (const { id, event } of events) {
-      seen = Number(id);
-      reporter.report(event);
-      if (untilWaiting && event.type === 'approval.needed' && event.when === 'before') break;
-    }
-    if (signal.aborted) return undefined;
-    const now = await client.run(run);
-    // A mixed run that was asked to go on is over until somebody has begun with it.
-    if (now.outcome === undefined || now.sequence > (after ?? 0)) return now;
-    await new Promise((resolve) => setTimeout(resolve, LOOK));
-  }
+  return await attendRun(client, {
+    ...following,
+    onEvent: (event) => reporter.report(event),
+    onLost: (because) => terminal.note(terminal.err.warn(`${because} The run goes on; asking again.`)),
+  });
 }
 
 /** Tells how it ended, or that it waits. Returns the exit code that the verb would have had. */
 export function tellRemoteEnd(seen: RunSeen, { terminal }: Invocation): number {
-  const { run, reason, code, next, undo, downtime } = seen;
+  const { run, reason, code, next, undo, downtime, carried } = seen;
+  if (carried?.stuck === true && seen.outcome === undefined) throw atALoss(seen);
   const outcome: RunOutcome = seen.outcome ?? 'waiting';
   const ended = {
-    kind: 'ended',
+    kind: 'ended' as const,
     run,
     outcome,
     exitCode: seen.exitCode ?? exitCodeOfRun({ outcome, ...(code === undefined ? {} : { code }) }),
     ...(reason === undefined ? {} : { reason }),
     ...(code === undefined ? {} : { code }),
-    ...(next === undefined ? waitingNext(seen) : { next }),
+    ...(next === undefined ? {} : { next }),
     ...(undo === undefined ? {} : { undo }),
     durationMs: Date.parse(seen.endedAt ?? new Date().toISOString()) - Date.parse(seen.startedAt),
   };
@@ -66,6 +39,11 @@ export function tellRemoteEnd(seen: RunSeen, { terminal }: Invocation): number {
   return tellOutcome(ended, { ...ended, ...(downtime === undefined ? {} : { downtime }) }, written, terminal);
 }
 
-function waitingNext({ outcome, run }: RunSeen): { readonly next?: string } {
-  return outcome === undefined ? { next: `backstay approve ${run}` } : {};
+/** The service has tried, and waits for a person: what kept it, as the command would have said it. */
+function atALoss({ run, carried }: RunSeen): BackstayError {
+  const why = carried?.problem === undefined ? '' : `: ${carried.problem.code}: ${carried.problem.message}`;
+  return new BackstayError('RUN_UNFINISHED', `The service cannot go on with run ${run}${why}.`, {
+    next: `Mend what it names, then run \`backstay resume ${run}\`.`,
+    details: { run, ...carried?.problem },
+  });
 }

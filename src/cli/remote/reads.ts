@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { BackstayError } from '../../errors/index.ts';
 import type { RemoteRun } from '../commands.ts';
-import { withChoices } from '../choices.ts';
-import { textOf } from '../plan-options.ts';
+import { targetOf, textOf } from '../plan-options.ts';
 import { reportFormatOf, statsAskedOf } from '../review-options.ts';
 import { renderBundle } from '../render/bundle.ts';
 import { tellDiff } from '../render/diff.ts';
@@ -52,16 +51,16 @@ export const diff: RemoteRun = async (invocation, { client }) => {
   const { args, options, terminal } = invocation;
   const [stack = ''] = args;
   refuseLocal(invocation, 'out', 'take', 'exactReplicas', 'allowClusterMismatch', 'forceReplace', 'deleteProtected');
-  const [from, to, scope] = [textOf(options['from']), textOf(options['to']), textOf(options['scope'])];
-  const result = await withChoices(
-    terminal,
-    async () =>
-      await client.compare(stack, {
-        from: from ?? 'live',
-        ...(to === undefined ? {} : { to }),
-        ...(scope === undefined ? {} : { scope }),
-      }),
-  );
+  const [from, to, scope] = [textOf(options['from']), targetOf(options), textOf(options['scope'])];
+  if (to === undefined)
+    throw new BackstayError('USAGE', 'A service compares with what --to names.', {
+      next: `Run \`backstay list ${stack}\` to see what there is.`,
+    });
+  const result = await client.compare(stack, {
+    from: from ?? 'live',
+    to,
+    ...(scope === undefined ? {} : { scope }),
+  });
   tellDiff(stack, result, terminal);
   return options['detailedExitcode'] === true && result.changes.length > 0 ? 2 : 0;
 };

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { readPlan } from '../../actions/plan-file.ts';
-import type { PlanAnswer, RunAsked, RunStarted } from '../../client/index.ts';
+import type { NothingToDo, PlanAnswer, RunAsked, RunStarted } from '../../client/index.ts';
 import { BackstayError } from '../../errors/index.ts';
 import type { Plan } from '../../model/index.ts';
 import { withChoices } from '../choices.ts';
@@ -10,7 +10,7 @@ import { abandonOf, onInvalidOf, planOptionsOf, scopeOf, targetOf, textOf, trigg
 import { planFileOf, tellPlan } from '../plan-source.ts';
 import { renderPlan } from '../render/plan.ts';
 import { refuseLocal } from './dispatch.ts';
-import { type Following, followRun, tellRemoteEnd } from './follow.ts';
+import { followRun, tellRemoteEnd } from './follow.ts';
 
 export const rollback: RemoteRun = async (invocation, remote) => await takeTo(invocation, remote, true);
 
@@ -62,7 +62,7 @@ interface Transition {
   readonly stack: string;
   readonly question: string;
   readonly plan: () => Promise<PlanAnswer>;
-  readonly start: (plan: Plan) => Promise<RunStarted>;
+  readonly start: (plan: Plan) => Promise<RunStarted | NothingToDo>;
 }
 
 /** As `carryAcross` of a stack on this machine: planned, shown, agreed to, carried out, told. */
@@ -83,8 +83,18 @@ async function carryAcross(invocation: Invocation, remote: Remote, transition: T
   terminal.note(renderPlan(planned.plan, terminal.err));
   for (const warning of planned.warnings ?? []) terminal.note(terminal.err.warn(warning));
   if (!yes) await confirmByName(terminal, transition.stack, transition.question);
-  const { run } = await transition.start(planned.plan);
-  return await attend({ run, untilWaiting: options['wait'] !== true }, invocation, remote);
+  const started = await transition.start(planned.plan);
+  if ('kind' in started) {
+    const { target } = planned.plan;
+    await tellPlan(
+      { kind: started.kind, target },
+      undefined,
+      { stack: { name: transition.stack }, files: remote.files },
+      terminal,
+    );
+    return 0;
+  }
+  return await attend({ run: started.run, untilWaiting: options['wait'] !== true }, invocation, remote);
 }
 
 export const resume: RemoteRun = async (invocation, remote) => {
@@ -99,7 +109,11 @@ export const resume: RemoteRun = async (invocation, remote) => {
 };
 
 /** The first Ctrl-C asks the service to stop the run between two steps, the second one only stops looking. */
-async function attend(following: Omit<Following, 'signal'>, invocation: Invocation, remote: Remote): Promise<number> {
+async function attend(
+  following: { readonly run: string; readonly after?: number; readonly untilWaiting?: boolean },
+  invocation: Invocation,
+  remote: Remote,
+): Promise<number> {
   const { process, terminal } = invocation;
   const leave = new AbortController();
   let stopping: Promise<void> | undefined;

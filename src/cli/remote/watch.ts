@@ -1,7 +1,7 @@
 import { exitCodeOfRun } from '../../actions/watch.ts';
 import type { RemoteRun } from '../commands.ts';
 import { tellWatched } from '../render/runs.ts';
-import { followRun } from './follow.ts';
+import { followRun, tellRemoteEnd } from './follow.ts';
 
 /** Ctrl-C ends the watching, never the run. */
 export const watch: RemoteRun = async (invocation, remote) => {
@@ -13,6 +13,7 @@ export const watch: RemoteRun = async (invocation, remote) => {
   process.once('SIGTERM', onSignal);
   try {
     const seen = await followRun({ run, signal: stop.signal }, invocation, remote);
+    if (seen?.carried?.stuck === true && seen.outcome === undefined) return tellRemoteEnd(seen, invocation);
     if (seen?.outcome === undefined) {
       terminal.note(`stopped watching; the run is what it was. Watch it again with: backstay watch ${run}`);
       return stop.signal.reason === 'SIGTERM' ? 143 : 130;

@@ -6,14 +6,14 @@ import { renderChange } from './plan.ts';
 /** A difference as `backstay diff` shows it. `labels` are the target's, where they are known. */
 export function tellDiff(
   stack: string,
-  result: DiffAnswer & { readonly labels?: readonly string[] },
+  result: DiffAnswer,
   terminal: Terminal,
 ): void {
   const { labels = [], from, to, scope, changes, warnings, refusals } = result;
   terminal.result('Diff', { stack, from, to, scope, changes, warnings, refusals }, () => {
     const { out } = terminal;
     return [
-      `${out.bold(from)} → ${out.bold([shortId(to), ...labels].join(' '))}`,
+      `${out.bold(from)} → ${out.bold([to === 'live' ? to : shortId(to), ...labels].join(' '))}`,
       ...(changes.length === 0 ? [out.good('no difference')] : changes.flatMap((change) => renderChange(change, out))),
       ...warnings.map((warning) => `${out.warn('warning')}  ${warning}`),
       ...refusals.map((refusal) => `${out.bad('refused')}  ${refusal.code}  ${refusal.message}`),

@@ -1,0 +1,65 @@
+import type { RunEvent } from '../model/index.ts';
+import type { RunSeen } from './answers.ts';
+import type { ServiceClient } from './client.ts';
+
+export interface Attending {
+  readonly run: string;
+  /** The journal's last entry that was seen: only what comes after it is told. */
+  readonly after?: number;
+  /** Ends the looking; the run goes on. */
+  readonly signal?: AbortSignal;
+  /** Ends the looking when the run waits for a person. @default false */
+  readonly untilWaiting?: boolean;
+  readonly onEvent: (event: RunEvent) => void;
+  /** Milliseconds between two looks whether the service is at a loss with it: nothing would ever be told then. @default 15 s */
+  readonly lookMs?: number;
+  /** The connection was lost; it is asked for again. */
+  readonly onLost?: (because: string) => void;
+}
+
+/** Milliseconds between two looks at a run that a service has not begun yet. */
+const LOOK = 500;
+const LOOK_AT_SERVICE = 15_000;
+
+/**
+ * Tells the events of a run, over lost connections, until it is over, waits for a person where that is asked for, or the
+ * service is at a loss with it. Gives the run as it is then; undefined when the signal fired first.
+ */
+export async function attendRun(client: ServiceClient, attending: Attending): Promise<RunSeen | undefined> {
+  const { run, after, signal = new AbortController().signal, untilWaiting = false, onEvent, onLost } = attending;
+  const stuck = new AbortController();
+  const look = setInterval(() => {
+    void isStuck(run, client).then((is) => (is ? stuck.abort() : undefined));
+  }, attending.lookMs ?? LOOK_AT_SERVICE);
+  let seen = after;
+  try {
+    for (;;) {
+      const events = client.events(run, {
+        signal: AbortSignal.any([signal, stuck.signal]),
+        ...(seen === undefined ? {} : { after: String(seen) }),
+        ...(onLost === undefined ? {} : { onLost }),
+      });
+      for await (const { id, event } of events) {
+        seen = Number(id);
+        onEvent(event);
+        if (untilWaiting && event.type === 'approval.needed' && event.when === 'before') break;
+      }
+      if (signal.aborted) return undefined;
+      const now = await client.run(run);
+      // A mixed run that was asked to go on is over until somebody has begun with it.
+      if (stuck.signal.aborted || now.outcome === undefined || now.sequence > (after ?? 0)) return now;
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+    }
+  } finally {
+    clearInterval(look);
+  }
+}
+
+/** Where it cannot be asked, the events tell so themselves. */
+async function isStuck(run: string, client: ServiceClient): Promise<boolean> {
+  try {
+    return (await client.run(run)).carried?.stuck === true;
+  } catch {
+    return false;
+  }
+}

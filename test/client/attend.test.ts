@@ -1,0 +1,80 @@
+import type { ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { attendRun, createClient } from '../../src/client/index.ts';
+import { type FakeService, fakeService, json } from './fake-service.ts';
+
+const frame = (sequence: number): string =>
+  `id: ${sequence}\nevent: x\ndata: ${JSON.stringify({ type: 'phase.entered', run: 'r1', sequence })}\n\n`;
+const END = 'event: end\ndata: {}\n\n';
+
+describe('attending a run', () => {
+  let service: FakeService | undefined;
+  afterEach(async () => await service?.close());
+
+  const answering = async (
+    events: (response: ServerResponse, count: number) => void,
+    view: (count: number) => object,
+  ): Promise<FakeService> => {
+    const counts = { events: 0, view: 0 };
+    service = await fakeService(({ url }, response) => {
+      if (!url.endsWith('/events')) return json(response, 200, view((counts.view += 1)));
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      return events(response, (counts.events += 1));
+    });
+    return service;
+  };
+
+  it('ends with the run', async () => {
+    const { url } = await answering(
+      (response) => response.end(`${frame(1)}${frame(2)}${END}`),
+      () => ({ outcome: 'succeeded', sequence: 2 }),
+    );
+    const told: number[] = [];
+    const seen = await attendRun(createClient({ server: url }), {
+      run: 'r1',
+      onEvent: ({ sequence }) => told.push(sequence),
+    });
+    expect({ seen, told }).toEqual({ seen: { outcome: 'succeeded', sequence: 2 }, told: [1, 2] });
+  });
+
+  it('waits for a mixed run that was asked to go on, and tells only what is new', async () => {
+    const { url, asked } = await answering(
+      (response, count) => response.end(count < 3 ? END : `${frame(6)}${END}`),
+      (count) => ({ outcome: count < 3 ? 'mixed' : 'succeeded', sequence: count < 3 ? 5 : 6 }),
+    );
+    const told: number[] = [];
+    const seen = await attendRun(createClient({ server: url }), {
+      run: 'r1',
+      after: 5,
+      onEvent: ({ sequence }) => told.push(sequence),
+    });
+    expect({ outcome: seen?.outcome, told }).toEqual({ outcome: 'succeeded', told: [6] });
+    expect(asked[0]?.headers['last-event-id']).toBe('5');
+  });
+
+  it('does not wait for ever for a run that its service cannot go on with', async () => {
+    const { url } = await answering(
+      (response) => void response.write(frame(1)),
+      (count) => ({
+        sequence: 1,
+        carried: count < 2 ? {} : { stuck: true, problem: { code: 'KEY_MISSING', message: 'x' } },
+      }),
+    );
+    const seen = await attendRun(createClient({ server: url }), { run: 'r1', lookMs: 20, onEvent: () => undefined });
+    expect(seen?.carried?.stuck).toBe(true);
+  });
+
+  it('leaves the run to its service when the signal fires', async () => {
+    const { url } = await answering(
+      (response) => void response.write(frame(1)),
+      () => ({ sequence: 1 }),
+    );
+    const stop = new AbortController();
+    const seen = await attendRun(createClient({ server: url }), {
+      run: 'r1',
+      signal: stop.signal,
+      onEvent: () => stop.abort(),
+    });
+    expect(seen).toBeUndefined();
+  });
+});
