@@ -36,15 +36,13 @@ export interface TestPostgresOptions {
   readonly user?: string;
   /** @default made up */
   readonly password?: string;
-  /** Where its folder is made. @default the folder for temporary files */
-  readonly on?: string;
 }
 
 export async function startTestPostgres(
   args: readonly string[] = [],
-  { bin, user = 'ada', password = randomBytes(12).toString('hex'), on = tmpdir() }: TestPostgresOptions = {},
+  { bin, user = 'ada', password = randomBytes(12).toString('hex') }: TestPostgresOptions = {},
 ): Promise<TestPostgres> {
-  const dir = await mkdtemp(join(on, 'backstay-test-pg-'));
+  const dir = await mkdtemp(join(tmpdir(), 'backstay-test-pg-'));
   const port = await freePort();
   const start = (): PostgresServer =>
     startPostgres(

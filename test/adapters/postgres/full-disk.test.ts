@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, cp, mkdir, mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { chown, cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -101,9 +101,9 @@ describe.runIf(CAN_MOUNT)('a PostgreSQL data store whose disk is full', { timeou
 
   it('where the database lies: nothing stays of what was restored beside, and with room the same run goes on', async () => {
     const small = await disk(96, account);
-    const server = await started([], { on: small.folder });
+    const server = await started();
     await fill(server, 12);
-    await logElsewhere(server);
+    const data = await databasesOn(small, server);
     const store = storeOn(server, await folder('backups'));
     const backup = await store.backup();
     await server.run('app', 'DELETE FROM pages WHERE id % 100 = 0', 'CHECKPOINT');
@@ -111,7 +111,7 @@ describe.runIf(CAN_MOUNT)('a PostgreSQL data store whose disk is full', { timeou
     // Room for an empty database, and not for its rows.
     const clear = await small.fill(12 * MIB);
     const failed: unknown = await store.restoreBeside(backup, 'r1').catch((error: unknown) => error);
-    expect(failed).toMatchObject(full(small.folder));
+    expect(failed).toMatchObject(full(data));
     expect((failed as { next: string }).next).toMatch(/a restore beside needs about \d+ MB more/);
     expect(await store.stateOf('r1')).toBe('nothing');
     expect(await dumped(server)).toBe(before);
@@ -171,20 +171,22 @@ describe.runIf(CAN_MOUNT)('a PostgreSQL data store whose disk is full', { timeou
     expect(await dumped(server)).toBe(before);
   });
 
-  /** Its log has a disk of its own, as on servers that mean it: one whose log is full ends before it can say so. */
-  async function logElsewhere(server: TestPostgres): Promise<void> {
+  /**
+   * Moves the databases themselves onto a small disk. The log stays, as on servers that mean it: one whose log is full ends
+   * before it can say so.
+   */
+  async function databasesOn(small: SmallDisk, server: TestPostgres): Promise<string> {
     const [row] = await server.run('postgres', 'SHOW data_directory');
-    const log = join(String(row?.['data_directory']), 'pg_wal');
-    const elsewhere = join(await folder('log'), 'pg_wal');
+    const data = String(row?.['data_directory']);
+    const [here, there] = [join(data, 'base'), join(small.folder, 'base')];
     await server.kill();
-    await mkdir(elsewhere, { mode: 0o700 });
-    await cp(log, elsewhere, { recursive: true });
+    await cp(here, there, { recursive: true });
     if (account !== undefined)
-      for (const one of ['', ...(await readdir(elsewhere, { recursive: true }))])
-        await chown(join(elsewhere, one), account.uid, account.gid);
-    await rename(log, `${log}-former`);
-    await rm(`${log}-former`, { recursive: true });
-    await symlink(elsewhere, log);
+      for (const one of ['', ...(await readdir(there, { recursive: true }))])
+        await chown(join(there, one), account.uid, account.gid);
+    await rm(here, { recursive: true });
+    await symlink(there, here);
     await server.restart();
+    return data;
   }
 });
