@@ -1,3 +1,4 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import { ensureBundle } from './bundle.ts';
@@ -20,6 +21,15 @@ const PROGRAMS = ['prometheus', 'promtool', 'prometheus-alertmanager', 'amtool']
 const PACKAGES = ['prometheus', 'prometheus-alertmanager'];
 
 /**
+ * Debian's Alertmanager reads its templates from where the package is installed, and does not start without them. The text of
+ * that place in the program becomes one of the same length, which is found from the folder in which it is started.
+ */
+const TEMPLATES = {
+  debian: '/usr/share/prometheus/alertmanager',
+  ours: `usr/lib/${'./'.repeat(7)}alertmanager`,
+} as const;
+
+/**
  * In the cache, else from the packages of this machine's Debian. Errors: TOOL_MISSING, TOOL_BUILD_FAILED.
  */
 export async function findPrometheus(options: ToolOptions = {}): Promise<PrometheusTools> {
@@ -27,7 +37,7 @@ export async function findPrometheus(options: ToolOptions = {}): Promise<Prometh
     {
       name: 'prometheus',
       version: 'debian-2',
-      pins: PACKAGES.join(' '),
+      pins: `${PACKAGES.join(' ')} with templates at ${TEMPLATES.ours}`,
       program: join('bin', 'prometheus'),
       make: async (staging, { env, signal, say }) => {
         await unpackDebian({
@@ -39,6 +49,7 @@ export async function findPrometheus(options: ToolOptions = {}): Promise<Prometh
           ...(signal === undefined ? {} : { signal }),
           onProgress: say,
         });
+        await placeTemplates(staging);
         await onlyWhatRuns(staging);
       },
     },
@@ -58,3 +69,19 @@ export async function findPrometheus(options: ToolOptions = {}): Promise<Prometh
   if (version !== undefined) return { prometheus, promtool, alertmanager, amtool, version };
   throw new BackstayError('TOOL_BUILD_FAILED', `Prometheus cannot be run from ${entry}`);
 }
+
+async function placeTemplates(staging: string): Promise<void> {
+  const root = join(staging, 'root');
+  await mkdir(join(root, 'usr', 'lib'), { recursive: true });
+  await rename(join(root, TEMPLATES.debian), join(root, TEMPLATES.ours));
+  const program = join(root, 'usr', 'bin', 'prometheus-alertmanager');
+  const bytes = await readFile(program);
+  for (let at = bytes.indexOf(TEMPLATES.debian); at !== -1; at = bytes.indexOf(TEMPLATES.debian, at))
+    bytes.write(TEMPLATES.ours, at);
+  await writeFile(program, bytes);
+  await writeFile(join(staging, 'bin', 'prometheus-alertmanager'), SCRIPT);
+}
+
+const SCRIPT = `#!/bin/sh
+cd -- "$(dirname -- "$0")/../root" && exec usr/bin/prometheus-alertmanager "$@"
+`;

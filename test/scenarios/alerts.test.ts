@@ -124,11 +124,12 @@ describe('a service that breaks', () => {
     const before = await alerts.sent();
     const labels = { alertname: 'Flapping', stack: here.name, rollback_trigger: 'true' };
     for (let round = 1; round <= 4; round += 1) {
-      await alerts.fire(labels, 60);
+      const [now, later] = [new Date(), new Date(Date.now() + 60_000)];
+      await alerts.fire(labels, now, later);
       const fired = (await alerts.sent()).all;
       // Told, and told again.
       await until(async () => ((await alerts.sent()).all > fired + 1 ? true : undefined));
-      await alerts.fire(labels, -1);
+      await alerts.fire(labels, now, new Date());
       const ended = (await alerts.sent()).all;
       await until(async () => ((await alerts.sent()).all > ended ? true : undefined));
     }

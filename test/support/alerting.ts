@@ -12,8 +12,8 @@ export interface Alerting extends AsyncDisposable {
   readonly prometheus: string;
   /** How many notifications Alertmanager has sent to the webhook, and how many of them were not taken. */
   sent(): Promise<{ readonly all: number; readonly failed: number }>;
-  /** Gives Alertmanager an alert as Prometheus would; `seconds` from now on it is over. */
-  fire(labels: Readonly<Record<string, string>>, seconds: number): Promise<void>;
+  /** Gives Alertmanager an alert as Prometheus would; one whose end has passed is over. */
+  fire(labels: Readonly<Record<string, string>>, startsAt: Date, endsAt: Date): Promise<void>;
 }
 
 export interface AlertingOptions {
@@ -116,13 +116,8 @@ export async function alerting({ kubeconfig, scrape, rules, webhook }: AlertingO
           failed: count('alertmanager_notifications_failed_total'),
         };
       },
-      fire: async (labels, seconds) => {
-        const now = Date.now();
-        const alert = {
-          labels,
-          startsAt: new Date(now).toISOString(),
-          endsAt: new Date(now + seconds * 1_000).toISOString(),
-        };
+      fire: async (labels, startsAt, endsAt) => {
+        const alert = { labels, startsAt: startsAt.toISOString(), endsAt: endsAt.toISOString() };
         const { status } = await fetch(`${alertmanager}/api/v2/alerts`, {
           method: 'POST',
           headers: { 'content-type': 'application/json' },
