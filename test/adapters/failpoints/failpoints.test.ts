@@ -85,6 +85,9 @@ const WITHOUT = [
   'MigrationSql',
   // A way through; what is done over it is the data store's to say.
   'Forward',
+  // Processes of our own: what they write has points of theirs.
+  'RunProcesses',
+  'CommandProcesses',
   'Clock',
   'Reporter',
   'KeyReader',
@@ -96,6 +99,7 @@ const WITHOUT = [
 ];
 const PORT_OF: Readonly<Record<string, string>> = {
   journal: 'JournalStore',
+  records: 'ServiceStore',
   store: 'SnapshotStore',
   files: 'PrivateFiles',
   lock: 'Lock',
