@@ -1,0 +1,200 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { KubeObject, RunEvent } from '../../src/model/index.ts';
+import { testSandbox } from '../support/cluster.ts';
+import { type Doorman, doorman } from '../support/doorman.ts';
+import { type JournalServer, journalServer } from '../support/journal-server.ts';
+import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
+import { type Serving, serving } from '../support/serving.ts';
+import { type Shop, shop } from '../support/shop.ts';
+
+interface Started {
+  readonly run: string;
+  readonly state: string;
+}
+
+interface Seen {
+  readonly state: string;
+  readonly phase: string;
+  readonly outcome?: string;
+  readonly undo?: string;
+  readonly undone?: { readonly byRun: string };
+}
+
+/** W1 and W2: runs over HTTP on a real API server, by real services that are killed while they work. */
+describe('a service that carries runs', { timeout: 180_000 }, () => {
+  let here: Shop;
+  let door: Doorman;
+  let kubectl: Kubectl;
+  let good: string;
+  let bad: string;
+  const open: Serving[] = [];
+
+  const configMap = (name: string, v: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: here.namespace },
+    data: { v },
+  });
+  const apply = async (v: string): Promise<string> =>
+    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], {
+      input: { apiVersion: 'v1', kind: 'List', items: [configMap('a', v), configMap('b', v)] },
+    });
+  const idNow = async (): Promise<string> => (await here.capture()).id;
+  const serve = async (env: Readonly<Record<string, string>> = {}): Promise<Serving> => {
+    const one = await serving(here.machine, env);
+    open.push(one);
+    return one;
+  };
+  const begin = async (service: Serving): Promise<string> => {
+    const { plan } = await service.json<{ plan: { hash: string } }>(201, 'POST', `/v1/stacks/${here.name}/plans`, {
+      target: 'good',
+    });
+    return (await service.json<Started>(202, 'POST', '/v1/runs', { plan: plan.hash })).run;
+  };
+  const seen = async (service: Serving, run: string): Promise<Seen> =>
+    await service.json<Seen>(200, 'GET', `/v1/runs/${run}`);
+  const over = async (service: Serving, run: string): Promise<Seen> => {
+    await service.events(`/v1/runs/${run}/events`, ({ event }) => event === 'end');
+    return await seen(service, run);
+  };
+  /** Processes that were started for a run, by their own log. */
+  const starts = async (run: string, stateDir = here.machine.stateDir): Promise<number> =>
+    (await readFile(join(stateDir, 'runs', run, 'service.log'), 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes('"kind":"Start"')).length;
+  /** Of the run that the service started last. */
+  const processOf = ({ log }: Serving): number =>
+    Number(log.findLast(({ event }) => event === 'run.process-started')?.['pid']);
+
+  beforeAll(async () => {
+    door = await doorman();
+    here = await shop(
+      'served',
+      `  backstay:cluster: { leaseDuration: 3s }
+  backstay:hooks:
+    - name: pause
+      phase: frozen
+      timeout: 2m
+      action: { kind: http, target: { url: ${door.url}/pause } }
+      reverse: { kind: http, target: { url: ${door.url}/unpause } }
+`,
+    );
+    kubectl = await kubectlFor((await testSandbox()).kubeconfig);
+    await apply('good');
+    good = (await here.capture(['--no-checks', '--as', 'good'])).id;
+    await apply('bad');
+    bad = await idNow();
+  });
+  afterAll(async () => {
+    await here.remove();
+    await door.close();
+  });
+  beforeEach(async () => {
+    await apply('bad');
+    door.forget();
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map(async (service) => await service.stop()));
+  });
+
+  it('plans, carries out, tells every event once over a lost connection, and takes the run back', async () => {
+    const service = await serve();
+    const { arrived, open: letGo } = door.hold('/pause');
+    const run = await begin(service);
+    const before = await service.events(`/v1/runs/${run}/events`, ({ event }) => event === 'step.started');
+    await arrived;
+    letGo();
+    const last = before.at(-1)?.id ?? '';
+    const after = await service.events(`/v1/runs/${run}/events`, ({ event }) => event === 'end', last);
+    const ids = [...before, ...after].flatMap(({ id }) => (id === undefined ? [] : [Number(id)]));
+    const stored = await service.events(`/v1/runs/${run}/events`, ({ event }) => event === 'end');
+    expect(ids).toEqual(stored.flatMap(({ id }) => (id === undefined ? [] : [Number(id)])));
+    const events = stored.filter(({ event }) => event !== 'end').map(({ data }) => JSON.parse(data) as RunEvent);
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_event, i) => i + 1));
+    expect(await seen(service, run)).toMatchObject({
+      state: 'ended',
+      outcome: 'succeeded',
+      phase: 'completed',
+      undo: `backstay undo ${run}`,
+    });
+    expect([await idNow(), await starts(run)]).toEqual([good, 1]);
+    const back = await service.json<Started>(202, 'POST', `/v1/runs/${run}/undo`, { reason: 'it was not that' });
+    expect(await over(service, back.run)).toMatchObject({ outcome: 'succeeded' });
+    expect(await seen(service, run)).toMatchObject({ undone: { byRun: back.run } });
+    expect(await idNow()).toBe(bad);
+  });
+
+  it('that is killed leaves its run at work, and the next one watches it to its end', async () => {
+    const first = await serve();
+    const { arrived, open: letGo } = door.hold('/pause');
+    const run = await begin(first);
+    await arrived;
+    await first.kill();
+    const second = await serve();
+    expect((await seen(second, run)).state).toBe('running');
+    letGo();
+    expect(await over(second, run)).toMatchObject({ outcome: 'succeeded' });
+    expect([await starts(run), door.calls, await idNow()]).toEqual([1, ['/pause'], good]);
+  });
+
+  it('that is killed with the process of its run has it gone on with by the next one', async () => {
+    const first = await serve();
+    const { arrived, open: letGo } = door.hold('/pause');
+    const run = await begin(first);
+    await arrived;
+    await first.kill();
+    process.kill(processOf(first), 'SIGKILL');
+    letGo();
+    const second = await serve();
+    expect(await over(second, run)).toMatchObject({ outcome: 'succeeded' });
+    expect([await starts(run), await idNow()]).toEqual([2, good]);
+  });
+
+  it('stops a run between two steps when somebody cancels it', async () => {
+    const service = await serve();
+    const { arrived, open: letGo } = door.hold('/pause');
+    const run = await begin(service);
+    await arrived;
+    await service.json(202, 'POST', `/v1/runs/${run}/cancel`, { reason: 'the wrong stack' });
+    await expect
+      .poll(() => service.log.some(({ event }) => event === 'run.told-to-stop'), { timeout: 60_000 })
+      .toBe(true);
+    letGo();
+    expect(await over(service, run)).toMatchObject({ outcome: 'cancelled' });
+    expect([door.calls, await idNow()]).toEqual([['/pause', '/unpause'], bad]);
+  });
+
+  describe('beside another one on one journal', () => {
+    let server: JournalServer;
+    beforeAll(async () => {
+      server = await journalServer();
+    });
+    afterAll(async () => {
+      await server.stop();
+    });
+
+    it('one of them carries a run; when it dies with it, the other one goes on', async () => {
+      const url = await server.database();
+      const env = (host: string) => ({
+        BACKSTAY_DATABASE_URL: url,
+        BACKSTAY_HOST: host,
+        BACKSTAY_STATE_DIR: join(here.machine.dir, host),
+      });
+      const both = await Promise.all([serve(env('left')), serve(env('right'))]);
+      const { arrived, open: letGo } = door.hold('/pause');
+      const run = await begin(both[0]);
+      await arrived;
+      const carrying = both.filter((service) => processOf(service) > 0);
+      expect(carrying).toHaveLength(1);
+      const [dies, goesOn] = carrying[0] === both[0] ? both : [both[1], both[0]];
+      await dies.kill();
+      process.kill(processOf(dies), 'SIGKILL');
+      letGo();
+      expect(await over(goesOn, run)).toMatchObject({ outcome: 'succeeded' });
+      expect(processOf(goesOn)).toBeGreaterThan(0);
+      expect(await here.get('ConfigMap', 'a')).toMatchObject({ data: { v: 'good' } });
+    });
+  });
+});
