@@ -90,7 +90,7 @@ interface Feed {
 }
 
 function wake({ waiting }: Feed): void {
-  for (const go of [...waiting]) go();
+  for (const go of waiting) go();
 }
 
 async function changed({ waiting }: Feed, signal: AbortSignal): Promise<void> {

@@ -72,7 +72,7 @@ export const undos: Routes = (app, deps) => {
             async (reached) => await planned(run, asked, reached, service),
           )
         : await agreed(run, hash, service);
-    if (dryRun) return c.json({ kind: 'planned' as const, plan: { ...plan } as z.infer<typeof document> }, 200);
+    if (dryRun) return c.json({ kind: 'planned' as const, plan: { ...plan } }, 200);
     const result = await askForRun({ plan, by: c.get('principal').id }, service);
     if (result.kind !== 'created') throw new BackstayError('INTERNAL', `an undo came back ${result.kind}`);
     const { kind: _kind, ...begun } = result;
