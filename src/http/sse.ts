@@ -85,16 +85,27 @@ export function streamed(
 
 /** One event; its data is JSON, and so on one line. */
 export function frame(event: string, data: object, id?: number): Uint8Array {
-  return encoded(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  return encoded(frameText(event, data, id));
 }
 
-const FRAMES = new WeakMap<JournalEntry, Uint8Array>();
+const FRAMES = new WeakMap<JournalEntry, { readonly last: JournalEntry; readonly bytes: Uint8Array }>();
 
-/** Of a run's event, made once for all who watch. */
-export function frameOf(entry: Extract<JournalEntry, { kind: 'event' }>): Uint8Array {
-  const made = FRAMES.get(entry) ?? frame(entry.event.type, entry.event, entry.sequence);
-  FRAMES.set(entry, made);
-  return made;
+/** Of the events in a round, made once for all who have the same one. Undefined: there are none. */
+export function framesOf(round: readonly JournalEntry[]): Uint8Array | undefined {
+  const [first, last] = [round[0], round.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const known = FRAMES.get(first);
+  const made = known?.last === last ? known : { last, bytes: encoded(round.map(textOf).join('')) };
+  FRAMES.set(first, made);
+  return made.bytes.length === 0 ? undefined : made.bytes;
+}
+
+function textOf(entry: JournalEntry): string {
+  return entry.kind === 'event' ? frameText(entry.event.type, entry.event, entry.sequence) : '';
+}
+
+function frameText(event: string, data: object, id?: number): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 const ENCODER = new TextEncoder();

@@ -3,6 +3,8 @@ import type { JournalStore } from '../ports/index.ts';
 
 /** Runs whose stack is remembered; it never changes. */
 const REMEMBERED = 5_000;
+/** Entries; a reader who is far behind takes no more at once. */
+const LONGEST_ROUND = 100;
 
 /**
  * The journals of runs, read once for all who watch: one `follow` a run, whose entries are kept as long as anybody watches.
@@ -19,14 +21,23 @@ export class RunFeeds {
 
   /** Entries with a number above `after`, as `JournalStore.follow` has them. Throws what that throws. */
   async *follow(run: string, after: number, signal: AbortSignal): AsyncGenerator<JournalEntry, void, undefined> {
+    for await (const round of this.rounds(run, after, signal)) yield* round;
+  }
+
+  /** The same, as many at a time as are there; a reader who is quick enough has the very rounds that others have. */
+  async *rounds(
+    run: string,
+    after: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly JournalEntry[], void, undefined> {
     const feed = this.#feedOf(run);
     feed.readers += 1;
     try {
       for (let at = after; !signal.aborted; ) {
-        const entry = feed.entries[at];
-        if (entry !== undefined) {
-          at += 1;
-          yield entry;
+        const round = feed.entries.slice(at, at + LONGEST_ROUND);
+        if (round.length > 0) {
+          at += round.length;
+          yield round;
         } else if (feed.ended !== undefined) {
           if ('error' in feed.ended) throw feed.ended.error;
           return;
@@ -58,7 +69,14 @@ export class RunFeeds {
     const there = this.#feeds.get(run);
     // One that is over may go on: a mixed run that is resumed.
     if (there !== undefined && there.ended === undefined && !there.stop.signal.aborted) return there;
-    const feed: Feed = { entries: [], waiting: new Set(), readers: 0, stop: new AbortController(), ended: undefined };
+    const feed: Feed = {
+      entries: [],
+      waiting: new Set(),
+      isWaking: false,
+      readers: 0,
+      stop: new AbortController(),
+      ended: undefined,
+    };
     this.#feeds.set(run, feed);
     void this.#read(run, feed);
     return feed;
@@ -69,7 +87,7 @@ export class RunFeeds {
       for await (const entry of this.#journal.follow(run, 0, feed.stop.signal)) {
         feed.entries.push(entry);
         if (entry.sequence === 1) this.#remember(run, entry.stack);
-        wake(feed);
+        wakeSoon(feed);
       }
       feed.ended = {};
     } catch (error) {
@@ -84,9 +102,20 @@ interface Feed {
   /** From the first one on: the number of an entry is its place and one. */
   readonly entries: JournalEntry[];
   readonly waiting: Set<() => void>;
+  isWaking: boolean;
   readers: number;
   readonly stop: AbortController;
   ended: { readonly error?: unknown } | undefined;
+}
+
+/** Once for all that is read in one go. */
+function wakeSoon(feed: Feed): void {
+  if (feed.isWaking) return;
+  feed.isWaking = true;
+  setImmediate(() => {
+    feed.isWaking = false;
+    wake(feed);
+  });
 }
 
 function wake({ waiting }: Feed): void {

@@ -71,16 +71,41 @@ describe('one reading of a run for all who watch', () => {
   test('stops reading when the last one has gone, and begins again for the next', async () => {
     const { journal, feeds, open } = counted(ALL.slice(0, 2));
     const stop = new AbortController();
-    const reader = numbers(feeds.follow('r1', 0, stop.signal));
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    const reader = feeds.follow('r1', 0, stop.signal);
+    for (const sequence of [1, 2]) expect((await reader.next()).value).toMatchObject({ sequence });
+    const rest = numbers(reader);
     stop.abort();
-    expect(await reader).toEqual([1, 2]);
+    expect(await rest).toEqual([]);
     await new Promise<void>((resolve) => setImmediate(resolve));
     expect(open.now).toBe(0);
     const next = numbers(feeds.follow('r1', 0, new AbortController().signal));
     for (const entry of ALL.slice(2)) await journal.append(entry);
     expect(await next).toHaveLength(5);
     expect(open.ever).toBe(2);
+  });
+
+  test('gives at once what is there at once, the same to all, and never too much', async () => {
+    const many = journalOf([
+      { kind: 'run-created', plan: aPlan(), by: { user: 'ada', host: 'desk' } },
+      ...Array.from({ length: 249 }, (_, i) => ({
+        kind: 'noted' as const,
+        by: { user: 'ada', host: 'desk' },
+        topic: 'impact' as const,
+        text: `note ${i}`,
+      })),
+    ]);
+    const { feeds } = counted(many);
+    const stop = new AbortController();
+    const [one, other] = [feeds.rounds('r1', 0, stop.signal), feeds.rounds('r1', 0, stop.signal)];
+    const sizes: number[] = [];
+    while (sizes.reduce((sum, size) => sum + size, 0) < 250) {
+      const [mine, theirs] = await Promise.all([one.next(), other.next()]);
+      expect(mine.value).toEqual(theirs.value);
+      sizes.push(mine.value?.length ?? 0);
+    }
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(100);
+    expect(sizes.length).toBeLessThan(25);
+    stop.abort();
   });
 
   test('tells every reader what breaks it', async () => {

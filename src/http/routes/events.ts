@@ -6,7 +6,7 @@ import { mayWatch, requireDeed } from '../authorize.ts';
 import type { Routes } from '../context.ts';
 import { lifetimeOf } from '../lifetime.ts';
 import { requireRun } from '../run-of.ts';
-import { frame, frameOf, streamed } from '../sse.ts';
+import { frame, framesOf, streamed } from '../sse.ts';
 
 const sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -83,9 +83,10 @@ async function* runFrames(
   { run, after, signal }: Watching,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let last = after;
-  for await (const entry of feeds.follow(run, after, signal)) {
-    last = entry.sequence;
-    if (entry.kind === 'event') yield frameOf(entry);
+  for await (const round of feeds.rounds(run, after, signal)) {
+    last += round.length;
+    const frames = framesOf(round);
+    if (frames !== undefined) yield frames;
   }
   // Ended by us, it is not over: whoever asks again goes on from the last one.
   if (!signal.aborted) yield frame('end', { run, sequence: last });
