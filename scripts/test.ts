@@ -36,6 +36,7 @@ const all: readonly Step[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'format', command: ['biome', 'format', '.'] },
   { name: 'types', command: ['tsc', '-p', '.'] },
+  { name: 'types of the page', command: ['tsc', '-p', join(root, 'src', 'web')] },
   { name: 'dead code', command: ['knip'] },
   tools,
   { name: 'tests', command: vitest },

@@ -9,6 +9,7 @@ import { idempotency } from './middleware/idempotency.ts';
 import { identify } from './middleware/identify.ts';
 import { sameSite } from './middleware/origin.ts';
 import { limitRate } from './middleware/rate.ts';
+import { page } from './page.ts';
 import { answerProblem, refuseMisfits } from './problem.ts';
 import { alertmanager } from './routes/alertmanager.ts';
 import { health } from './routes/health.ts';
@@ -43,6 +44,7 @@ const ROUTES: readonly Routes[] = [
   reports,
   statsRoutes,
   tokens,
+  page(),
 ];
 
 /** The whole API, without a server: `app.request()` answers in tests as it does on a socket. */

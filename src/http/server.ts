@@ -40,7 +40,7 @@ export async function listen(options: ListenOptions, makeApp: (port: number) => 
   });
   const at = (server.address() as AddressInfo).port;
   const app = makeApp(at);
-  server.on('request', getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  server.on('request', getRequestListener(app.fetch));
   const name = host.includes(':') ? `[${host}]` : host;
   return {
     port: at,

@@ -19,7 +19,7 @@ describe('the size of a file', () => {
     // Walked and not asked of git, which refuses a checkout that belongs to somebody else.
     const paths = ['src', 'test', 'scripts'].flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-        .filter((path) => /\.(ts|mjs)$/.test(path))
+        .filter((path) => /\.(tsx?|mjs)$/.test(path))
         .map((path) => join(folder, path)),
     );
     expect(paths.length).toBeGreaterThan(100);

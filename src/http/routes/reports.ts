@@ -5,6 +5,7 @@ import { renderReport } from '../../actions/report.ts';
 import { BackstayError } from '../../errors/index.ts';
 import { PROBLEMS, runId } from '../answers.ts';
 import type { Routes } from '../context.ts';
+import { DOCUMENT_POLICY } from '../middleware/headers.ts';
 import { requireRun } from '../run-of.ts';
 
 const params = z.object({ run: runId });
@@ -63,6 +64,7 @@ export const reports: Routes = (app, deps) => {
       const document: z.infer<typeof facts> = { ...written };
       return c.json(document, 200);
     }
+    if (type === HTML) c.header('Content-Security-Policy', DOCUMENT_POLICY);
     return c.body(type === HTML ? html : markdown, 200, { 'Content-Type': `${type}; charset=utf-8` });
   });
 

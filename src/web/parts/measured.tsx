@@ -1,0 +1,125 @@
+import { figureOf } from '../derive.ts';
+import { probeSums, type ProbeSpan } from '../run-fold.ts';
+import type { CheckResult } from '../types.ts';
+import { spell } from '../words.ts';
+import { Badge } from './basics.tsx';
+
+/** Each check before and after, side by side, with its figure as a bar where there is one. */
+export function Checks({ before, after }: { before: readonly CheckResult[]; after: readonly CheckResult[] }) {
+  const names = [...new Set([...after, ...before].map(({ name }) => name))];
+  if (names.length === 0) return <p class="empty">Nothing was measured yet: that is unknown, and not well.</p>;
+  const [was, is] = [byName(before), byName(after)];
+  return (
+    <table class="checks">
+      <thead>
+        <tr>
+          <th scope="col">Check</th>
+          <th scope="col">Before</th>
+          <th scope="col">After</th>
+        </tr>
+      </thead>
+      <tbody>
+        {names.map((name) => {
+          const longest = Math.max(figureOf(was.get(name))?.ms ?? 0, figureOf(is.get(name))?.ms ?? 0);
+          return (
+            <tr key={name}>
+              <th scope="row">
+                {name}
+                <span class="reason">{(is.get(name) ?? was.get(name))?.reason}</span>
+              </th>
+              <td>
+                <Measured result={was.get(name)} longest={longest} />
+              </td>
+              <td>
+                <Measured result={is.get(name)} longest={longest} />
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
+
+function byName(results: readonly CheckResult[]): ReadonlyMap<string, CheckResult> {
+  return new Map(results.map((result) => [result.name, result]));
+}
+
+/** The verdict, and how long it took beside the longest of the two. */
+function Measured({ result, longest }: { result: CheckResult | undefined; longest: number }) {
+  if (result === undefined) return <span class="soft">not yet</span>;
+  const figure = figureOf(result);
+  return (
+    <>
+      <Badge word={result.verdict} title={result.reason} />
+      {figure === undefined ? null : (
+        <span class="figure">
+          <meter min={0} max={Math.max(1, longest)} value={figure.ms} aria-label={`${result.name}, ${figure.name}`} />
+          <span class="number">{spell(figure.ms)}</span>
+        </span>
+      )}
+    </>
+  );
+}
+
+interface ProbesProps {
+  readonly probes: ReadonlyMap<string, readonly ProbeSpan[]>;
+  readonly fromAt: number;
+  readonly toAt: number;
+}
+
+/** When users were served and when not, as it was measured. What nobody measured is hatched, never green. */
+export function Probes({ probes, fromAt, toAt }: ProbesProps) {
+  if (probes.size === 0) return <p class="empty">No probe measures this stack: its downtime is unknown.</p>;
+  return (
+    <ul class="probes">
+      {[...probes].map(([name, found]) => {
+        const sums = probeSums(found, fromAt, toAt);
+        const last = found.at(-1);
+        return (
+          <li key={name}>
+            <div class="line">
+              <strong>{name}</strong>
+              {last === undefined ? null : <Badge word={last.verdict} title={last.reason} />}
+              <span class="soft">
+                down {spell(sums.downMs)}
+                {sums.unknownMs < 100 ? '' : `, unknown ${spell(sums.unknownMs)}`}
+              </span>
+            </div>
+            <Strip name={name} sums={sums} fromAt={fromAt} toAt={toAt} />
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function Strip({
+  name,
+  sums,
+  fromAt,
+  toAt,
+}: {
+  name: string;
+  sums: ReturnType<typeof probeSums>;
+  fromAt: number;
+  toAt: number;
+}) {
+  const width = Math.max(1, toAt - fromAt);
+  const said = `${name}: up ${spell(sums.upMs)}, down ${spell(sums.downMs)}, unknown ${spell(sums.unknownMs)}`;
+  return (
+    <svg class="strip" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img" aria-label={said}>
+      {sums.spans.map(({ verdict, fromAt: from, toAt: until, reason }) => (
+        <rect
+          key={from}
+          class={verdict}
+          x={((from - fromAt) / width) * 1_000}
+          width={Math.max(2, ((until - from) / width) * 1_000)}
+          height={14}
+        >
+          <title>{`${verdict} for ${spell(until - from)}: ${reason}`}</title>
+        </rect>
+      ))}
+    </svg>
+  );
+}

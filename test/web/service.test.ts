@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ensurePage } from '../../scripts/page.ts';
+import { createApp } from '../../src/http/app.ts';
+import { REQUEST_LIMITS } from '../../src/http/context.ts';
+import { listen, type Listening } from '../../src/http/server.ts';
+import type { JournalEntry } from '../../src/journal/index.ts';
+import { createGate } from '../../src/service/access/prove.ts';
+import { createToken } from '../../src/service/access/tokens.ts';
+import { aStackFile, type TestService, testService } from '../support/service.ts';
+import { barriers, openPage, startBrowser } from './support/browser.ts';
+
+/** The journal of a real run, of a format that is kept for ever. */
+const RECORDED = join(import.meta.dirname, '..', 'histories', 'format-2-succeeded.json');
+/** In the middle of applying. */
+const FIRST = 40;
+
+let browser: Browser;
+let service: TestService;
+let listening: Listening;
+let entries: readonly JournalEntry[];
+let stack: string;
+const stopping = new AbortController();
+
+beforeAll(async () => {
+  entries = JSON.parse(await readFile(RECORDED, 'utf8')) as readonly JournalEntry[];
+  stack = entries[0]?.stack ?? '';
+  await ensurePage();
+  browser = await startBrowser();
+  service = await testService({ stacks: { [stack]: aStackFile() } });
+  listening = await listen({ host: '127.0.0.1', port: 0 }, () =>
+    createApp({
+      service: service.deps,
+      gate: createGate({ oidc: [] }, service.deps),
+      log: () => undefined,
+      stopping: stopping.signal,
+      front: { isTrusted: () => false, secure: false, openMetrics: true },
+      limits: REQUEST_LIMITS,
+    }),
+  );
+}, 300_000);
+
+afterAll(async () => {
+  stopping.abort();
+  await browser.close();
+  await listening.close(0);
+  await service.close();
+});
+
+it('shows, of a service as it is, a run of which the rest comes while somebody watches', async () => {
+  const { deps } = service;
+  for (const entry of entries.slice(0, FIRST)) await deps.journal.append(entry);
+  const grants = [{ role: 'operator', stacks: ['*'] }] as const;
+  const { token } = await createToken({ name: 'anna', grants, by: 'a test' }, deps);
+  const { page, context, complaints } = await openPage(browser, `${listening.url}/#/stacks/${stack}`);
+
+  await page.getByLabel('Token').fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { level: 1, name: stack }).waitFor();
+  // No cluster is behind this stack: that is said, and nothing is made up.
+  await page.getByRole('region', { name: 'Health now' }).getByRole('alert').waitFor();
+  expect(await barriers(page, 'stack without a cluster')).toEqual([]);
+
+  await page
+    .getByRole('link', { name: entries[0]?.run ?? '' })
+    .first()
+    .click();
+  await page.getByRole('heading', { level: 1, name: 'Rollback to good' }).waitFor();
+  await page.locator('[aria-current=step]', { hasText: 'applied' }).waitFor();
+  for (const entry of entries.slice(FIRST)) await deps.journal.append(entry);
+  await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
+  await page.getByText('8 of 8 steps').waitFor();
+
+  const [report] = await Promise.all([
+    context.waitForEvent('page'),
+    page.getByRole('link', { name: 'Report' }).click(),
+  ]);
+  await report.getByText('Rollback report').waitFor();
+  // Its own style counts, although the page's policy would have none.
+  expect(
+    await report.evaluate<string>('getComputedStyle(document.querySelector(".pill")).borderTopLeftRadius'),
+  ).not.toBe('0px');
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+  expect(complaints).toEqual([]);
+  await context.close();
+});
