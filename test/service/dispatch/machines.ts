@@ -26,6 +26,8 @@ export interface Machines {
   readonly acts: string[];
   /** `HOST RUN`, in the order in which processes were started. */
   readonly starts: string[];
+  /** Acts that were done while another process of the run was at work. */
+  readonly overlaps: readonly string[];
   /** Acts that wait are done, and those to come at once. */
   go(): void;
   /** Acts wait again. */
@@ -33,7 +35,7 @@ export interface Machines {
   /** The machine's processes die in what they do. */
   kill(host: string): void;
   /** A service on that machine, with a memory of its own. */
-  service(host: string, limits?: { readonly runs: number }): Dispatcher;
+  service(host: string, limits?: { readonly runs: number }, records?: ServiceStore): Dispatcher;
   /** As a service asks for it. */
   ask(run: string, part?: Parameters<typeof aPlan>[0], claim?: Partial<Claim>): Promise<void>;
   claim(run: string): Promise<Claim | undefined>;
@@ -56,11 +58,19 @@ export async function machines(): Promise<Machines> {
     locks.set(stack, lock);
     return lock;
   };
-  const [acts, starts]: [string[], string[]] = [[], []];
+  const [acts, starts, overlaps]: [string[], string[], string[]] = [[], [], []];
+  /** Processes that act, or have acted and live. */
+  const acting = new Set<number>();
   const over = new AbortController();
   const processes = new Map<
     number,
-    { readonly host: string; readonly stop: AbortController; dead: boolean; stack: string }
+    {
+      readonly host: string;
+      readonly run: string;
+      readonly stop: AbortController;
+      dead: boolean;
+      readonly stack: string;
+    }
   >();
   let gate = Promise.withResolvers<void>();
   const kills = new EventTarget();
@@ -70,7 +80,7 @@ export async function machines(): Promise<Machines> {
   const start = (host: string, run: string, user: string, log: string): { pid: number; ended: Promise<void> } => {
     const pid = processes.size + 1;
     const stack = journal.entries.find((entry) => entry.run === run)?.stack ?? '';
-    const own = { host, stop: new AbortController(), dead: false, stack };
+    const own = { host, run, stop: new AbortController(), dead: false, stack };
     processes.set(pid, own);
     starts.push(`${host} ${run}`);
     const lives = <T>(value: T): T => {
@@ -88,7 +98,14 @@ export async function machines(): Promise<Machines> {
       });
       killed.catch(() => undefined);
       await Promise.race([gate.promise, killed]);
-      await context.effect(async () => void acts.push(`${run} ${context.step.id}`));
+      await context.effect(async () => {
+        const others = [...processes].filter(([other, { dead, run: of }]) => of === run && other !== pid && !dead);
+        overlaps.push(...others.filter(([other]) => acting.has(other)).map(() => `${run} ${context.step.id}`));
+        acting.add(pid);
+        const act = `${run} ${context.step.id}`;
+        // As every step does it: it looks before it acts.
+        if (!acts.includes(act)) acts.push(act);
+      });
       return lives({ outcome: 'done' as const });
     };
     const lock = lockOf(stack);
@@ -138,6 +155,7 @@ export async function machines(): Promise<Machines> {
     clock,
     acts,
     starts,
+    overlaps,
     broken,
     go: () => gate.resolve(),
     hold: () => {
@@ -151,10 +169,10 @@ export async function machines(): Promise<Machines> {
       }
       kills.dispatchEvent(new Event(host));
     },
-    service: (host, limits = { runs: 4 }) =>
+    service: (host, limits = { runs: 4 }, own = records) =>
       new Dispatcher({
         deps: {
-          records,
+          records: own,
           journal,
           journalName: 'memory',
           clock,
