@@ -6,7 +6,7 @@ import { isBackstayError } from '../../../src/errors/index.ts';
 import type { CommandProcesses, JournalStore, RunProcesses, ServiceStore } from '../../../src/ports/index.ts';
 import { createRun, type Executor, type Executors, resumeRun, type RunDeps } from '../../../src/rollback/index.ts';
 import { type Claim, claimIn, stored } from '../../../src/service/dispatch/claim.ts';
-import { Dispatcher } from '../../../src/service/dispatch/dispatcher.ts';
+import { Dispatcher, type DispatcherOptions } from '../../../src/service/dispatch/dispatcher.ts';
 import { FollowedRuns } from '../../../src/service/dispatch/followed.ts';
 import { RunFeeds } from '../../../src/service/feeds.ts';
 import { aPlan, aStack, aStep, fakeClock } from '../../rollback/builders.ts';
@@ -21,7 +21,7 @@ import { actionOf } from '../../rollback/world.ts';
 export interface Machines {
   readonly records: ServiceStore;
   readonly journal: ReturnType<typeof memoryJournal>;
-  readonly clock: ReturnType<typeof fakeClock>;
+  readonly clock: Clock & { advance(ms: number): void };
   /** `RUN STEP`, in the order in which acts were done. */
   readonly acts: string[];
   /** `HOST RUN`, in the order in which processes were started. */
@@ -34,6 +34,7 @@ export interface Machines {
   hold(): void;
   /** The machine's processes die in what they do. */
   kill(host: string): void;
+  depsOf(host: string): DispatcherOptions['deps'];
   /** A service on that machine, with a memory of its own. */
   service(host: string, limits?: { readonly runs: number }, records?: ServiceStore): Dispatcher;
   /** As a service asks for it. */
@@ -47,11 +48,10 @@ export interface Machines {
 
 class Killed extends Error {}
 
-export async function machines(): Promise<Machines> {
+export async function machines(clock: Machines['clock'] = fakeClock()): Promise<Machines> {
   const dir = await mkdtemp(join(tmpdir(), 'backstay-dispatch-'));
   const records = await createSqliteRecords({ file: join(dir, 'journal.sqlite') });
   const journal = memoryJournal();
-  const clock = fakeClock();
   const locks = new Map<string, MemoryLock>();
   const lockOf = (stack: string): MemoryLock => {
     const lock = locks.get(stack) ?? memoryLock();
@@ -149,6 +149,21 @@ export async function machines(): Promise<Machines> {
     },
   });
 
+  const depsOf: Machines['depsOf'] = (host) => ({
+    records,
+    journal,
+    journalName: 'memory',
+    clock,
+    files: {
+      read: async (path) => (logs.has(path) ? new TextEncoder().encode(logs.get(path)) : undefined),
+      write: async () => undefined,
+    },
+    processes: processesOf(host),
+    by: { user: 'service', host },
+    stateDir: `/state/${host}`,
+    stack: async (name) => aStack({ name }),
+  });
+
   const made: Machines = {
     records,
     journal,
@@ -169,22 +184,10 @@ export async function machines(): Promise<Machines> {
       }
       kills.dispatchEvent(new Event(host));
     },
+    depsOf,
     service: (host, limits = { runs: 4 }, own = records) =>
       new Dispatcher({
-        deps: {
-          records: own,
-          journal,
-          journalName: 'memory',
-          clock,
-          files: {
-            read: async (path) => (logs.has(path) ? new TextEncoder().encode(logs.get(path)) : undefined),
-            write: async () => undefined,
-          },
-          processes: processesOf(host),
-          by: { user: 'service', host },
-          stateDir: `/state/${host}`,
-          stack: async (name) => aStack({ name }),
-        },
+        deps: { ...depsOf(host), records: own },
         self: `${host}/${Math.random()}`,
         limits,
         runs: new FollowedRuns({ journal, feeds: new RunFeeds(journal) }, over.signal, () => undefined),
