@@ -36,7 +36,7 @@ export async function openSnapshots(
   }
   const { createPostgresSnapshotStore } = await import('../adapters/postgres/snapshots/index.ts');
   const store = createPostgresSnapshotStore({ ...options, url });
-  onClose(store.close);
+  onClose(async () => await store.close());
   return store;
 }
 

@@ -7,9 +7,9 @@ export interface TestService {
   readonly deps: ServiceDeps;
   readonly machine: Machine;
   /** Another one on the same stores, as a second service or machine has it. Closed with the rest. */
-  another(): Promise<ServiceDeps>;
+  readonly another: () => Promise<ServiceDeps>;
   /** Closes all that was opened, and removes the machine where it was made here. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface TestServiceOptions extends MachineOptions {

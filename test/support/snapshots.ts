@@ -15,7 +15,7 @@ import {
   type SnapshotRecord,
   type Stack,
 } from '../../src/model/index.ts';
-import type { KeyReader, NewSnapshot, SnapshotStore } from '../../src/ports/index.ts';
+import type { KeyReader, NewSnapshot, SecretHasher, SnapshotStore } from '../../src/ports/index.ts';
 
 /** A real store in a temporary folder, with real keys of its own, and a clock that moves one second at each look. */
 export interface TemporaryStore {
@@ -103,7 +103,7 @@ export function bareStack(name: string, keyFolder: string): Stack {
 
 /** What `put` takes, from plain objects: Secrets are hidden first. */
 export function newSnapshot(
-  { hasher, stack, now }: Pick<TemporaryStore, 'hasher' | 'stack' | 'now'>,
+  { hasher, stack, now }: Pick<TemporaryStore, 'stack' | 'now'> & { readonly hasher: SecretHasher },
   objects: readonly KubeObject[],
   record: Partial<NewSnapshot['record']> = {},
   content: Partial<SnapshotContent> = {},

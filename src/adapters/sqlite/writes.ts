@@ -10,9 +10,8 @@ export interface Subscription {
   close(): void;
 }
 
-interface Subscriber {
-  wake(failure?: { readonly error: unknown }): void;
-}
+/** Wakes one who waits; with a failure, there is nothing more to come. */
+type Wake = (failure?: { readonly error: unknown }) => void;
 
 /** Milliseconds between two looks: a run at work writes by the hundred a second, and each look waits for its writer. */
 const PACE = 20;
@@ -24,7 +23,7 @@ const PACE = 20;
 export class Writes {
   readonly #file: string;
   readonly #database: DatabaseSync;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #subscribers = new Set<Wake>();
   #stop: AbortController | undefined;
 
   constructor(file: string, database: DatabaseSync) {
@@ -37,16 +36,15 @@ export class Writes {
     let told = true;
     let failure: { readonly error: unknown } | undefined;
     let resume: (() => void) | undefined;
-    const wake: Subscriber['wake'] = (failed) => {
+    const wake: Wake = (failed) => {
       failure ??= failed;
       told = true;
       resume?.();
     };
     const onAbort = (): void => wake();
     signal.addEventListener('abort', onAbort, { once: true });
-    const subscriber = { wake };
     this.#start();
-    this.#subscribers.add(subscriber);
+    this.#subscribers.add(wake);
     let isFirst = true;
     return {
       next: async () => {
@@ -59,7 +57,7 @@ export class Writes {
       },
       close: () => {
         signal.removeEventListener('abort', onAbort);
-        this.#subscribers.delete(subscriber);
+        this.#subscribers.delete(wake);
         if (this.#subscribers.size > 0) return;
         this.#stop?.abort();
         this.#stop = undefined;
@@ -86,14 +84,14 @@ export class Writes {
         await changes.next();
         if (stop.signal.aborted) return;
         this.#settle();
-        for (const { wake } of this.#subscribers) wake();
+        for (const wake of this.#subscribers) wake();
         await delay(PACE, undefined, { signal: stop.signal });
       }
     } catch (error) {
       if (stop.signal.aborted) return;
       // Whoever subscribes next begins anew.
       if (this.#stop === stop) this.#stop = undefined;
-      for (const { wake } of this.#subscribers) wake({ error });
+      for (const wake of this.#subscribers) wake({ error });
       this.#subscribers.clear();
     } finally {
       changes.close();
