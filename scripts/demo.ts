@@ -9,11 +9,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Backstay } from './demo-cli.ts';
 import { startReceivers } from './demo-receivers.ts';
+import { type DemoService, startService, untilInterrupted } from './demo-serve.ts';
 import { describeLibrary, describeUpload, library, reindex, upload } from './demo-users.ts';
 
 const STACK = 'medical-kg';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const keep = process.argv.includes('--keep');
+/** The last step goes over the service, and is watched on its page. */
+const serve = process.argv.includes('--serve');
+const serving: { service?: DemoService } = {};
 const started = Date.now();
 
 const home = mkdtempSync(join(tmpdir(), 'backstay-demo-'));
@@ -95,12 +99,24 @@ async function play(): Promise<void> {
   title('7  One command for all of it: data restored beside, counted and exchanged at once, then the application');
   const reason = 'Docling is slow and failing, and v1.3.0 emptied documents';
   const incident = 'https://pagerduty.example/incidents/Q1W2E3';
-  await backstay.show([...back, '--yes', '--validate-before', '--reason', reason, '--incident', incident]);
+  if (serve) await overService(reason, incident);
+  else await backstay.show([...back, '--yes', '--validate-before', '--reason', reason, '--incident', incident]);
   const repaired = await upload(sandbox.info.ingress);
 
   title('8  Summary');
   say(`documents     ${describeLibrary(damaged)}; now ${describeLibrary(await library(sandbox.info.ingress))}`);
   await summarise(broken, repaired);
+}
+
+/** The same over HTTP, with its page to watch; the service stays until the demo ends. */
+async function overService(reason: string, incident: string): Promise<void> {
+  const service = await startService(join(root, 'bin', 'backstay'), env, root);
+  serving.service = service;
+  say(`the page is at   ${service.url}/`);
+  const options = { validateBefore: true, reason, incident, data: { restore: { postgres: 'latest' } } };
+  const run = await service.rollback(STACK, { target: 'v1.2.2', options });
+  say(`watch the run at ${service.url}/#/runs/${run}`);
+  say(`it ended:        ${await service.ended(run)}`);
 }
 
 /** Users keep sending documents; that is what the alert is computed from. Ends when the runbook's precondition holds. */
@@ -151,10 +167,15 @@ function printSections(report: string, titles: readonly string[]): void {
 let failed = false;
 try {
   await play();
+  if (serving.service !== undefined) {
+    console.log(`\nThe page stays at ${serving.service.url}/ until you press Ctrl-C.`);
+    await untilInterrupted();
+  }
 } catch (error) {
   failed = true;
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
 } finally {
+  await serving.service?.stop();
   if (keep) {
     console.log(
       `\nThe sandbox stays up. To look around:\n  export BACKSTAY_STATE_DIR=${env['BACKSTAY_STATE_DIR']} BACKSTAY_CONFIG_DIR=${env['BACKSTAY_CONFIG_DIR']} BACKSTAY_SNAPSHOTS_DIR=${env['BACKSTAY_SNAPSHOTS_DIR']} KUBECONFIG=${env['KUBECONFIG'] ?? ''}`,

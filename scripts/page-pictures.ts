@@ -29,10 +29,10 @@ const SHOTS: readonly Shot[] = [
     shows: 'users were not served',
     theme: 'light',
     width: 1180,
-    height: 1500,
+    height: 1160,
   },
-  { name: 'page-plan', path: `#/plans/${PLAN.hash}`, shows: 'What is done', theme: 'light', width: 1180, height: 1100 },
-  { name: 'page-run', path: `#/runs/${RUN}`, shows: '1 of 3 pods ready', theme: 'dark', width: 1180, height: 1080 },
+  { name: 'page-plan', path: `#/plans/${PLAN.hash}`, shows: 'What is done', theme: 'light', width: 1180, height: 960 },
+  { name: 'page-run', path: `#/runs/${RUN}`, shows: '1 of 3 pods ready', theme: 'dark', width: 1180, height: 900 },
   { name: 'page-phone', path: `#/runs/${RUN}`, shows: '1 of 3 pods ready', theme: 'light', width: 390, height: 844 },
 ];
 

@@ -29,7 +29,10 @@ export async function ensurePage(folder = join(root, 'dist', 'page')): Promise<B
 
 async function buildInto(folder: string, digest: string): Promise<void> {
   const work = `${folder}.${process.pid}`;
+  const { NODE_ENV: before } = process.env;
   try {
+    // Vite goes by it, and by it alone: a build that a test asks for is to be the one that is shipped.
+    process.env['NODE_ENV'] = 'production';
     await build({
       configFile: false,
       root: source,
@@ -50,6 +53,8 @@ async function buildInto(folder: string, digest: string): Promise<void> {
     await writeFile(join(work, STAMP), digest);
     await publish(work, folder, digest);
   } finally {
+    if (before === undefined) delete process.env['NODE_ENV'];
+    else process.env['NODE_ENV'] = before;
     await rm(work, { recursive: true, force: true });
   }
 }

@@ -7,7 +7,7 @@ import { Badge } from './basics.tsx';
 /** Each check before and after, side by side, with its figure as a bar where there is one. */
 export function Checks({ before, after }: { before: readonly CheckResult[]; after: readonly CheckResult[] }) {
   const names = [...new Set([...after, ...before].map(({ name }) => name))];
-  if (names.length === 0) return <p class="empty">Nothing was measured yet: that is unknown, and not well.</p>;
+  if (names.length === 0) return <p class="empty">Nothing was measured yet: how the stack does is unknown.</p>;
   const [was, is] = [byName(before), byName(after)];
   return (
     <table class="checks">
@@ -70,7 +70,7 @@ interface ProbesProps {
 
 /** When users were served and when not, as it was measured. What nobody measured is hatched, never green. */
 export function Probes({ probes, fromAt, toAt }: ProbesProps) {
-  if (probes.size === 0) return <p class="empty">No probe measures this stack: its downtime is unknown.</p>;
+  if (probes.size === 0) return <p class="empty">No probe has measured anything: downtime is unknown.</p>;
   return (
     <ul class="probes">
       {[...probes].map(([name, found]) => {
