@@ -6,7 +6,7 @@ import { ensureTools, progressPrinter } from '../src/toolchain/index.ts';
 
 const printer = progressPrinter(process.stderr);
 const tools = await ensureTools(
-  ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'pulumi', 'kubectl'],
+  ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'pulumi', 'kubectl', 'helm', 'actionlint'],
   { onProgress: printer },
 );
 printer.done();

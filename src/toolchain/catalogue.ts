@@ -56,6 +56,7 @@ export interface Catalogue {
 const GIB = 1024 ** 3;
 const KUBERNETES = '1.35.4';
 const PULUMI = '3.250.0';
+const ACTIONLINT = '1.7.12';
 const recipeDir = (name: string) => fileURLToPath(new URL(`recipes/${name}`, import.meta.url));
 
 const kubernetesFlags = [
@@ -161,6 +162,32 @@ export const CATALOGUE: Catalogue = {
       goPackage: 'k8s.io/kubernetes/cmd/kubectl',
       download: kubernetesRelease('kubectl'),
     },
+    {
+      name: 'helm',
+      variable: 'BACKSTAY_HELM',
+      version: '3.19.0',
+      versionArgs: ['version', '--template', '{{.Version}}'],
+      versionPattern: /^v(\d\S+)/m,
+      willDo: (version) => atLeast(version, '3.14.0'),
+      willDoNamed: (version) => atLeast(version, '3.14.0'),
+      wanted: '3.14 or later',
+      inAssets: false,
+      recipe: 'helm',
+      goPackage: 'helm.sh/helm/v3/cmd/helm',
+    },
+    {
+      name: 'actionlint',
+      variable: 'BACKSTAY_ACTIONLINT',
+      version: ACTIONLINT,
+      versionArgs: ['-version'],
+      versionPattern: /^v?(\d\S+)/m,
+      willDo: (version) => atLeast(version, ACTIONLINT),
+      willDoNamed: (version) => atLeast(version, ACTIONLINT),
+      wanted: `${ACTIONLINT} or later`,
+      inAssets: false,
+      recipe: 'actionlint',
+      goPackage: 'github.com/rhysd/actionlint/cmd/actionlint',
+    },
   ],
   recipes: [
     { name: 'etcd', dir: recipeDir('etcd'), ldflags: '-s -w', expectedSeconds: 45, needsBytes: GIB },
@@ -180,5 +207,19 @@ export const CATALOGUE: Catalogue = {
     },
     { name: 'kwok', dir: recipeDir('kwok'), ldflags: '-s -w', expectedSeconds: 80, needsBytes: 2 * GIB },
     { name: 'kubectl', dir: recipeDir('kubectl'), ldflags: kubernetesFlags, expectedSeconds: 80, needsBytes: 2 * GIB },
+    {
+      name: 'helm',
+      dir: recipeDir('helm'),
+      ldflags: '-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.0',
+      expectedSeconds: 90,
+      needsBytes: 2 * GIB,
+    },
+    {
+      name: 'actionlint',
+      dir: recipeDir('actionlint'),
+      ldflags: `-s -w -X github.com/rhysd/actionlint.version=${ACTIONLINT}`,
+      expectedSeconds: 15,
+      needsBytes: GIB / 2,
+    },
   ],
 };

@@ -1,4 +1,4 @@
-/** The programs that Backstay runs and does not ship. `kubectl` and `kwok` serve the bench, the tests and fake nodes only. */
+/** The programs that Backstay runs and does not ship. `kubectl`, `kwok`, `helm` and `actionlint` serve the bench, the tests and fake nodes only. */
 export const TOOL_NAMES = [
   'etcd',
   'kube-apiserver',
@@ -7,6 +7,8 @@ export const TOOL_NAMES = [
   'pulumi',
   'kwok',
   'kubectl',
+  'helm',
+  'actionlint',
 ] as const;
 export type ToolName = (typeof TOOL_NAMES)[number];
 

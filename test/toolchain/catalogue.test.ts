@@ -11,6 +11,8 @@ const MODULES: Readonly<Record<string, string>> = {
   kubectl: 'k8s.io/kubernetes',
   pulumi: 'github.com/pulumi/pulumi/pkg/v3',
   kwok: 'sigs.k8s.io/kwok',
+  helm: 'helm.sh/helm/v3',
+  actionlint: 'github.com/rhysd/actionlint',
 };
 
 describe('the catalogue of tools', () => {
@@ -42,6 +44,8 @@ describe('the catalogue of tools', () => {
     ['kube-apiserver', 'Kubernetes v1.35.4', '1.35.4'],
     ['pulumi', 'v3.250.0', '3.250.0'],
     ['pulumi', '3.250.0', '3.250.0'],
+    ['helm', 'v3.19.0', '3.19.0'],
+    ['actionlint', '1.7.12\ninstalled by building from source', '1.7.12'],
     ['kwok', 'kwok version v0.7.0 go1.26.8 (linux/amd64)', '0.7.0'],
     ['kubectl', 'Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0', '1.32.4-dispatcher'],
   ])('reads the version that %s prints', (name, output, version) => {
