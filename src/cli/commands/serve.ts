@@ -12,6 +12,7 @@ import { listTokens } from '../../service/access/tokens.ts';
 import type { Log } from '../../service/log.ts';
 import { LOOPS, runLoops } from '../../service/loops.ts';
 import type { CommandRun, Invocation } from '../commands.ts';
+import { buildPage } from '../page-build.ts';
 import { textOf } from '../plan-options.ts';
 
 /** Milliseconds that answers under way have when the service ends. Streams end at once; runs go on in their processes. */
@@ -49,6 +50,7 @@ export const serve: CommandRun = async (invocation) => {
     const { url } = listening;
     terminal.result('Serving', { url }, () => `backstay serves at ${url}/`);
     log({ level: 'info', event: 'listening', url, access: local === undefined ? 'proven' : 'local' });
+    void buildPage(log, stopping.signal);
     const loops = runLoops(LOOPS, { ...service, settings, log }, stopping.signal);
     await stopping.asked;
     log({ level: 'info', event: 'stopping' });
