@@ -179,4 +179,25 @@ describe('a server that is killed', () => {
     await store.close();
     await journal.close();
   }, 120_000);
+
+  test('and stays away is waited for by all who ask together, not by one after the other', async () => {
+    const url = await server.database();
+    const store = await createPostgresRecords({ url, clock, patienceMs: 1_000 });
+    await store.put('claim', 'r1', 0, 1);
+    await server.kill();
+    try {
+      const began = clock.monotonic();
+      const asked = await Promise.allSettled(Array.from({ length: 30 }, async () => await store.get('claim', 'r1')));
+      for (const { status, reason } of asked as readonly PromiseRejectedResult[]) {
+        expect(status).toBe('rejected');
+        expect(reason).toMatchObject({ code: 'JOURNAL_UNREACHABLE' });
+      }
+      // One after the other would take thirty seconds.
+      expect(clock.monotonic() - began).toBeLessThan(20_000);
+    } finally {
+      await server.restart();
+    }
+    expect(await store.get('claim', 'r1')).toMatchObject({ value: 1 });
+    await store.close();
+  }, 120_000);
 });

@@ -58,6 +58,25 @@ describe('records in SQLite', () => {
     await store.close();
   }, 90_000);
 
+  test('counted up by several processes at once lose no step', async () => {
+    const file = await newFile();
+    const store = await createSqliteRecords({ file });
+    await store.put('baseline', 'count', 0, 0);
+    const program = `
+      const { createSqliteRecords } = await import(${JSON.stringify(`${PROJECT}/src/adapters/sqlite/index.ts`)});
+      const records = await createSqliteRecords({ file: ${JSON.stringify(file)} });
+      for (let won = 0; won < 50; ) {
+        const { version, value } = await records.get('baseline', 'count');
+        if (await records.put('baseline', 'count', version, value + 1)) won += 1;
+      }
+      await records.close();`;
+    await Promise.all(
+      [1, 2, 3].map(async () => await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])),
+    );
+    expect(await store.get('baseline', 'count')).toMatchObject({ value: 150, version: 151 });
+    await store.close();
+  }, 120_000);
+
   test('are made where a journal is already, and a journal alone makes none', async () => {
     const file = await newFile();
     const said: string[] = [];
