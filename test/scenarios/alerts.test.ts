@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { echo, type Shop, serviceOf, shop } from '../support/shop.ts';
 
 /** What the pod is started with; its route is what Prometheus scrapes, and fails when the value is not there. */
 const GOOD = { SHOP_METRICS: 'shop_orders_total 7\n' };
+const QUIET = '1h';
 /** Longer than everything takes on a busy machine; nothing waits for it to pass. */
 const PATIENCE_MS = 120_000;
 
@@ -23,15 +24,21 @@ describe('a service that breaks', () => {
   let token: string;
   let alerts: Alerting;
 
-  const config = (data: Readonly<Record<string, string>>): KubeObject => ({
+  const config = (): KubeObject => ({
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'api', namespace: here.namespace },
-    data: { MODE: 'shop', ...data },
+    data: { MODE: 'shop', ...GOOD },
   });
   const apply = async (...items: readonly KubeObject[]): Promise<void> => {
     const input = { apiVersion: 'v1', kind: 'List', items };
     await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
+  };
+  /** As a bad change does: the value is taken away, whoever owns it, and the pods are started without it. */
+  const spoil = async (): Promise<void> => {
+    const patch = '[{"op":"remove","path":"/data/SHOP_METRICS"}]';
+    await kubectl(['-n', here.namespace, 'patch', 'configmap', 'api', '--type=json', '-p', patch]);
+    await kubectl(['-n', here.namespace, 'rollout', 'restart', 'deployment/api']);
   };
   const get = async <T>(path: string): Promise<T> => {
     const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
@@ -54,7 +61,7 @@ describe('a service that breaks', () => {
     kubectl = await kubectlFor(kubeconfig);
     here = await shop(
       'alerts',
-      `  backstay:triggers: { mode: automatic, settle: 1s, quiet: 1h }
+      `  backstay:triggers: { mode: automatic, settle: 1s, quiet: ${QUIET} }
   backstay:checks:
     - name: metrics
       kind: http
@@ -62,7 +69,7 @@ describe('a service that breaks', () => {
       target: { url: /env/SHOP_METRICS, via: { service: api, port: 80 } }
 `,
     );
-    await apply(config(GOOD), echo(here.namespace, 'api', { reads: ['api'] }), serviceOf(here.namespace, 'api'));
+    await apply(config(), echo(here.namespace, 'api', { reads: ['api'] }), serviceOf(here.namespace, 'api'));
     await kubectl(['-n', here.namespace, 'rollout', 'status', 'deployment/api', '--timeout=120s']);
     const { knownGood } = await here.capture([]);
     if (!knownGood) throw new TypeError('what there is to go back to is not known good');
@@ -99,8 +106,7 @@ describe('a service that breaks', () => {
   });
 
   it('is taken back, validated and held with nobody touching anything', { timeout: 300_000 }, async () => {
-    await apply(config({}));
-    await kubectl(['-n', here.namespace, 'rollout', 'restart', 'deployment/api']);
+    await spoil();
     const { run, ...proposal } = await until(async () => {
       const [newest] = await proposals();
       return newest?.state === 'started' ? newest : undefined;
@@ -139,5 +145,31 @@ describe('a service that breaks', () => {
     expect(after.failed).toBe(0);
     expect(await proposals()).toHaveLength(1);
     expect((await here.machine.json<{ items: readonly unknown[] }>(['history', here.name])).items).toHaveLength(1);
+  });
+
+  it("is a person's decision when it breaks again, and taken back when one says so", { timeout: 300_000 }, async () => {
+    // Changed while the service is at work: the next alert is no longer in a quiet time.
+    const file = join(here.machine.projectDir, 'stacks', `Pulumi.${here.name}.yaml`);
+    await writeFile(file, (await readFile(file, 'utf8')).replace(`quiet: ${QUIET}`, 'quiet: 1ms'));
+    const [first] = await proposals();
+    await spoil();
+    const open = await until(async () => (await proposals()).find(({ state }) => state === 'open'));
+    expect(open.because).toContain(`the last change was run ${first?.run}, a rollback started by alert`);
+    const { planDetail } = await get<{ planDetail: { hash: string } }>(`/v1/proposals/${open.id}`);
+    expect(planDetail.hash).toBe(open.plan);
+    const answer = await fetch(`${url}/v1/proposals/${open.id}/accept`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: 'it is the same fault' }),
+    });
+    expect(answer.status).toBe(202);
+    const { run } = (await answer.json()) as { run: string };
+    expect(answer.headers.get('location')).toBe(`/v1/runs/${run}`);
+    const watched = await here.machine.run(['watch', run]);
+    expect({ code: watched.code, stderr: watched.stderr }).toMatchObject({ code: 0 });
+    expect(await here.envOf('api', 'SHOP_METRICS')).toBe(GOOD.SHOP_METRICS);
+    const { items } = await here.machine.json<{ items: readonly unknown[] }>(['history', here.name]);
+    expect(items[0]).toMatchObject({ run, trigger: 'person', outcome: 'succeeded' });
+    expect(items).toHaveLength(2);
   });
 });
