@@ -11,10 +11,18 @@ export interface RunMark {
 export interface RunProcesses {
   /** `backstay resume RUN`, in somebody's name. Resolves once it runs. @throws TOOL_MISSING when it cannot be started */
   start(run: string, options: RunStart): Promise<RunProcess>;
+  /** This very process. */
+  self(): Promise<RunMark>;
   /** `elsewhere`: it is, or was, on another machine, and nobody here can tell. */
   find(mark: RunMark): Promise<'at work' | 'gone' | 'elsewhere'>;
   /** The first SIGTERM asks it to stop between two steps. False: it is gone, or not on this machine. */
   stop(mark: RunMark): Promise<boolean>;
+}
+
+/** Other commands of ours that take long, each in a process of its own as runs are. */
+export interface CommandProcesses {
+  /** `backstay ARGS --output jsonl`. Resolves once it runs. @throws TOOL_MISSING when it cannot be started */
+  command(args: readonly string[], options: RunStart): Promise<RunProcess>;
 }
 
 export interface RunStart {

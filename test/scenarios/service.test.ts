@@ -124,6 +124,8 @@ describe('a service that carries runs', { timeout: 180_000 }, () => {
     expect(await over(service, back.run)).toMatchObject({ outcome: 'succeeded' });
     expect(await seen(service, run)).toMatchObject({ undone: { byRun: back.run } });
     expect(await idNow()).toBe(bad);
+    await service.json(200, 'POST', `/v1/runs/${back.run}/finalize`);
+    expect(await seen(service, back.run)).toMatchObject({ finalized: { because: 'person' } });
   });
 
   it('that is killed leaves its run at work, and the next one watches it to its end', async () => {

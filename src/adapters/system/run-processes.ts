@@ -3,7 +3,7 @@ import { mkdir, open, readFile, readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackstayError } from '../../errors/index.ts';
-import type { RunMark, RunProcesses, RunStart } from '../../ports/index.ts';
+import type { CommandProcesses, RunMark, RunProcess, RunProcesses, RunStart } from '../../ports/index.ts';
 import { statOf } from './orphans.ts';
 
 export interface RunProcessesOptions {
@@ -21,19 +21,22 @@ const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
  * Each run in a process group of its own, with no pipe to us: it goes on when this process ends, whatever ends it. What it says
  * goes into a file.
  */
-export function createRunProcesses(options: RunProcessesOptions): RunProcesses {
+export function createRunProcesses(options: RunProcessesOptions): RunProcesses & CommandProcesses {
+  const begin = async (what: string, args: readonly string[], request: RunStart): Promise<RunProcess> => {
+    const child = await launched(what, args, request, options);
+    const { pid } = child;
+    const ended = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', () => resolve());
+    });
+    child.unref();
+    if (pid === undefined) throw unstartable(what, await failure(child));
+    return { mark: await markOf(pid), ended };
+  };
   return {
-    start: async (run, request) => {
-      const child = await launched(run, request, options);
-      const { pid } = child;
-      const ended = new Promise<void>((resolve) => {
-        child.once('exit', () => resolve());
-        child.once('error', () => resolve());
-      });
-      child.unref();
-      if (pid === undefined) throw unstartable(run, await failure(child));
-      return { mark: { machine: await thisMachine(), pid, started: (await statOf(pid))?.started ?? 0 }, ended };
-    },
+    start: async (run, request) => await begin(run, ['resume', run, '--yes'], request),
+    command: async (args, request) => await begin(args.join(' '), args, request),
+    self: async () => await markOf(process.pid),
     find: async (mark) => {
       if (mark.machine === '' || mark.machine !== (await thisMachine())) return 'elsewhere';
       return (await isThere(mark)) ? 'at work' : 'gone';
@@ -52,7 +55,8 @@ export function createRunProcesses(options: RunProcessesOptions): RunProcesses {
 }
 
 async function launched(
-  run: string,
+  what: string,
+  command: readonly string[],
   { user, log, without }: RunStart,
   { env, cwd, kubeconfig, context }: RunProcessesOptions,
 ): Promise<ReturnType<typeof spawn>> {
@@ -60,12 +64,12 @@ async function launched(
   const file = await open(log, 'a', 0o600);
   try {
     // Whoever reads the end of the file knows by this line which start it is of.
-    await file.write(`${JSON.stringify({ kind: 'Start', run, user, at: new Date().toISOString() })}\n`);
+    await file.write(`${JSON.stringify({ kind: 'Start', run: what, user, at: new Date().toISOString() })}\n`);
     const where = [
       ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]),
       ...(context === undefined ? [] : ['--context', context]),
     ];
-    const args = [PROGRAM, ...where, 'resume', run, '--yes', '--output', 'jsonl'];
+    const args = [PROGRAM, ...where, ...command, '--output', 'jsonl'];
     return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
       cwd,
       env: { ...withoutNames(env, without), BACKSTAY_USER: user },
@@ -84,6 +88,10 @@ function withoutNames(
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 }
 
+async function markOf(pid: number): Promise<RunMark> {
+  return { machine: await thisMachine(), pid, started: (await statOf(pid))?.started ?? 0 };
+}
+
 async function isThere({ pid, started }: RunMark): Promise<boolean> {
   return (await statOf(pid))?.started === started;
 }
@@ -92,8 +100,8 @@ async function failure(child: ReturnType<typeof spawn>): Promise<unknown> {
   return await new Promise((resolve) => child.once('error', resolve));
 }
 
-function unstartable(run: string, cause: unknown): BackstayError {
-  return new BackstayError('TOOL_MISSING', `The process of run ${run} cannot be started.`, { cause });
+function unstartable(what: string, cause: unknown): BackstayError {
+  return new BackstayError('TOOL_MISSING', `The process of ${what} cannot be started.`, { cause });
 }
 
 let machine: Promise<string> | undefined;

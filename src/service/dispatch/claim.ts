@@ -32,6 +32,8 @@ export interface Claim {
 export interface Owner {
   readonly service: string;
   readonly host: string;
+  /** Its process: one that is gone has nothing any more. */
+  readonly process?: RunMark;
   /** ISO 8601: from then on others may take it. */
   readonly until: string;
 }

@@ -56,7 +56,7 @@ export function decideClaim(sight: Sight, around: Around): Act {
   const begun = hasBegun(state);
   // Whatever it is, a person reads it first; nobody has to keep the claim until then.
   if (claim.stuck === true && begun) return { kind: 'leave', because: 'stuck' };
-  const foreign = ownedByOther(claim, around);
+  const foreign = ownedByOther(sight, around);
   if (foreign !== undefined) return foreign;
   const renewal = renewalOf(claim, around);
   if (renewal === undefined) return { kind: 'claim' };
@@ -95,8 +95,8 @@ function withoutRun({ askedAt }: Claim, now: number): Act {
   return now < until ? { kind: 'leave', until, because: 'not journaled yet' } : { kind: 'forget' };
 }
 
-function ownedByOther({ owner }: Claim, { self, now }: Around): Act | undefined {
-  if (owner === undefined || owner.service === self) return undefined;
+function ownedByOther({ claim: { owner }, isOwnerGone }: Sight, { self, now }: Around): Act | undefined {
+  if (owner === undefined || owner.service === self || isOwnerGone === true) return undefined;
   const until = Date.parse(owner.until);
   return now < until ? { kind: 'leave', until, because: `carried by the service on ${owner.host}` } : undefined;
 }

@@ -66,13 +66,14 @@ export class Dispatcher {
   async #sight(record: ServiceRecord): Promise<Seen> {
     const { deps, runs } = this.#options;
     const claim = claimIn(record);
-    const [state, cancel, process] = await Promise.all([
+    const [state, cancel, process, owner] = await Promise.all([
       runs.stateOf(record.key),
       deps.records.get('cancel', record.key),
       claim.process === undefined ? ('none' as const) : deps.processes.find(claim.process),
+      claim.owner?.process === undefined ? ('none' as const) : deps.processes.find(claim.owner.process),
     ]);
     const said = cancel === undefined ? {} : { cancel: cancelIn(cancel) };
-    return { run: record.key, record, claim, state, process, ...said };
+    return { run: record.key, record, claim, state, process, isOwnerGone: owner === 'gone', ...said };
   }
 
   #decide(sight: Sight, all: readonly Sight[]): Act {
@@ -92,7 +93,7 @@ export class Dispatcher {
         await deps.records.remove('cancel', run, 0);
         return;
       case 'claim':
-        await this.#put(record, { ...claim, owner: this.#owner() });
+        await this.#put(record, { ...claim, owner: await this.#owner() });
         return;
       case 'end-unapproved':
         await endUnapproved({ run, deps: { ...deps, reporter: SILENT } });
@@ -158,9 +159,10 @@ export class Dispatcher {
     });
   }
 
-  #owner(): NonNullable<Claim['owner']> {
+  async #owner(): Promise<NonNullable<Claim['owner']>> {
     const { self, deps } = this.#options;
-    return { service: self, host: deps.by.host, until: new Date(deps.clock.now() + CLAIM_MS).toISOString() };
+    const until = new Date(deps.clock.now() + CLAIM_MS).toISOString();
+    return { service: self, host: deps.by.host, process: await deps.processes.self(), until };
   }
 
   /** Where another service was first, the next look sees what it wrote. */

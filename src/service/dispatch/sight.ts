@@ -11,6 +11,8 @@ export interface Sight {
   readonly cancel?: Cancel;
   /** Of the process in the claim. */
   readonly process: 'none' | 'at work' | 'gone' | 'elsewhere';
+  /** The service in the claim ran on this machine, and does no more. @default false */
+  readonly isOwnerGone?: boolean;
 }
 
 export interface Limits {

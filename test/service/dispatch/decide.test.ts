@@ -63,6 +63,12 @@ describe('what a service does about a claimed run', () => {
     ],
     ['leaves what another one has', { claim: claimOf({}, theirs()) }, 1_000, 'leave'],
     ['takes it when the other one says nothing more', { claim: claimOf({}, theirs()) }, CLAIM_MS, 'claim'],
+    [
+      'takes it at once when it sees that the other one is gone',
+      { claim: claimOf({}, theirs()), isOwnerGone: true },
+      1_000,
+      'claim',
+    ],
     ['renews in good time', {}, CLAIM_MS / 3, 'claim'],
     ['drops what is over', { state: stateOf([{ kind: 'run-ended', outcome: 'succeeded' }]) }, 1_000, 'forget'],
     [

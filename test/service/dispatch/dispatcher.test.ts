@@ -202,6 +202,22 @@ describe('several services', () => {
     expect(here.acts).toEqual(['r1 a', 'r1 b']);
   });
 
+  test('and takes it over at once where it sees that the one before is gone', async () => {
+    await here.ask('r1');
+    const first = here.service('m1');
+    await first.look();
+    await here.until(hasBegun('r1', 'a'));
+    here.bury('m1');
+    here.kill('m1');
+    here.go();
+    const next = here.service('m1');
+    await here.until(async () => {
+      await next.look();
+      return (await here.claim('r1'))?.failures === 1;
+    });
+    expect((await here.claim('r1'))?.owner?.process).toMatchObject({ started: 1 });
+  });
+
   test('a service that ends in order leaves its runs to whoever is next, at once', async () => {
     await here.ask('r1');
     const first = here.service('m1');

@@ -32,6 +32,8 @@ export interface Machines {
   go(): void;
   /** Acts wait again. */
   hold(): void;
+  /** The service process of the machine dies, and another one is to be started. */
+  bury(host: string): void;
   /** The machine's processes die in what they do. */
   kill(host: string): void;
   depsOf(host: string): DispatcherOptions['deps'];
@@ -61,6 +63,7 @@ export async function machines(clock: Machines['clock'] = fakeClock()): Promise<
   const [acts, starts, overlaps]: [string[], string[], string[]] = [[], [], []];
   /** Processes that act, or have acted and live. */
   const acting = new Set<number>();
+  const generations = new Map<string, number>();
   const over = new AbortController();
   const processes = new Map<
     number,
@@ -139,8 +142,11 @@ export async function machines(clock: Machines['clock'] = fakeClock()): Promise<
       const { pid, ended } = start(host, run, user, log);
       return { mark: { machine: host, pid, started: pid }, ended };
     },
-    find: async ({ machine, pid }) => {
+    // One service process a machine, until it is told that it died.
+    self: async () => ({ machine: host, pid: 0, started: generations.get(host) ?? 0 }),
+    find: async ({ machine, pid, started }) => {
       if (machine !== host) return 'elsewhere';
+      if (pid === 0) return started === (generations.get(host) ?? 0) ? 'at work' : 'gone';
       return processes.get(pid)?.dead === false ? 'at work' : 'gone';
     },
     stop: async ({ pid }) => {
@@ -176,6 +182,7 @@ export async function machines(clock: Machines['clock'] = fakeClock()): Promise<
     hold: () => {
       gate = Promise.withResolvers<void>();
     },
+    bury: (host) => void generations.set(host, (generations.get(host) ?? 0) + 1),
     kill: (host) => {
       for (const one of processes.values()) {
         if (one.host !== host || one.dead) continue;
