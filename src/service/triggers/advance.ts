@@ -143,6 +143,7 @@ const DOING: Doing = { plan: planFor, begin: carryOut };
 const PASSING: ReadonlySet<BackstayError['code']> = new Set([
   'CLUSTER_UNREACHABLE',
   'JOURNAL_UNREACHABLE',
+  'SNAPSHOTS_UNREACHABLE',
   'STORE_UNREACHABLE',
   'ENDPOINT_UNREACHABLE',
   'TIMEOUT',
