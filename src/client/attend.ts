@@ -32,6 +32,7 @@ export async function attendRun(client: ServiceClient, attending: Attending): Pr
     void isStuck(run, client).then((is) => (is ? stuck.abort() : undefined));
   }, attending.lookMs ?? LOOK_AT_SERVICE);
   let seen = after;
+  let last: RunEvent | undefined;
   try {
     for (;;) {
       const events = client.events(run, {
@@ -41,18 +42,36 @@ export async function attendRun(client: ServiceClient, attending: Attending): Pr
       });
       for await (const { id, event } of events) {
         seen = Number(id);
+        last = event;
         onEvent(event);
         if (untilWaiting && event.type === 'approval.needed' && event.when === 'before') break;
       }
       if (signal.aborted) return undefined;
       const now = await client.run(run);
       // A mixed run that was asked to go on is over until somebody has begun with it.
-      if (stuck.signal.aborted || now.outcome === undefined || now.sequence > (after ?? 0)) return now;
+      const isOver = now.outcome !== undefined && now.sequence > (after ?? 0);
+      // The end is stored before it is told, and told by a process that may be gone by then.
+      if (isOver && last?.type !== 'run.ended') onEvent(endOf(now, last));
+      if (isOver || now.outcome === undefined || stuck.signal.aborted) return now;
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
   } finally {
     clearInterval(look);
   }
+}
+
+function endOf(seen: RunSeen, last: RunEvent | undefined): RunEvent {
+  const { run, stack, outcome = 'mixed', reason, startedAt, endedAt = startedAt } = seen;
+  return {
+    run,
+    stack,
+    sequence: (last?.sequence ?? 0) + 1,
+    time: endedAt,
+    type: 'run.ended',
+    outcome,
+    ...(reason === undefined ? {} : { reason }),
+    durationMs: Date.parse(endedAt) - Date.parse(startedAt),
+  };
 }
 
 /** Where it cannot be asked, the events tell so themselves. */

@@ -5,6 +5,8 @@ import { type FakeService, fakeService, json } from './fake-service.ts';
 
 const frame = (sequence: number): string =>
   `id: ${sequence}\nevent: x\ndata: ${JSON.stringify({ type: 'phase.entered', run: 'r1', sequence })}\n\n`;
+const ENDED = (sequence: number): string =>
+  `id: ${sequence}\nevent: x\ndata: ${JSON.stringify({ type: 'run.ended', run: 'r1', sequence })}\n\n`;
 const END = 'event: end\ndata: {}\n\n';
 
 describe('attending a run', () => {
@@ -26,7 +28,7 @@ describe('attending a run', () => {
 
   it('ends with the run', async () => {
     const { url } = await answering(
-      (response) => response.end(`${frame(1)}${frame(2)}${END}`),
+      (response) => response.end(`${frame(1)}${ENDED(2)}${END}`),
       () => ({ outcome: 'succeeded', sequence: 2 }),
     );
     const told: number[] = [];
@@ -37,9 +39,26 @@ describe('attending a run', () => {
     expect({ seen, told }).toEqual({ seen: { outcome: 'succeeded', sequence: 2 }, told: [1, 2] });
   });
 
+  it('tells the end where nobody did: its process was gone before', async () => {
+    const [startedAt, endedAt] = ['2026-01-01T12:00:00.000Z', '2026-01-01T12:00:09.000Z'];
+    const view = { run: 'r1', stack: 'shop', outcome: 'failed', reason: 'why', startedAt, endedAt, sequence: 2 };
+    const { url } = await answering(
+      (response) => response.end(`${frame(1)}${END}`),
+      () => view,
+    );
+    const told: object[] = [];
+    await attendRun(createClient({ server: url }), { run: 'r1', onEvent: (event) => told.push(event) });
+    const { run, stack, outcome, reason } = view;
+    expect(told[1]).toEqual({
+      ...{ run, stack, outcome, reason },
+      ...{ type: 'run.ended', sequence: 2, time: endedAt, durationMs: 9000 },
+    });
+    expect(told).toHaveLength(2);
+  });
+
   it('waits for a mixed run that was asked to go on, and tells only what is new', async () => {
     const { url, asked } = await answering(
-      (response, count) => response.end(count < 3 ? END : `${frame(6)}${END}`),
+      (response, count) => response.end(count < 3 ? END : `${ENDED(6)}${END}`),
       (count) => ({ outcome: count < 3 ? 'mixed' : 'succeeded', sequence: count < 3 ? 5 : 6 }),
     );
     const told: number[] = [];
