@@ -91,11 +91,10 @@ export const serviceSchema = z.strictObject(
       .strictObject(
         {
           decisions: duration.default('90d'),
-          proposals: duration.default('90d'),
           deliveries: duration.default('30d'),
-          plans: duration.default('7d'),
+          plans: duration.default('30d'),
         },
-        { error: '{decisions, proposals, deliveries, plans}' },
+        { error: '{decisions, deliveries, plans}' },
       )
       .prefault({})
       .describe('How long records are kept after they were settled.'),

@@ -80,7 +80,6 @@ function compiled(raw: RawServiceSettings, inProject: (path: string) => string):
     limits,
     retention: {
       decisionsMs: milliseconds(retention.decisions),
-      proposalsMs: milliseconds(retention.proposals),
       deliveriesMs: milliseconds(retention.deliveries),
       plansMs: milliseconds(retention.plans),
     },

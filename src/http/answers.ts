@@ -39,7 +39,7 @@ export function body<T extends z.ZodType>(schema: T) {
 }
 
 /** Any object that an action gives as it is: the same as the CLI's `--output json`, and described there. */
-export const document: z.ZodType<unknown> = z.looseObject({});
+export const document: z.ZodType = z.looseObject({});
 
 /** Names come from people: they never hold what leads out of a folder or breaks a line. */
 export const stackName = z

@@ -12,6 +12,7 @@ import { limitRate } from './middleware/rate.ts';
 import { page } from './page.ts';
 import { answerProblem, refuseMisfits } from './problem.ts';
 import { alertmanager } from './routes/alertmanager.ts';
+import { drills } from './routes/drills.ts';
 import { health } from './routes/health.ts';
 import { notifications } from './routes/notifications.ts';
 import { proposals } from './routes/proposals.ts';
@@ -33,6 +34,7 @@ const ROUTES: readonly Routes[] = [
   meRoutes,
   stacks,
   snapshots,
+  drills,
   plans,
   proposals,
   alertmanager,
@@ -51,8 +53,9 @@ const ROUTES: readonly Routes[] = [
 export function createApp(deps: HttpDeps): App {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: (result) => refuseMisfits(result) });
   app.onError((error, c) => {
-    if (!isBackstayError(error)) tell(deps, error, c.get('requestId'));
-    return answerProblem(c, error);
+    const answer = answerProblem(c, error);
+    if (answer.status >= 500 && !isBackstayError(error)) tell(deps, error, c.get('requestId'));
+    return answer;
   });
   app.notFound((c) => answerProblem(c, new BackstayError('ROUTE_UNKNOWN', `There is nothing at ${c.req.path}.`)));
   app.use(identify(deps), headers());

@@ -10,6 +10,7 @@ export function documentOf(app: App): object {
       scheme: 'bearer',
       description: 'A token of `backstay token create`, or one of an OIDC issuer that the settings name.',
     });
+  for (const definition of openAPIRegistry.definitions) tellOptional(definition, new Set());
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -20,4 +21,32 @@ export function documentOf(app: App): object {
     },
     security: [{ bearer: [] }],
   });
+}
+
+interface SchemaLike {
+  readonly def: { readonly type: string };
+  safeParse: (value: unknown) => { readonly success: boolean };
+}
+
+/**
+ * The generator takes what refuses `undefined` for required, and `exactOptional()` does: JSON has no such value, only keys that
+ * are absent. So those say yes when they are asked by themselves, which only the generator does; what checks requests
+ * goes through the object around them.
+ */
+function tellOptional(part: unknown, seen: Set<object>): void {
+  if (typeof part !== 'object' || part === null || seen.has(part)) return;
+  seen.add(part);
+  if (isSchema(part)) {
+    if (part.def.type === 'optional') {
+      const ask = part.safeParse;
+      part.safeParse = (value) => (value === undefined ? { success: true } : ask(value));
+    }
+    tellOptional(part.def, seen);
+    return;
+  }
+  for (const inner of Object.values(part)) tellOptional(inner, seen);
+}
+
+function isSchema(part: object): part is SchemaLike {
+  return '_zod' in part && 'def' in part;
 }

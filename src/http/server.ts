@@ -23,10 +23,10 @@ export interface Listening {
 /** Milliseconds in which a request has to have come in whole: slow senders hold no connection for long. Answers may take longer. */
 const REQUEST_MS = 60_000;
 
-/** `makeApp` is told the port: which names are ours depends on it. @throws LISTEN_FAILED */
+/** `makeApp` is told the port: which names are ours depends on it. @throws LISTEN_FAILED, SERVICE_INVALID for a certificate that is none */
 export async function listen(options: ListenOptions, makeApp: (port: number) => App): Promise<Listening> {
   const { host, port, tls } = options;
-  const server = tls === undefined ? createServer() : createTlsServer({ ...tls, minVersion: 'TLSv1.2' });
+  const server = tls === undefined ? createServer() : secureServer(tls);
   server.requestTimeout = REQUEST_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
@@ -40,12 +40,21 @@ export async function listen(options: ListenOptions, makeApp: (port: number) => 
   });
   const at = (server.address() as AddressInfo).port;
   const app = makeApp(at);
-  server.on('request', getRequestListener(app.fetch));
+  let isClosing = false;
+  server.on('request', (_request, response) => {
+    // A connection that is kept for the next request would keep us.
+    response.once('close', () => {
+      if (isClosing) setImmediate(() => server.closeIdleConnections());
+    });
+  });
+  const answer = getRequestListener(app.fetch);
+  server.on('request', (request, response) => void answer(request, response));
   const name = host.includes(':') ? `[${host}]` : host;
   return {
     port: at,
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${at}`,
     close: async (graceMs) => {
+      isClosing = true;
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), graceMs);
@@ -53,4 +62,14 @@ export async function listen(options: ListenOptions, makeApp: (port: number) => 
       clearTimeout(cut);
     },
   };
+}
+
+function secureServer(tls: NonNullable<ListenOptions['tls']>): ReturnType<typeof createTlsServer> {
+  try {
+    return createTlsServer({ ...tls, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    throw new BackstayError('SERVICE_INVALID', 'The certificate and the key that tls names cannot be used together.', {
+      cause,
+    });
+  }
 }

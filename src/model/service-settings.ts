@@ -16,10 +16,9 @@ export interface ServiceSettings {
     /** Requests a minute, of one principal. */
     readonly requestsPerMinute: number;
   };
-  /** Milliseconds for which records are kept after they were settled. */
+  /** Milliseconds for which records are kept since they were last changed, deliveries since they were settled. */
   readonly retention: {
     readonly decisionsMs: number;
-    readonly proposalsMs: number;
     readonly deliveriesMs: number;
     readonly plansMs: number;
   };

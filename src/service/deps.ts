@@ -5,6 +5,7 @@ import type { Person } from '../journal/index.ts';
 import type { Stack } from '../model/index.ts';
 import type {
   Clock,
+  CommandProcesses,
   HttpClient,
   JournalStore,
   KeyReader,
@@ -28,7 +29,7 @@ export interface ServiceDeps {
   readonly http: HttpClient;
   readonly keys: KeyReader;
   readonly files: PrivateFiles;
-  readonly processes: RunProcesses;
+  readonly processes: RunProcesses & CommandProcesses;
   /** Who this service is where nobody else is asked for: `service` and the machine. */
   readonly by: Person;
   readonly stateDir: string;

@@ -1,9 +1,9 @@
 import { listSnapshots } from '../actions/snapshots.ts';
-import { listApprovals } from '../actions/approve.ts';
 import { isBackstayError } from '../errors/index.ts';
 import { figureOf, fold, type RunFigure } from '../journal/index.ts';
 import type { Proposal } from '../model/index.ts';
 import type { ServiceDeps } from './deps.ts';
+import { standingOf } from '../rollback/index.ts';
 import { deliveries, type DeliveryView } from './notify/deliveries.ts';
 
 /** What Prometheus is told, from the journal and the records: runs of the command line count as well, and nothing is lost by a restart. */
@@ -40,16 +40,14 @@ export class Meter {
 
   async measure(): Promise<Measured> {
     const { records } = this.#deps;
-    const [runs, approvals, stacks, proposals, notices] = await Promise.all([
+    const [runs, stacks, proposals, notices] = await Promise.all([
       this.#runs(),
-      listApprovals(undefined, this.#deps),
       this.#stacks(),
       records.list('proposal'),
       deliveries(records),
     ]);
     return {
       ...runs,
-      approvals: counted(approvals.filter(({ standing }) => standing === 'waiting').map(({ stack }) => stack)),
       stacks,
       openProposals: counted(
         proposals
@@ -62,21 +60,30 @@ export class Meter {
     };
   }
 
-  async #runs(): Promise<Pick<Measured, 'runs' | 'damaged'>> {
+  async #runs(): Promise<Pick<Measured, 'runs' | 'damaged' | 'approvals'>> {
+    const { journal, clock } = this.#deps;
     const found: (RunFigure & { readonly run: string })[] = [];
+    const waiting: string[] = [];
     let damaged = 0;
-    for (const { run } of await this.#deps.journal.runs()) {
+    for (const { run } of await journal.runs()) {
+      const over = this.#over.get(run);
+      if (over !== undefined) {
+        found.push({ run, ...over });
+        continue;
+      }
       try {
-        const figure = this.#over.get(run) ?? figureOf(fold(await this.#deps.journal.read(run)));
+        const state = fold(await journal.read(run));
+        const figure = figureOf(state);
         // One that ended mixed may yet go on.
         if (figure.outcome !== 'unfinished' && figure.outcome !== 'mixed') this.#over.set(run, figure);
+        if (state.ended === undefined && standingOf(state, clock.now()).kind === 'waiting') waiting.push(state.stack);
         found.push({ run, ...figure });
       } catch (error) {
         if (!isBackstayError(error, 'JOURNAL_BROKEN')) throw error;
         damaged += 1;
       }
     }
-    return { runs: found, damaged };
+    return { runs: found, damaged, approvals: counted(waiting) };
   }
 
   async #stacks(): Promise<readonly MeasuredStack[]> {

@@ -32,12 +32,19 @@ export const RETENTION: Readonly<Partial<Record<RecordKind, Retention>>> = {
   plan: { keptMs: 30 * DAY_MS },
 };
 
+/** Milliseconds that somebody has set instead. */
+export type Kept = Readonly<Partial<Record<RecordKind, number>>>;
+
 /** Whether a record may go. `now` in milliseconds since the epoch. */
-export function isPast({ kind, value, at }: Pick<ServiceRecord, 'kind' | 'value' | 'at'>, now: number): boolean {
+export function isPast(
+  { kind, value, at }: Pick<ServiceRecord, 'kind' | 'value' | 'at'>,
+  now: number,
+  kept: Kept = {},
+): boolean {
   const retention = RETENTION[kind];
   if (retention === undefined) return false;
   if (retention.settled !== undefined && !retention.settled.includes(stateOf(value) ?? '')) return false;
-  return now - Date.parse(at) > retention.keptMs;
+  return now - Date.parse(at) > (kept[kind] ?? retention.keptMs);
 }
 
 function stateOf(value: Json): string | undefined {
@@ -48,15 +55,15 @@ function stateOf(value: Json): string | undefined {
 const PAGE = 200;
 
 /** Removes what is past its retention; one that somebody changes meanwhile stays. How many of each kind went. */
-export async function forgetOld({
-  records,
-  clock,
-}: Pick<LoopDeps, 'records' | 'clock'>): Promise<ReadonlyMap<RecordKind, number>> {
+export async function forgetOld(
+  { records, clock }: Pick<LoopDeps, 'records' | 'clock'>,
+  kept: Kept = {},
+): Promise<ReadonlyMap<RecordKind, number>> {
   const removed = new Map<RecordKind, number>();
   for (const kind of Object.keys(RETENTION) as RecordKind[]) {
     for (let after: string | undefined; ; ) {
       const page = await records.list(kind, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      for (const record of page.filter((one) => isPast(one, clock.now()))) {
+      for (const record of page.filter((one) => isPast(one, clock.now(), kept))) {
         if (await records.remove(kind, record.key, record.version)) removed.set(kind, (removed.get(kind) ?? 0) + 1);
       }
       after = page.at(-1)?.key;
@@ -73,8 +80,10 @@ const EVERY_MS = 3_600_000;
 export const retentionLoop: Loop = {
   name: 'retention',
   start: async (deps, signal) => {
+    const { decisionsMs, deliveriesMs, plansMs } = deps.settings.retention;
+    const kept: Kept = { decision: decisionsMs, delivery: deliveriesMs, plan: plansMs };
     while (!signal.aborted) {
-      for (const [kind, count] of await forgetOld(deps))
+      for (const [kind, count] of await forgetOld(deps, kept))
         deps.log({ level: 'info', event: 'records.forgotten', kind, count });
       await deps.clock.delay(EVERY_MS, signal).catch(() => undefined);
     }

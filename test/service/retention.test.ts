@@ -76,10 +76,11 @@ describe('the loop that forgets', () => {
 
     const stop = new AbortController();
     const lines: LogLine[] = [];
+    const retention = { decisionsMs: 90 * DAY, deliveriesMs: 30 * DAY, plansMs: 30 * DAY };
     // The first pause ends the loop: it has gone through everything once.
     const clock = { ...later(31), delay: async () => stop.abort() };
     await retentionLoop.start(
-      { ...deps, clock, log: (line: LogLine) => lines.push(line) } as unknown as LoopDeps,
+      { ...deps, clock, settings: { retention }, log: (line: LogLine) => lines.push(line) } as unknown as LoopDeps,
       stop.signal,
     );
     expect(lines).toEqual([{ level: 'info', event: 'records.forgotten', kind: 'delivery', count: 280 }]);

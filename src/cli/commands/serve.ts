@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { openService } from '../../compose.ts';
 import { loadServiceSettings, readEnvironment } from '../../config/index.ts';
+import { BackstayError } from '../../errors/index.ts';
 import { createApp } from '../../http/app.ts';
 import { REQUEST_LIMITS } from '../../http/context.ts';
 import { frontOf } from '../../http/front.ts';
@@ -64,8 +65,20 @@ export const serve: CommandRun = async (invocation) => {
 
 async function tlsOf({ tls }: ServiceSettings) {
   if (tls === undefined) return {};
-  const [cert, key] = await Promise.all([readFile(tls.cert, 'utf8'), readFile(tls.key, 'utf8')]);
-  return { tls: { cert, key } };
+  const [cert, key] = await Promise.all([tls.cert, tls.key].map(readable));
+  return { tls: { cert: cert ?? '', key: key ?? '' } };
+}
+
+async function readable(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new BackstayError(
+      'SERVICE_INVALID',
+      `${file}, which tls names, cannot be read (${cause.code ?? cause.name}).`,
+      {
+        cause,
+      },
+    );
+  });
 }
 
 function stopped(process: NodeJS.Process) {

@@ -44,7 +44,8 @@ export const plans: Routes = (app, deps) => {
     await requireDeed(c, deps, 'act', name);
     const { target, scope: asked = { kind: 'full' }, options, onInvalid } = c.req.valid('json');
     const chosen = { ...NO_OPTIONS, ...options };
-    const result = await service.withStack(name, personOf(c, deps), async ({ stack, planDeps }) => {
+    const result = await service.withStack(name, personOf(c, deps), async (reached) => {
+      const { stack } = reached;
       requireSaid(stack, chosen, `A rollback of ${name}`);
       return await planRollback(
         {
@@ -54,7 +55,7 @@ export const plans: Routes = (app, deps) => {
           signal: c.req.raw.signal,
           ...(onInvalid === undefined ? {} : { onInvalid }),
         },
-        await planDeps(),
+        await reached.planDeps(),
       );
     });
     if (result.kind === 'nothing-to-do') {

@@ -106,8 +106,8 @@ export const snapshots: Routes = (app, deps) => {
     const { stack: name } = c.req.valid('param');
     await requireDeed(c, deps, 'act', name);
     const { reason, labels = [], checks = true } = c.req.valid('json');
-    const result = await service.withStack(name, personOf(c, deps), async ({ stack, planDeps }) => {
-      const { cluster, store, hasher, clock, migrations } = await planDeps();
+    const result = await service.withStack(name, personOf(c, deps), async (reached) => {
+      const { stack, cluster, store, hasher, clock, migrations } = await reached.planDeps();
       return await capture(
         { labels, checks: checks ? 'ask' : 'none', ...(reason === undefined ? {} : { note: reason }) },
         {

@@ -29,8 +29,8 @@ export async function liveStack(
   { name, checks, signal }: { readonly name: string; readonly checks: boolean; readonly signal: AbortSignal },
   deps: Pick<ServiceDeps, 'clock' | 'http' | 'by' | 'withStack'>,
 ): Promise<LiveStack> {
-  return await deps.withStack(name, deps.by, async ({ stack, planDeps }) => {
-    const { cluster, clock } = await planDeps();
+  return await deps.withStack(name, deps.by, async (reached) => {
+    const { stack, cluster, clock } = await reached.planDeps();
     const { live, pods, replicaSets, images, flags } = await takeInventory(cluster, stack, { signal });
     const workloads = [...live.values()].filter(({ kind }) => WORKLOADS.has(kind));
     const asked = checks

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSqliteRecords } from '../../../src/adapters/sqlite/index.ts';
 import { isBackstayError } from '../../../src/errors/index.ts';
-import type { CommandProcesses, JournalStore, RunProcesses, ServiceStore } from '../../../src/ports/index.ts';
+import type { Clock, CommandProcesses, JournalStore, RunProcesses, ServiceStore } from '../../../src/ports/index.ts';
 import { createRun, type Executor, type Executors, resumeRun, type RunDeps } from '../../../src/rollback/index.ts';
 import { type Claim, claimIn, stored } from '../../../src/service/dispatch/claim.ts';
 import { Dispatcher, type DispatcherOptions } from '../../../src/service/dispatch/dispatcher.ts';
