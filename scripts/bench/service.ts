@@ -34,6 +34,7 @@ export const service: Bench = {
       say('a run that nobody watches');
       const alone = await write('alone', store, async () => undefined);
       say(`a run that ${WATCHERS} watch`);
+      const before = await processorMs(server.pid);
       const first = entry(undefined, 'watched', { kind: 'run-created', plan: emptyPlan('bench'), by: BY });
       await store.append(first);
       for (let i = 0; i < WATCHERS; i++) watchers.push(new Watcher(`${server.url}/v1/runs/watched/events`));
@@ -52,10 +53,17 @@ export const service: Bench = {
       await Promise.all(watchers.map(async (watcher) => await watcher.until(last)));
       const late = watchers.flatMap(({ seen }) => [...seen].map(([sequence, at]) => at - (stored.get(sequence) ?? at)));
       const busy = await residentMB(server.pid);
+      const worked = (await processorMs(server.pid)) - before;
       return {
         figures: [
           { name: 'service.idle', what: 'memory of a service that does nothing', unit: 'MB', value: idle, atMost: 150 },
           { name: 'service.busy', what: `memory with ${WATCHERS} watchers`, unit: 'MB', value: busy },
+          {
+            name: 'service.cpu',
+            what: `its processor time for ${FACTS * (EVENTS_A_FACT + 1)} entries, ${WATCHERS} watchers, ${ASKED} answers`,
+            unit: 'ms',
+            value: worked,
+          },
           sampled({ name: 'service.append', what: 'a durable entry of a run that nobody watches', unit: 'ms' }, alone),
           sampled({ name: 'service.watched', what: `the same while ${WATCHERS} watch`, unit: 'ms' }, watched),
           highest('service.delay', 'from stored to seen, 99 of 100 watchers', late),
@@ -161,7 +169,7 @@ async function askFor(url: string, took: number[]): Promise<void> {
   }
 }
 
-function highest(name: string, what: string, samples: readonly number[]): Figure {
+export function highest(name: string, what: string, samples: readonly number[]): Figure {
   const sorted = samples.toSorted((a, b) => a - b);
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.99))] ?? 0;
   return { name, what, unit: 'ms', value: Math.round(value * 10) / 10 };
@@ -173,7 +181,7 @@ interface Server {
   stop(): Promise<void>;
 }
 
-async function serve(home: Home): Promise<Server> {
+export async function serve(home: Home): Promise<Server> {
   const args = ['serve', '--listen', '127.0.0.1:0', '--output', 'json'];
   const child = spawn(join(ROOT, 'bin', 'backstay'), args, { env: home.env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -198,6 +206,13 @@ async function listening(child: ChildProcess): Promise<string> {
     });
     child.once('close', () => reject(new TypeError(`the service ended:\n${said}`)));
   });
+}
+
+/** In ticks of a hundredth of a second, on every Linux there is. */
+async function processorMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 async function residentMB(pid: number): Promise<number> {
