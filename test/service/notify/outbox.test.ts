@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NotificationSetting } from '../../../src/model/index.ts';
 import { type Answer, type LocalServer, localServer, type Received } from '../../hooks/server.ts';
+import type { NotifyDeps } from '../../../src/service/notify/outbox.ts';
+import { jsonOf, keyOf, owed } from '../../../src/service/notify/delivery.ts';
+import type { Telling } from '../../../src/service/notify/telling.ts';
 import { eventually, notifyWorld, policy, type World } from './support/world.ts';
 
 const SECRET = 'whsec_0123456789abcdef';
@@ -198,6 +201,99 @@ describe('several services', () => {
   });
 });
 
+describe('one service among several', () => {
+  /** Records whose lanes are read by so many before any of them may write. */
+  function together(parties: number): (deps: NotifyDeps) => Partial<NotifyDeps> {
+    let waiting: (() => void)[] = [];
+    return ({ records }) => ({
+      records: {
+        ...records,
+        list: async (kind, options) => {
+          const found = await records.list(kind, options);
+          if (kind !== 'delivery' || options?.prefix?.endsWith('/chat/') !== true) return found;
+          await new Promise<void>((resolve) => {
+            waiting.push(resolve);
+            if (waiting.length < parties) return;
+            for (const go of waiting) go();
+            waiting = [];
+          });
+          return found;
+        },
+      },
+    });
+  }
+
+  test('of two that are about to send the same, one does', { timeout: 120_000 }, async () => {
+    const chat = await receiver();
+    world.policies['shop'] = policy([hook('chat', chat)]);
+    const change = together(2);
+    await Promise.all([world.service('one', change), world.service('two', change)]);
+    await (await world.run('r1')).begin();
+    await eventually(async () => (await world.deliveries('r1'))[0]?.state === 'delivered');
+    expect((await world.deliveries('r1'))[0]?.attempts).toBe(1);
+    expect(eventsOf(chat)).toEqual([RUN_OF_TWO[0]]);
+  });
+
+  test('sends nothing before what it has not heard of yet', { timeout: 120_000 }, async () => {
+    const chat = await receiver();
+    world.policies['shop'] = policy([hook('chat', chat)]);
+    const now = world.clock.now();
+    const telling = (id: string, ms: number): Telling => ({
+      id,
+      subject: 'r1',
+      notice: 'run.started',
+      stack: 'shop',
+      at: new Date(now + ms).toISOString(),
+      effect: 'opens',
+      values: { stack: 'shop' },
+    });
+    const [first, second] = [telling('first', 0), telling('second', 1)];
+    await world.records.put('delivery', keyOf(first, 'chat'), 0, jsonOf(owed(first, 'chat', now + 60_000)));
+    await world.records.put('delivery', keyOf(second, 'chat'), 0, jsonOf(owed(second, 'chat', now)));
+    const looks = Promise.withResolvers<void>();
+    await world.service('one', ({ records }) => ({
+      records: {
+        ...records,
+        list: async (kind, options) => {
+          const found = await records.list(kind, options);
+          if (kind !== 'delivery') return found;
+          if (options?.prefix !== undefined) looks.resolve();
+          return options?.prefix === undefined ? found.filter(({ key }) => key.endsWith('second')) : found;
+        },
+      },
+    }));
+    await looks.promise;
+    await eventually(() => world.clock.asleep() > 0);
+    expect(chat.received.length).toBe(0);
+    await world.until(() => chat.received.length === 2, 10_000);
+    expect(eventsOf(chat)).toEqual(['first', 'second']);
+  });
+
+  test('that is behind with a proposal tells nobody what is past', { timeout: 120_000 }, async () => {
+    const chat = await receiver();
+    world.policies['shop'] = policy([hook('chat', chat)]);
+    const first = await world.service('one');
+    await world.propose({ id: 'p1', state: 'open' });
+    await eventually(() => chat.received.length === 1);
+    const past = await world.records.list('proposal');
+    await world.propose({ id: 'p1', state: 'dismissed', decidedAt: new Date(world.clock.now() + 5).toISOString() });
+    await eventually(() => chat.received.length === 2);
+    await first.stop();
+    await world.service('two', ({ records }) => ({
+      records: {
+        ...records,
+        list: async (kind, options) => {
+          const found = await records.list(kind, options);
+          return kind === 'proposal' ? [...past, ...found.filter(({ key }) => key !== 'p1')] : found;
+        },
+      },
+    }));
+    await world.propose({ id: 'p2', state: 'open' });
+    await eventually(() => chat.received.length === 3);
+    expect(eventsOf(chat).at(-1)).toBe('p2:0001:proposal.opened');
+  });
+});
+
 describe('a receiver', () => {
   test('that asks for patience is given it', { timeout: 120_000 }, async () => {
     const chat = await receiver((_request, count) =>
@@ -273,6 +369,8 @@ describe('who is told next', () => {
     const run = await world.run('r1');
     await run.begin();
     await eventually(() => operations.received.length === 1);
+    // A sending that is under way would be taken for dead a quarter of an hour later.
+    await eventually(async () => (await world.deliveries('r1')).every(({ state }) => state === 'delivered'));
     await eventually(() => world.clock.asleep() > 0);
     world.clock.advance(899_999);
     await new Promise<void>((resolve) => setImmediate(resolve));
