@@ -8,6 +8,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { alerts } from './bench/alerts.ts';
 import type { Bench } from './bench/bench.ts';
 import { engine } from './bench/engine.ts';
 import { failover } from './bench/failover.ts';
@@ -31,6 +32,7 @@ const BENCHES: readonly Bench[] = [
   service,
   diff,
   capture,
+  alerts,
   engine,
   overhead,
   restore,

@@ -57,8 +57,8 @@ export class Home {
   }
 
   /** A stack of one namespace without checks and hooks: only Backstay itself and the cluster are measured. */
-  async stack(name: string): Promise<void> {
-    const settings = { namespaces: [name], capture: { include: [`Namespace/${name}`] }, requireReason: false };
+  async stack(name: string, more: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    const settings = { namespaces: [name], capture: { include: [`Namespace/${name}`] }, requireReason: false, ...more };
     const config = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`backstay:${key}`, value]));
     writeFileSync(join(this.dir, 'project', 'stacks', `Pulumi.${name}.yaml`), stringify({ config }));
     await this.cli(['keys', 'init', name]);

@@ -70,36 +70,47 @@ function endOf({ status, endsAt }: Alert): Partial<Alert> {
   return endsAt === undefined ? { status } : { status, endsAt };
 }
 
-/** A stack file is read again after so long, in milliseconds: a storm does not read all of them with each request. */
+/** Milliseconds after which the stack files are read again, beside the answers: a storm does not wait for that. */
 const FRESH_MS = 1_000;
+/** Milliseconds after which what was read is not believed any more, and new answers wait. */
+const BELIEVED_MS = 30_000;
 
-/** The policies of all stacks as their files say now, or said a second ago. What cannot be read has none. */
-export function policies(deps: {
+interface StackFiles {
   readonly clock: Clock;
   stackNames(): Promise<readonly string[]>;
   stack(name: string): Promise<Stack>;
-}): () => Promise<Policies> {
-  let known: { readonly at: number; readonly all: Promise<Policies> } | undefined;
-  return async () => {
-    const now = deps.clock.monotonic();
-    if (known === undefined || now - known.at > FRESH_MS) known = { at: now, all: readPolicies(deps) };
+}
+
+/** The policies of all stacks as their files say, or said a moment ago. What cannot be read has none. */
+export function policies(deps: StackFiles): () => Promise<Policies> {
+  let known: { readonly at: number; readonly all: Policies } | undefined;
+  let reading: Promise<Policies> | undefined;
+  const read = async (): Promise<Policies> => {
     try {
-      return await known.all;
-    } catch (error) {
-      known = undefined;
-      throw error;
+      const at = deps.clock.monotonic();
+      const all = await readPolicies(deps);
+      known = { at, all };
+      return all;
+    } finally {
+      reading = undefined;
     }
+  };
+  return async () => {
+    const age = known === undefined ? Infinity : deps.clock.monotonic() - known.at;
+    if (age > FRESH_MS) reading ??= read();
+    if (known === undefined || age > BELIEVED_MS) return await (reading ?? read());
+    // Whoever asks when it is no longer believed is told what went wrong.
+    reading?.catch(() => undefined);
+    return known.all;
   };
 }
 
-async function readPolicies(deps: {
-  stackNames(): Promise<readonly string[]>;
-  stack(name: string): Promise<Stack>;
-}): Promise<Policies> {
-  const names = await deps.stackNames();
-  const all = names.map(async (name) => {
-    const stack = await deps.stack(name).catch(() => undefined);
-    return [name, stack?.triggers] as const;
-  });
-  return new Map(await Promise.all(all));
+/** One after the other: others are answered in between. */
+async function readPolicies({ stackNames, stack }: Omit<StackFiles, 'clock'>): Promise<Policies> {
+  const found = new Map<string, TriggerPolicy | undefined>();
+  for (const name of await stackNames()) {
+    const read = await stack(name).catch(() => undefined);
+    found.set(name, read?.triggers);
+  }
+  return found;
 }
