@@ -19,7 +19,7 @@ it('knows which of two backups of one second is the latest', async () => {
         id,
         takenAt: new Date(now).toISOString(),
         file: { digest: 'sha256:0' },
-      } as BackupManifest,
+      } as unknown as BackupManifest,
       proof: { level: 'read' } as unknown as ProofRecord,
     }));
     made.push(manifest.id);
