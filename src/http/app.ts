@@ -12,6 +12,7 @@ import { limitRate } from './middleware/rate.ts';
 import { page } from './page.ts';
 import { answerProblem, refuseMisfits } from './problem.ts';
 import { alertmanager } from './routes/alertmanager.ts';
+import { decisions } from './routes/decisions.ts';
 import { drills } from './routes/drills.ts';
 import { health } from './routes/health.ts';
 import { notifications } from './routes/notifications.ts';
@@ -45,6 +46,7 @@ const ROUTES: readonly Routes[] = [
   approvals,
   reports,
   statsRoutes,
+  decisions,
   tokens,
   page(),
 ];

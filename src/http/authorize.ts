@@ -21,7 +21,8 @@ export async function requireDeed(
 ): Promise<void> {
   const principal = c.get('principal');
   const allowed = options.listed === true || mayDo(principal, deed, stack);
-  if (!allowed || deed !== 'watch') {
+  const isReading = deed === 'watch' || (deed === 'manage' && c.req.method === 'GET');
+  if (!allowed || !isReading) {
     const { records, clock } = deps.service;
     const at = new Date(clock.now()).toISOString();
     await records.put('decision', `${at} ${randomUUID()}`, 0, {

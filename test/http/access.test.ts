@@ -91,6 +91,28 @@ describe('who asks', () => {
     expect(JSON.stringify(made)).not.toContain('bst_');
   });
 
+  it('is what admins of all stacks can look up, the newest first and page by page', async () => {
+    const { ask } = appFor(service.deps);
+    for (const stack of ['one', 'two', 'one', 'three']) await ask('viewer', 'POST', `/v1/stacks/${stack}/plans`, {});
+    const read = async (query: string) => {
+      const answer = await ask('admin', 'GET', `/v1/decisions?${query}`);
+      return (await answer.json()) as { items: { stack?: string; at: string; allowed: boolean }[]; next?: string };
+    };
+    const seen: string[] = [];
+    let cursor = '';
+    for (let pages = 0; pages < 3; pages += 1) {
+      const { items, next } = await read(`limit=1&stack=one${cursor}`);
+      seen.push(...items.map(({ at, stack, allowed }) => `${at} ${stack} ${allowed}`));
+      if (next === undefined) break;
+      cursor = `&cursor=${next}`;
+    }
+    expect(seen).toHaveLength(2);
+    expect(seen.every((line) => line.endsWith(' one false'))).toBe(true);
+    expect(seen).toEqual(seen.toSorted().toReversed());
+    expect((await read('limit=200')).items.length).toBeGreaterThanOrEqual(4);
+    expect((await ask('operator', 'GET', '/v1/decisions')).status).toBe(403);
+  });
+
   it('makes tokens over the API as an admin of all stacks, reads them back without their text, and ends them', async () => {
     const { ask } = appFor(service.deps, {
       gate: gateOfRoles({ half: [{ role: 'admin', stacks: ['shop*'] }] }),
