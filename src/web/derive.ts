@@ -8,13 +8,14 @@ export function expectedOf(steps: readonly Step[]): { readonly ms: number; reado
   return { ms: known.reduce((sum, { ms }) => sum + ms, 0), runs: Math.max(...known.map(({ runs }) => runs)) };
 }
 
-/** What may be lost for good, each once. Pure. */
+/** What may be lost for good, each once; what another one says as well is left to it. Pure. */
 export function lossesOf({ steps, scenarios }: Pick<Plan, 'steps' | 'scenarios'>): readonly string[] {
   const said = [
     ...steps.flatMap(({ dataLoss }) => (dataLoss === undefined ? [] : [dataLoss])),
     ...(scenarios ?? []).flatMap(({ loses }) => (loses === undefined ? [] : [loses])),
   ];
-  return [...new Set(said)];
+  const once = [...new Set(said)];
+  return once.filter((loss) => !once.some((other) => other !== loss && other.includes(loss)));
 }
 
 /** The figure by which two measurements are compared. Pure. */
@@ -28,6 +29,12 @@ export function figureOf(result: CheckResult | undefined): { readonly name: stri
     if (typeof ms === 'number' && Number.isFinite(ms)) return { name, ms };
   }
   return undefined;
+}
+
+/** What stands under each run of a chart: its day, or the time of day where all are of one. Pure. */
+export function namesOf(runs: readonly Pick<PastRun, 'startedAt'>[]): readonly string[] {
+  const days = new Set(runs.map(({ startedAt }) => startedAt.slice(0, 10)));
+  return runs.map(({ startedAt }) => (days.size === 1 ? startedAt.slice(11, 16) : startedAt.slice(5, 10)));
 }
 
 /** The chart in a sentence. Pure. */
@@ -49,7 +56,7 @@ export function choicesOf(rows: readonly SnapshotRow[]): readonly (readonly [val
   const bare = there
     .filter(({ labels, id }) => labels.length === 0 && !labelled.some(([value]) => value === id))
     .map((row) => [row.shortId, said(row.shortId, row)] as const);
-  const all = [['known-good', 'the last known good'] as const, ...labelled, ...bare];
+  const all = [['known-good', 'the last known good before live'] as const, ...labelled, ...bare];
   return [...new Map(all).entries()];
 }
 

@@ -63,12 +63,15 @@ export function shareDone(plan: Plan | undefined, { steps, ended }: Progress): {
   return { done, all };
 }
 
-/** The word that says where a run is: its outcome, else what the events say, unless the service knows that it was cut off. Pure. */
+/**
+ * The word that says where a run is: its outcome; else, before it has begun or when it was cut off, what the service says, for
+ * a decision is told by the events only when the run goes on; else what the events say. Pure.
+ */
 export function stateOf(view: RunView | undefined, progress: Progress): string {
   const outcome = progress.ended?.outcome ?? view?.outcome;
   if (outcome !== undefined) return outcome;
-  if (view?.state === 'unfinished') return 'unfinished';
   const { approval, phase = 'planned' } = progress;
-  if (phase === 'planned' && approval?.when === 'before' && approval.given < approval.count) return 'waiting';
-  return phase === 'planned' ? (view?.state ?? 'queued') : 'running';
+  if (view !== undefined && (phase === 'planned' || view.state === 'unfinished')) return view.state;
+  if (phase !== 'planned') return 'running';
+  return approval?.when === 'before' && approval.given < approval.count ? 'waiting' : 'queued';
 }

@@ -94,6 +94,9 @@ export interface Change {
 }
 
 export interface Compared {
+  /** `live`, or the id of a snapshot. */
+  readonly to: string;
+  readonly labels: readonly string[];
   readonly changes: readonly Change[];
   readonly warnings?: readonly string[];
   readonly refusals?: readonly { readonly code: string; readonly message: string; readonly next?: string }[];

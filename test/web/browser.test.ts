@@ -136,6 +136,22 @@ describe('from an alert to a rollback that is proven, and back again', () => {
   });
 });
 
+it('goes on with a run that ended mixed, and sees what becomes of it', async () => {
+  atWork();
+  const page = await open(`#/runs/${RUN}`);
+  await page.getByText('1 of 3 pods ready').first().waitFor();
+  expect(await button(page, 'Resume').count()).toBe(0);
+  fixture.go(RUN, [{ type: 'run.ended', outcome: 'mixed', reason: 'the engine broke off', durationMs: 30_000 }]);
+  await page.getByText('the engine broke off').first().waitFor();
+  await button(page, 'Resume').click();
+  await inDialog(page).getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('somebody goes on with it').waitFor();
+  expect(await button(page, 'Cancel').count()).toBe(1);
+  fixture.finish();
+  await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
+  expect(await page.getByText('12 of 12 steps').count()).toBe(1);
+});
+
 describe('whoever may not', () => {
   it('signs in with a token, which the page does not keep', async () => {
     fixture.lock();
@@ -235,6 +251,20 @@ describe('every screen', () => {
     await page.reload();
     await page.getByRole('button', { name: /Colours: dark/ }).waitFor();
     expect(await ground()).not.toBe(light);
+  });
+});
+
+describe('these checks themselves', () => {
+  it('see a barrier, and a page that is too wide', async () => {
+    const one = await openPage(browser, 'about:blank');
+    opened.push(one);
+    const { page } = one;
+    await page.setContent('<main><h1 style="color:#ddd;background:#fff">Pale</h1><input><p style="width:2000px">x');
+    const found = await barriers(page, 'broken');
+    expect(found.some((line) => line.includes('color-contrast'))).toBe(true);
+    expect(found.some((line) => line.includes('label'))).toBe(true);
+    expect((await barriers(page, 'broken', 'colours')).some((line) => line.includes('color-contrast'))).toBe(true);
+    expect(await pixelsTooWide(page)).toBeGreaterThan(500);
   });
 });
 

@@ -10,7 +10,16 @@ import type { RunView } from '../../src/service/run-view.ts';
 import type { Comparison } from '../../src/service/stacks/compare.ts';
 import type { LiveStack } from '../../src/service/stacks/live.ts';
 import type { StackDetail } from '../../src/service/stacks/view.ts';
-import { byUrgency, chartInWords, choicesOf, expectedOf, figureOf, lossesOf, safeLink } from '../../src/web/derive.ts';
+import {
+  byUrgency,
+  chartInWords,
+  choicesOf,
+  expectedOf,
+  figureOf,
+  lossesOf,
+  namesOf,
+  safeLink,
+} from '../../src/web/derive.ts';
 import { EDGE, kindOf, placed, WIDTH } from '../../src/web/places.ts';
 import { parseRoute, to } from '../../src/web/routes.ts';
 import * as page from '../../src/web/types.ts';
@@ -123,6 +132,12 @@ describe('what is said of a plan', () => {
     expect(lossesOf({ steps: [], scenarios: [{ store: 'a', scenario: 'C', because: '', loses: '3 rows' }] })).toEqual([
       '3 rows',
     ]);
+    const [step] = PLAN.steps;
+    const [short, long] = ['written since 3', 'public.a: 3 rows; written since 3'].map((dataLoss) => ({
+      ...step!,
+      dataLoss,
+    }));
+    expect(lossesOf({ steps: [short!, long!] })).toEqual([long!.dataLoss]);
     expect(expectedOf(PLAN.steps)).toEqual({ ms: 40_300, runs: 6 });
     expect(expectedOf([])).toBeUndefined();
   });
@@ -133,6 +148,12 @@ describe('what is said of a plan', () => {
       { ...SNAPSHOTS[3]!, labels: ['gone'], removed: { because: 'retention' } },
     ]).map(([value]) => value);
     expect(values).toEqual(['known-good', 'v2.8.0', 'v2.7.4', 'v2.7.3', 'v2.7.0', '444444444444', '999999999999']);
+  });
+
+  it('names runs by their day, or by the time where all are of one', () => {
+    const at = (...times: readonly string[]) => namesOf(times.map((startedAt) => ({ startedAt })));
+    expect(at('2026-11-20T10:00:00Z', '2026-11-21T11:30:00Z')).toEqual(['11-20', '11-21']);
+    expect(at('2026-11-21T10:00:00Z', '2026-11-21T11:30:00Z')).toEqual(['10:00', '11:30']);
   });
 
   it('says of the history what was measured, and what was not', () => {

@@ -66,6 +66,8 @@ describe('a run that is watched', () => {
   it('waits, is at work, and ends', () => {
     expect(stateOf(undefined, NOTHING_YET)).toBe('queued');
     expect(stateOf(undefined, at(asked))).toBe('waiting');
+    // Somebody agreed, and nobody has told of it in an event yet.
+    expect(stateOf({ state: 'queued' } as never, at(asked))).toBe('queued');
     expect(stateOf(undefined, at(begun))).toBe('running');
     expect(stateOf(undefined, at(finished))).toBe('succeeded');
   });

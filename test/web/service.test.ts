@@ -6,9 +6,10 @@ import { ensurePage } from '../../scripts/page.ts';
 import { createApp } from '../../src/http/app.ts';
 import { REQUEST_LIMITS } from '../../src/http/context.ts';
 import { listen, type Listening } from '../../src/http/server.ts';
-import type { JournalEntry } from '../../src/journal/index.ts';
+import { fold, type JournalEntry, linkOf } from '../../src/journal/index.ts';
 import { createGate } from '../../src/service/access/prove.ts';
 import { createToken } from '../../src/service/access/tokens.ts';
+import { journalOf } from '../support/journal.ts';
 import { aStackFile, type TestService, testService } from '../support/service.ts';
 import { barriers, openPage, startBrowser } from './support/browser.ts';
 
@@ -29,7 +30,7 @@ beforeAll(async () => {
   stack = entries[0]?.stack ?? '';
   await ensurePage();
   browser = await startBrowser();
-  service = await testService({ stacks: { [stack]: aStackFile() } });
+  service = await testService({ stacks: { [stack]: aStackFile(), 'medical-kg': aStackFile() } });
   listening = await listen({ host: '127.0.0.1', port: 0 }, () =>
     createApp({
       service: service.deps,
@@ -88,3 +89,42 @@ it('shows, of a service as it is, a run of which the rest comes while somebody w
   expect(complaints).toEqual([]);
   await context.close();
 });
+
+it('writes a decision into the journal of the run that waits for it, in the name of the one who signed in', async () => {
+  const { deps } = service;
+  const [created] = entries;
+  if (created?.kind !== 'run-created') throw new TypeError('the recorded journal begins otherwise');
+  const approval = { severity: 'SEV-2', roles: ['platform-lead'], when: 'before', count: 1, expiresMs: 9e8 } as const;
+  const { plan, by } = created;
+  const run = '20261121-031502-5e8a10';
+  const need = { type: 'approval.needed', ...approval, until: new Date(Date.now() + 9e8).toISOString() } as const;
+  const waiting = journalOf([{ kind: 'run-created', plan: { ...plan, stack: 'medical-kg', approval }, by }], run);
+  const startedAt = new Date().toISOString();
+  const first = { ...waiting[0]!, time: startedAt };
+  await deps.journal.append(first);
+  const event = { ...need, run, stack: 'medical-kg', sequence: 1, time: startedAt };
+  await deps.journal.append({ ...nextOf(first), time: startedAt, kind: 'event', event });
+  const grants = [{ role: 'operator', stacks: ['*'], approves: ['platform-lead'] }] as const;
+  const { token } = await createToken({ name: 'lea', grants, by: 'a test' }, deps);
+
+  const { page, context, complaints } = await openPage(browser, `${listening.url}/`);
+  await page.getByLabel('Token').fill(token);
+  await page.keyboard.press('Enter');
+  await page.getByRole('region', { name: 'Waits for somebody' }).getByRole('link').click();
+  await page.getByRole('button', { name: 'Approve' }).click();
+  await page.getByRole('dialog').getByLabel('Reason').fill('go');
+  await page.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+  await page.getByRole('region', { name: 'Waits for an approval' }).waitFor({ state: 'detached' });
+  const { approvals } = fold(await deps.journal.read(run));
+  expect(
+    approvals.map(({ decision, by: who, role, reason, plan: of }) => [decision, who.user, role, reason, of]),
+  ).toEqual([['approved', 'token:lea', 'platform-lead', 'go', plan.hash]]);
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+/** What the entry after this one has to say of it. */
+function nextOf(entry: JournalEntry) {
+  const { format, run, stack: of } = entry;
+  return { format, run, stack: of, sequence: entry.sequence + 1, previous: linkOf(entry) };
+}

@@ -1,4 +1,4 @@
-import { chartInWords } from '../derive.ts';
+import { chartInWords, namesOf } from '../derive.ts';
 import { useResource } from '../live.ts';
 import { to } from '../router.ts';
 import type { Items, PastRun, Stats } from '../types.ts';
@@ -32,7 +32,7 @@ export function History({ stack }: { stack: string }) {
           </figcaption>
           <BarChart
             label={chartInWords(measured)}
-            names={measured.map(({ startedAt }) => startedAt.slice(5, 10))}
+            names={namesOf(measured)}
             series={[
               { label: 'duration', colour: '--plain', values: measured.map(({ durationMs }) => durationMs ?? null) },
               { label: 'downtime', colour: '--bad-fill', values: measured.map(({ downMs }) => downMs ?? null) },

@@ -10,6 +10,14 @@ const NEAR_PX = 24;
 export function Log({ lines }: { lines: readonly LogLine[] }) {
   const ref = useRef<HTMLOListElement>(null);
   const [atEnd, setAtEnd] = useState(true);
+  const top = useRef(0);
+  /** Only who scrolls up leaves the end; what is added moves it away as well. */
+  const scrolled = ({ scrollHeight, scrollTop, clientHeight }: HTMLElement): void => {
+    const isUp = scrollTop < top.current;
+    top.current = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) setAtEnd(true);
+    else if (isUp) setAtEnd(false);
+  };
   useEffect(() => {
     if (atEnd && ref.current !== null) ref.current.scrollTop = ref.current.scrollHeight;
   }, [lines.length, atEnd]);
@@ -21,9 +29,7 @@ export function Log({ lines }: { lines: readonly LogLine[] }) {
         ref={ref}
         tabIndex={0}
         aria-label="What the run said"
-        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) =>
-          setAtEnd(scrollHeight - scrollTop - clientHeight < NEAR_PX)
-        }
+        onScroll={({ currentTarget }) => scrolled(currentTarget)}
       >
         {lines.slice(-MOST).map(({ sequence, time, tone, text }) => (
           <li key={sequence} data-tone={tone}>

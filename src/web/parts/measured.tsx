@@ -4,8 +4,15 @@ import type { CheckResult } from '../types.ts';
 import { spell } from '../words.ts';
 import { Badge } from './basics.tsx';
 
+interface ChecksProps {
+  readonly before: readonly CheckResult[];
+  readonly after: readonly CheckResult[];
+  /** Nothing more is measured. */
+  readonly isOver: boolean;
+}
+
 /** Each check before and after, side by side, with its figure as a bar where there is one. */
-export function Checks({ before, after }: { before: readonly CheckResult[]; after: readonly CheckResult[] }) {
+export function Checks({ before, after, isOver }: ChecksProps) {
   const names = [...new Set([...after, ...before].map(({ name }) => name))];
   if (names.length === 0) return <p class="empty">Nothing was measured yet: how the stack does is unknown.</p>;
   const [was, is] = [byName(before), byName(after)];
@@ -28,10 +35,10 @@ export function Checks({ before, after }: { before: readonly CheckResult[]; afte
                 <span class="reason">{(is.get(name) ?? was.get(name))?.reason}</span>
               </th>
               <td>
-                <Measured result={was.get(name)} longest={longest} />
+                <Measured result={was.get(name)} longest={longest} isOver={isOver || after.length > 0} />
               </td>
               <td>
-                <Measured result={is.get(name)} longest={longest} />
+                <Measured result={is.get(name)} longest={longest} isOver={isOver} />
               </td>
             </tr>
           );
@@ -45,9 +52,15 @@ function byName(results: readonly CheckResult[]): ReadonlyMap<string, CheckResul
   return new Map(results.map((result) => [result.name, result]));
 }
 
+interface MeasuredProps {
+  readonly result: CheckResult | undefined;
+  readonly longest: number;
+  readonly isOver: boolean;
+}
+
 /** The verdict, and how long it took beside the longest of the two. */
-function Measured({ result, longest }: { result: CheckResult | undefined; longest: number }) {
-  if (result === undefined) return <span class="soft">not yet</span>;
+function Measured({ result, longest, isOver }: MeasuredProps) {
+  if (result === undefined) return <span class="soft">{isOver ? 'not asked' : 'not yet'}</span>;
   const figure = figureOf(result);
   return (
     <>

@@ -111,7 +111,7 @@ export function Run({ id }: { id: string }) {
             <Probes probes={progress.probes} fromAt={startedAt} toAt={endedAt} />
           </Section>
           <Section title="Checks">
-            <Checks before={progress.before} after={progress.after} />
+            <Checks before={progress.before} after={progress.after} isOver={isOver} />
           </Section>
           <Section title="Said">
             <Log lines={progress.log} />

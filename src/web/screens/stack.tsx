@@ -163,7 +163,9 @@ function Difference({ name, base, snapshots }: { name: string; base: string; sna
         ) : null
       ) : (
         <>
-          <p class="soft">{inShort(compared.data)}</p>
+          <p class="soft">
+            {inShort(compared.data)} Target: <Id id={compared.data.to} /> {compared.data.labels.join(', ')}
+          </p>
           {(compared.data.refusals ?? []).map(({ code, message }) => (
             <Note key={`${code} ${message}`} tone="bad">
               <p>

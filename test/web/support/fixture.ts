@@ -185,7 +185,14 @@ export async function startFixture(folder: string): Promise<Fixture> {
   );
   app.get('/v1/stacks/:stack/snapshots', (c) => c.json({ items: SNAPSHOTS, damaged: [] }));
   app.get('/v1/stacks/:stack/compare', (c) =>
-    c.json({ from: 'live', to: SNAPSHOTS[1]!.id, changes: CHANGES, warnings: PLAN.warnings, refusals: [] }),
+    c.json({
+      from: 'live',
+      to: SNAPSHOTS[1]!.id,
+      changes: CHANGES,
+      warnings: PLAN.warnings,
+      refusals: [],
+      labels: ['v2.7.4'],
+    }),
   );
   app.post('/v1/stacks/:stack/plans', (c) =>
     c.json({ kind: 'planned', plan: PLAN }, 201, { Location: `/v1/plans/${PLAN.hash}` }),
@@ -264,6 +271,12 @@ export async function startFixture(folder: string): Promise<Fixture> {
     go(run.run, BEGUN());
     return c.json({ run: run.run, decision: 'approved' });
   });
+  app.post('/v1/runs/:run/resume', (c) => {
+    const run = known(c);
+    if (run !== undefined) run.state = 'running';
+    go(RUN, [{ type: 'run.message', level: 'info', message: 'somebody goes on with it' }]);
+    return c.json({ run: RUN, state: 'queued' }, 202);
+  });
   app.post('/v1/runs/:run/cancel', (c) => c.json({ run: c.req.param('run') }, 202));
   app.post('/v1/runs/:run/undo', async (c) => {
     const run = known(c);
@@ -286,7 +299,7 @@ export async function startFixture(folder: string): Promise<Fixture> {
     return sse((write, end) => {
       const tell = (event: RunEvent): void => {
         write(`id: ${event.sequence}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
-        if (event.type !== 'run.ended') return;
+        if (event.type !== 'run.ended' || event !== run.events.at(-1)) return;
         write('event: end\ndata: {}\n\n');
         end();
       };
@@ -392,7 +405,8 @@ function sse(begin: (write: (text: string) => void, end: () => void) => () => vo
 }
 
 function viewOf({ run, plan, events, startedAt, state, undone }: FixtureRun): object {
-  const ended = events.findLast((event) => event.type === 'run.ended');
+  const last = events.at(-1);
+  const ended = last?.type === 'run.ended' ? last : undefined;
   const phase = events.findLast((event) => event.type === 'phase.entered')?.phase ?? 'planned';
   return {
     run,
