@@ -77,7 +77,11 @@ export async function askToCancel(
   if ((await records.get('claim', run)) !== undefined) {
     const at = new Date(clock.now()).toISOString();
     // Whoever was first is the one who stopped it.
-    await records.put('cancel', run, 0, stored({ by, reason, at }));
+    const asked = await records.put('cancel', run, 0, stored({ by, reason, at }));
+    if ((await records.get('claim', run)) !== undefined) return state;
+    // It came to its end in this very moment: nobody reads that any more.
+    if (asked !== undefined) await records.remove('cancel', run, asked.version);
+    requireOpen(await stateOfRun(run, deps));
     return state;
   }
   if (state.ended !== undefined) throw over(state);
