@@ -58,10 +58,12 @@ export function decideClaim(sight: Sight, around: Around): Act {
   if (claim.stuck === true && begun) return { kind: 'leave', because: 'stuck' };
   const foreign = ownedByOther(sight, around);
   if (foreign !== undefined) return foreign;
-  const renewal = renewalOf(claim, around);
-  if (renewal === undefined) return { kind: 'claim' };
   const act =
     working(sight, state, now) ?? (begun ? undefined : unbegun(sight, state, now)) ?? next(sight, state, around);
+  // Who has nothing to do and nothing to watch keeps nobody from it: whoever is first takes it when the time has come.
+  if (act.kind === 'leave' && claim.process === undefined) return act;
+  const renewal = renewalOf(claim, around);
+  if (renewal === undefined) return { kind: 'claim' };
   return act.kind === 'leave' ? { ...act, until: Math.min(act.until ?? renewal, renewal) } : act;
 }
 

@@ -43,6 +43,8 @@ function claimOf({ owner, ...part }: Partial<Claim> = {}, by: Claim['owner'] = m
   };
 }
 
+const NOBODYS: Claim = { stack: 'medical-kg', by: 'anna', askedAt: at(0), failures: 0 };
+
 function sightOf(part: Partial<Sight> = {}): Sight {
   return { run: 'r1', claim: claimOf(), state: stateOf(), process: 'none', ...part };
 }
@@ -69,7 +71,7 @@ describe('what a service does about a claimed run', () => {
       1_000,
       'claim',
     ],
-    ['renews in good time', {}, CLAIM_MS / 3, 'claim'],
+    ['renews in good time what it begins', {}, CLAIM_MS / 3, 'claim'],
     ['drops what is over', { state: stateOf([{ kind: 'run-ended', outcome: 'succeeded' }]) }, 1_000, 'forget'],
     [
       'drops what ended mixed: a person goes on',
@@ -142,12 +144,20 @@ describe('what a service does about a claimed run', () => {
     expect(decided(sightOf(part), ms).kind).toBe(kind);
   });
 
-  test('waits while there is no room, and at the longest until its claim is to be renewed', () => {
+  test('waits while there is no room, and at the longest until nobody waits for it any more', () => {
     expect(decided(sightOf(), 1_000, '2 runs are at work')).toEqual({
       kind: 'leave',
       because: '2 runs are at work',
-      until: T0 + CLAIM_MS / 3,
+      until: T0 + QUEUE_MS,
     });
+  });
+
+  test('keeps its claim while there is a process to watch, and only then', () => {
+    const watching = sightOf({ claim: claimOf({ process: MARK }), process: 'at work' });
+    expect(decided(watching)).toMatchObject({ kind: 'leave', until: T0 + CLAIM_MS / 3 });
+    expect(decided(watching, CLAIM_MS).kind).toBe('claim');
+    const waiting = sightOf({ claim: NOBODYS, state: stateOf([], NEED) });
+    expect(decided(waiting, CLAIM_MS)).toMatchObject({ kind: 'leave', until: T0 + NEED.expiresMs });
   });
 
   test('says who cancelled it, and why', () => {

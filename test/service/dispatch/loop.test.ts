@@ -55,8 +55,9 @@ describe('the loop that carries runs', { timeout: 60_000 }, () => {
     const approval = { severity: 'SEV-2', roles: ['cto'], when: 'before', count: 1, expiresMs: 3_600_000 } as const;
     start();
     for (const run of ['r1', 'r2']) await here.ask(run, { approval, stack: run });
-    await here.until(async () => (await here.claim('r2'))?.owner !== undefined);
-    expect(here.starts).toEqual([]);
+    await here.ask('r3', { stack: 'r3' });
+    await here.until(isOver('r3'));
+    expect(here.starts).toEqual(['m1 r3']);
     const by = { user: 'bo', host: 'desk' };
     await addFact(
       'r1',
@@ -66,7 +67,7 @@ describe('the loop that carries runs', { timeout: 60_000 }, () => {
     await here.records.put('cancel', 'r2', 0, stored({ by: 'bo', reason: 'not now', at: new Date().toISOString() }));
     await here.until(() => isOver('r1')() && isOver('r2')());
     expect([stateOf('r1')?.ended?.outcome, stateOf('r2')?.ended?.outcome]).toEqual(['succeeded', 'cancelled']);
-    expect(here.starts).toEqual(['m1 r1']);
+    expect(here.starts).toEqual(['m1 r3', 'm1 r1']);
   });
 
   test('hears of a process that died, and tries again in a while', async () => {
