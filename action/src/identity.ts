@@ -34,7 +34,7 @@ export function workflowIdentity({ env, audience, fetch, onToken, now = Date.now
       headers: { authorization: `Bearer ${secret}`, accept: 'application/json' },
       signal: AbortSignal.timeout(30_000),
     });
-    const token = answer.status === 200 ? tokenIn(await answer.text()) : undefined;
+    const token = answer.status === 200 ? tokenIn(new TextDecoder().decode(await answer.arrayBuffer())) : undefined;
     if (token !== undefined) return token;
     throw new BackstayError('ACCESS_UNPROVEN', `The runner was asked for an identity and answered ${answer.status}.`, {
       next: 'Run the job again; GitHub makes its tokens.',

@@ -20,7 +20,7 @@ import type {
   StackView,
 } from './answers.ts';
 import { follow } from './events.ts';
-import { type Ask, type ClientSettings, createTransport, type Transport } from './transport.ts';
+import { type Answer, type Ask, type ClientSettings, createTransport, type Transport } from './transport.ts';
 
 /** Everything that pipelines and people ask of a service. Each call throws what the verb would have thrown there. */
 export interface ServiceClient {
@@ -120,7 +120,7 @@ export function createClient(settings: ClientSettings): ServiceClient {
     events: (id, options) => eventsOf(transport, run(id, '/events'), options),
     resume: async (id) => await post(run(id, '/resume'), {}),
     cancel: async (id, reason) => {
-      await (await transport.ask({ method: 'POST', path: run(id, '/cancel'), body: { reason } })).body?.cancel();
+      await transport.ask({ method: 'POST', path: run(id, '/cancel'), body: { reason } });
     },
     planUndo: async (id, asked) => {
       const { plan } = await post<{ readonly plan: Plan }>(run(id, '/undo'), asked, {
@@ -133,7 +133,7 @@ export function createClient(settings: ClientSettings): ServiceClient {
     review: async (id) => {
       const answer = await transport.ask({ path: run(id, '/approval') });
       const etag = answer.headers.get('etag');
-      const review = await bodyOf<ReviewAnswer['review']>(answer, transport);
+      const review = bodyOf<ReviewAnswer['review']>(answer, transport);
       if (etag === null) throw odd(transport, 'says of no version which one it is');
       return { review, etag };
     },
@@ -142,14 +142,12 @@ export function createClient(settings: ClientSettings): ServiceClient {
     approvals: async (of) => await paged(transport, '/v1/approvals', { stack: of }),
     report: async (id, format) => {
       const accept = { markdown: 'text/markdown', html: 'text/html', json: 'application/json' }[format];
-      return await (await transport.ask({ path: run(id, '/report'), accept })).text();
+      return (await transport.ask({ path: run(id, '/report'), accept })).text();
     },
-    evidence: async (id) =>
-      new Uint8Array(
-        await (
-          await transport.ask({ path: run(id, '/evidence'), accept: 'application/gzip', timeoutMs: PLANNING_MS })
-        ).arrayBuffer(),
-      ),
+    evidence: async (id) => {
+      const asked = { path: run(id, '/evidence'), accept: 'application/gzip', timeoutMs: PLANNING_MS };
+      return (await transport.ask(asked)).bytes;
+    },
     stats: async (asked) => await json({ path: '/v1/stats', query: asked }),
   };
 }
@@ -208,12 +206,12 @@ function isRunEvent(data: unknown): data is RunEvent {
 }
 
 async function jsonOf<T>(transport: Transport, ask: Ask): Promise<T> {
-  return await bodyOf<T>(await transport.ask(ask), transport);
+  return bodyOf<T>(await transport.ask(ask), transport);
 }
 
-async function bodyOf<T>(answer: { text(): Promise<string> }, transport: Transport): Promise<T> {
+function bodyOf<T>(answer: Answer, transport: Transport): T {
   try {
-    const body: unknown = JSON.parse(await answer.text());
+    const body: unknown = JSON.parse(answer.text());
     if (typeof body === 'object' && body !== null) return body as T;
   } catch (cause) {
     throw odd(transport, 'gives an answer that is no JSON', cause);

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { BackstayError } from '../errors/index.ts';
-import { type Answer, backOff, isUnreachable, type Transport } from './transport.ts';
+import { backOff, isUnreachable, type OpenAnswer, type Transport } from './transport.ts';
 
 export interface ServerEvent {
   /** Absent where the service gave none. */
@@ -77,13 +77,12 @@ async function* connection(
     quiet.abort(new BackstayError('SERVICE_UNREACHABLE', `${transport.server.host} said nothing for ${quietMs} ms.`));
   const opening = setTimeout(giveUp, quietMs);
   const answer = await transport
-    .ask({
+    .open({
       path,
       query,
       accept: 'text/event-stream',
       headers: { 'cache-control': 'no-store', ...(after === undefined ? {} : { 'last-event-id': after }) },
       timeoutMs: 0,
-      tries: 1,
       signal: AbortSignal.any([quiet.signal, ...(signal ? [signal] : [])]),
     })
     .finally(() => clearTimeout(opening));
@@ -100,7 +99,11 @@ async function* connection(
 }
 
 /** Whatever ends them before the service does is a lost connection. */
-async function* chunksOf(answer: Answer, giveUp: () => void, quietMs: number): AsyncGenerator<Uint8Array, void, void> {
+async function* chunksOf(
+  answer: OpenAnswer,
+  giveUp: () => void,
+  quietMs: number,
+): AsyncGenerator<Uint8Array, void, void> {
   const reader = answer.body?.getReader();
   if (reader === undefined) return;
   try {

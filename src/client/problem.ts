@@ -16,8 +16,8 @@ interface Problem {
  * The same error that the verb would have thrown on the service's own machine, with its code and so its exit code.
  * SERVICE_REFUSED for what is not said by us, or by a newer service with a code unknown here.
  */
-export async function errorOf(answer: Answer, server: URL): Promise<BackstayError> {
-  const problem = await problemOf(answer);
+export function errorOf(answer: Answer, server: URL): BackstayError {
+  const problem = problemOf(answer);
   const { status, headers } = answer;
   const requestId = problem?.requestId ?? headers.get('x-request-id') ?? undefined;
   const about = { status, server: server.origin, ...(requestId === undefined ? {} : { requestId }) };
@@ -42,13 +42,10 @@ function withFaults(message: string, errors: Problem['errors'] = []): string {
   return lines.length === 0 || message.includes(lines[0] ?? '') ? message : [message, ...lines].join('\n  ');
 }
 
-async function problemOf(answer: Answer): Promise<Problem | undefined> {
-  if (answer.headers.get('content-type')?.includes('json') !== true) {
-    await answer.body?.cancel();
-    return undefined;
-  }
+function problemOf(answer: Answer): Problem | undefined {
+  if (answer.headers.get('content-type')?.includes('json') !== true) return undefined;
   try {
-    const said: unknown = JSON.parse(await answer.text());
+    const said: unknown = JSON.parse(answer.text());
     return typeof said === 'object' && said !== null ? said : undefined;
   } catch {
     return undefined;

@@ -12,9 +12,17 @@ export type Fetch = (
     readonly redirect: 'manual';
     readonly signal?: AbortSignal;
   },
-) => Promise<Pick<Response, 'status' | 'headers' | 'body' | 'text' | 'arrayBuffer'>>;
+) => Promise<Pick<Response, 'status' | 'headers' | 'body' | 'arrayBuffer'>>;
 
-export type Answer = Awaited<ReturnType<Fetch>>;
+/** One that is read as it comes. */
+export type OpenAnswer = Awaited<ReturnType<Fetch>>;
+
+/** One that has come whole. */
+export interface Answer extends Pick<OpenAnswer, 'status' | 'headers'> {
+  readonly bytes: Uint8Array;
+  /** As UTF-8. */
+  text(): string;
+}
 
 export interface ClientSettings {
   /** `https://backstay.example`, also with a path in front of `/v1`. */
@@ -41,14 +49,14 @@ export interface Ask {
   /** Milliseconds for one try. @default a minute; 0: none */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** Tries in all, where nobody answers. @default 4 */
-  readonly tries?: number;
 }
 
 export interface Transport {
   readonly server: URL;
   /** An answer with a status below 300. @throws what the service's problem says, SERVICE_UNREACHABLE, SERVICE_REFUSED */
   ask(ask: Ask): Promise<Answer>;
+  /** The same in one try, as soon as it begins. */
+  open(ask: Ask): Promise<OpenAnswer>;
   delay(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -56,6 +64,8 @@ const MINUTE = 60_000;
 /** Milliseconds before the second try; doubled with each further one. */
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 15_000;
+/** In all, where nobody answers. */
+const TRIES = 4;
 /** What a proxy in front answers while the service is away. */
 const AWAY: ReadonlySet<number> = new Set([502, 503, 504]);
 
@@ -64,27 +74,34 @@ export function createTransport(settings: ClientSettings): Transport {
   const server = serverUrl(settings);
   const delay = settings.delay ?? wait;
   const send = once(async () => settings.fetch ?? (await proxiedFetch()));
-  const tryOnce = async (ask: Ask, key: string | undefined): Promise<Answer> => {
-    const { method = 'GET', body, signal, timeoutMs = MINUTE } = ask;
+  const tryOnce = async <T>(
+    asked: Ask,
+    key: string | undefined,
+    read: (answer: OpenAnswer) => Promise<T>,
+  ): Promise<T> => {
+    const { method = 'GET', body, signal, timeoutMs = MINUTE } = asked;
+    const limit = timeoutMs > 0 ? AbortSignal.timeout(timeoutMs) : undefined;
+    const limits = [signal, limit].filter((one) => one !== undefined);
     const token = await settings.token?.();
-    const limits = [...(signal ? [signal] : []), ...(timeoutMs > 0 ? [AbortSignal.timeout(timeoutMs)] : [])];
     try {
-      return await (await send())(urlOf(server, ask), {
+      const answer = await (await send())(urlOf(server, asked), {
         method,
         redirect: 'manual',
         headers: {
-          accept: ask.accept ?? 'application/json',
+          accept: asked.accept ?? 'application/json',
           'user-agent': settings.userAgent ?? 'backstay',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
           ...(key === undefined ? {} : { 'idempotency-key': key }),
-          ...ask.headers,
+          ...asked.headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(limits.length === 0 ? {} : { signal: AbortSignal.any(limits) }),
       });
+      return await read(answer);
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
+      if (limit?.aborted === true) throw tooLate(server, timeoutMs);
       throw unreachable(server, error);
     }
   };
@@ -92,23 +109,33 @@ export function createTransport(settings: ClientSettings): Transport {
     // The same key with every try: what was done by one whose answer was lost is not done twice.
     const key = asked.method === undefined || asked.method === 'GET' ? undefined : randomUUID();
     for (let tries = 1; ; tries += 1) {
-      const last = tries >= (asked.tries ?? 4);
-      const outcome = await tryOnce(asked, key).catch((error: unknown) => {
-        if (last || !isUnreachable(error)) throw error;
+      const answer = await tryOnce(asked, key, whole).catch((error: unknown) => {
+        if (tries >= TRIES || !isUnreachable(error)) throw error;
         return undefined;
       });
-      if (outcome !== undefined && outcome.status < 300) return outcome;
-      if (outcome === undefined) {
+      if (answer === undefined) {
         await delay(backOff(tries), asked.signal);
         continue;
       }
-      const error = await errorOf(outcome, server);
-      const waitMs = againAfter(outcome, error, tries);
-      if (last || waitMs === undefined) throw error;
+      if (answer.status < 300) return answer;
+      const error = errorOf(answer, server);
+      const waitMs = againAfter(answer, error, tries);
+      if (tries >= TRIES || waitMs === undefined) throw error;
       await delay(waitMs, asked.signal);
     }
   };
-  return { server, ask, delay };
+  const open = async (asked: Ask): Promise<OpenAnswer> => {
+    const answer = await tryOnce(asked, undefined, async (opened) => await Promise.resolve(opened));
+    if (answer.status < 300) return answer;
+    throw errorOf(await whole(answer), server);
+  };
+  return { server, ask, open, delay };
+}
+
+async function whole(answer: OpenAnswer): Promise<Answer> {
+  const { status, headers } = answer;
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  return { status, headers, bytes, text: () => new TextDecoder().decode(bytes) };
 }
 
 /** Milliseconds until another try makes sense; undefined: never, the service has said no. */
@@ -157,6 +184,12 @@ function unreachable(server: URL, error: unknown): BackstayError {
   const reason = typeof code === 'string' ? code : cause instanceof Error ? cause.message : String(cause);
   return new BackstayError('SERVICE_UNREACHABLE', `${server.host} gave no answer: ${reason}.`, {
     cause: error,
+    details: { server: server.origin },
+  });
+}
+
+function tooLate(server: URL, timeoutMs: number): BackstayError {
+  return new BackstayError('TIMEOUT', `${server.host} gave no whole answer within ${timeoutMs / 1000} s.`, {
     details: { server: server.origin },
   });
 }

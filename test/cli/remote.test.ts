@@ -158,8 +158,9 @@ describe('the command line that asks a service', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as { readonly kind: string });
-    expect(lines.map(({ kind }) => kind)).toEqual(['RunEvent', 'Rollback']);
-    expect(lines[1]).toMatchObject({ result: 'ended', run: RUN, outcome: 'succeeded', exitCode: 0 });
+    expect(lines.map(({ kind }) => kind)).toEqual(['RunEvent', 'RunEvent', 'Rollback']);
+    expect(lines[1]).toMatchObject({ type: 'run.ended', outcome: 'succeeded' });
+    expect(lines[2]).toMatchObject({ result: 'ended', run: RUN, outcome: 'succeeded', exitCode: 0 });
   });
 
   it('refuses what the service refuses, with its code, its exit code and its advice', async () => {
@@ -188,6 +189,7 @@ describe('the command line that asks a service', () => {
   it.each([
     ['a verb that works on this machine alone', ['db', 'list', 'medical-kg'], 'REMOTE_UNSUPPORTED', '`backstay db'],
     ['a flag that is about this machine', [...rollback, '--timeout', '5m'], 'REMOTE_UNSUPPORTED', '--timeout'],
+    ['a moment of the past', [...rollback, '--restore', 'main=@2026-01-01T12:00:00Z'], 'REMOTE_UNSUPPORTED', '@2026'],
     ['a cluster of our own', ['--context', 'prod', 'list', 'medical-kg'], 'USAGE', '--context'],
   ])('refuses %s, and asks nobody', async (_what, args, code, said) => {
     const server = await answering({});

@@ -50,8 +50,14 @@ describe('attending a run', () => {
     await attendRun(createClient({ server: url }), { run: 'r1', onEvent: (event) => told.push(event) });
     const { run, stack, outcome, reason } = view;
     expect(told[1]).toEqual({
-      ...{ run, stack, outcome, reason },
-      ...{ type: 'run.ended', sequence: 2, time: endedAt, durationMs: 9000 },
+      run,
+      stack,
+      outcome,
+      reason,
+      type: 'run.ended',
+      sequence: 2,
+      time: endedAt,
+      durationMs: 9000,
     });
     expect(told).toHaveLength(2);
   });

@@ -59,6 +59,17 @@ describe('a request of a service', () => {
     expect(waits).toEqual([250, 500]);
   });
 
+  it('asks again where the answer broke off in the middle', async () => {
+    service = await fakeService((_asked, response, count) => {
+      if (count > 1) return json(response, 202, { run: 'r1', state: 'queued' });
+      response.writeHead(202, { 'content-type': 'application/json', 'content-length': '100' });
+      response.write('{"run":', () => response.destroy());
+      return undefined;
+    });
+    expect(await client(service.url).start({ plan: 'sha256:1' })).toMatchObject({ run: 'r1' });
+    expect(new Set(service.asked.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
+  });
+
   it('waits for what its own lost try began', async () => {
     service = await fakeService((_asked, response, count) => {
       if (count === 1) response.destroy();

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { readPlan } from '../../actions/plan-file.ts';
 import type { NothingToDo, PlanAnswer, RunAsked, RunStarted } from '../../client/index.ts';
 import { BackstayError } from '../../errors/index.ts';
-import type { Plan } from '../../model/index.ts';
+import type { Plan, PlanOptions } from '../../model/index.ts';
 import { withChoices } from '../choices.ts';
 import type { Invocation, Remote, RemoteRun } from '../commands.ts';
 import { confirmByName } from '../confirm.ts';
@@ -22,7 +22,9 @@ async function takeTo(invocation: Invocation, remote: Remote, hold: boolean): Pr
   refuseLocal(invocation, 'timeout', 'replan', 'listVersions');
   const [file] = planFileOf(given);
   const target = targetOf(given);
-  const asked = { scope: scopeOf(textOf(given['scope'])), options: planOptionsOf(given, hold), ...onInvalidOf(given) };
+  const options = planOptionsOf(given, hold);
+  refuseMoments(options);
+  const asked = { scope: scopeOf(textOf(given['scope'])), options, ...onInvalidOf(given) };
   const wanted = target === undefined ? asked : { ...asked, target };
   const question = `${hold ? 'Roll back' : 'Release'} ${stack} by ${remote.client.server.origin}?`;
   return await carryAcross(invocation, remote, {
@@ -36,6 +38,15 @@ async function takeTo(invocation: Invocation, remote: Remote, hold: boolean): Pr
       const run: RunAsked = { plan: plan.hash, trigger: triggerOf(given), ...abandonOf(given) };
       return await remote.client.start(run);
     },
+  });
+}
+
+/** A copy of a server is made for one, which takes longer than a request should. */
+function refuseMoments({ data }: PlanOptions): void {
+  const moment = Object.entries(data?.restore ?? {}).find(([, backup]) => backup.startsWith('@'));
+  if (moment === undefined) return;
+  throw new BackstayError('REMOTE_UNSUPPORTED', `A service restores backups, and no moment such as ${moment[1]}.`, {
+    next: `Make it a backup where the stack file is: \`backstay db backup STACK ${moment[0]} --at TIME\`.`,
   });
 }
 
