@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadStack, type Problem } from '../../src/config/index.ts';
 import type { BackstayError } from '../../src/errors/index.ts';
 import type { Stack } from '../../src/model/index.ts';
+import { PROJECT } from '../support/backstay.ts';
 
 let projectDir: string;
 
@@ -71,6 +72,19 @@ describe('triggers of a stack file', () => {
         forMs: 180_000,
         everyMs: 1_000,
       },
+    ]);
+  });
+
+  test('of the example of a triage tool are taken', async () => {
+    const text = await readFile(join(PROJECT, 'examples', 'triage', 'Pulumi.triage.yaml'), 'utf8');
+    await writeFile(join(projectDir, 'stacks', 'Pulumi.triage.yaml'), text);
+    const { triggers: policy } = await loadStack('triage', { projectDir, env: { HOME: projectDir } });
+    expect(policy?.watches.map(({ name, above, forMs }) => [name, above, forMs])).toEqual([
+      ['errors', { value: 0.05 }, 15_000],
+      ['response-time', { value: 1_000 }, 60_000],
+      ['circuit-breakers', { value: 0 }, 30_000],
+      ['authentication', { value: 0.1 }, 60_000],
+      ['memory', { value: 2e9 }, 300_000],
     ]);
   });
 

@@ -3,7 +3,7 @@ import { type BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { Proposal } from '../../model/index.ts';
 import { askForRun } from '../ask.ts';
 import { keptPlan } from '../plans.ts';
-import type { TriggerDeps, View } from './look.ts';
+import { NO_POLICY, type TriggerDeps, type View } from './look.ts';
 import { asked, closed, opened, started, troubled, withAlerts } from './proposal.ts';
 import { change, readAll, seenOf, type Versioned, write } from './records.ts';
 import { planFor } from './planning.ts';
@@ -77,8 +77,7 @@ async function plan(
     return MOVED;
   };
   if (policy === undefined) {
-    const because = 'the stack asks for nothing of alerts any more';
-    return await set((then) => closed(then, { state: 'expired', because }, clock.now()));
+    return await set((then) => closed(then, { state: 'expired', because: NO_POLICY }, clock.now()));
   }
   try {
     const made = await doing.plan(proposal, policy, deps);

@@ -22,6 +22,8 @@ export interface View {
   readonly runs: readonly PastRun[];
 }
 
+/** What is said of alerts and proposals then. */
+export const NO_POLICY = 'the stack asks for nothing of alerts any more';
 /** Older runs decide nothing: quiet times are shorter, and what is unfinished keeps later ones from beginning. */
 const RUNS_ASKED = 10;
 /** Milliseconds for which it can be seen what became of an alert. */
@@ -37,7 +39,7 @@ export async function lookAt(stack: string, deps: Omit<TriggerDeps, 'by' | 'with
   const open = slot?.value.open;
   if (pending.length === 0 && open === undefined) return undefined;
   const proposal = open === undefined ? undefined : await read(records, 'proposal', open);
-  const { triggers } = await deps.stack(stack);
+  const triggers = await policyOf(stack, deps);
   return {
     stack,
     pending,
@@ -47,6 +49,16 @@ export async function lookAt(stack: string, deps: Omit<TriggerDeps, 'by' | 'with
     ...(proposal === undefined ? {} : { proposal }),
     ...(triggers === undefined ? {} : { policy: triggers }),
   };
+}
+
+/** Of a stack that is gone there is none. @throws STACK_INVALID: it may be mended, and is looked at again */
+async function policyOf(name: string, { stack }: Pick<TriggerDeps, 'stack'>): Promise<TriggerPolicy | undefined> {
+  try {
+    return (await stack(name)).triggers;
+  } catch (error) {
+    if (isBackstayError(error, 'STACK_UNKNOWN')) return undefined;
+    throw error;
+  }
 }
 
 async function forgetOld(

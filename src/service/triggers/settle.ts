@@ -1,7 +1,7 @@
 import type { TriggerPolicy } from '../../model/index.ts';
 import { advance, type Doing } from './advance.ts';
 import { decide, type Move, type SeenAlert } from './decide.ts';
-import { lookAt, type TriggerDeps, type View } from './look.ts';
+import { lookAt, NO_POLICY, type TriggerDeps, type View } from './look.ts';
 import { closed, isUndecided, newProposalId, opened, withAlerts } from './proposal.ts';
 import { type AlertRecord, change, write } from './records.ts';
 
@@ -22,15 +22,22 @@ export async function settle(stack: string, deps: TriggerDeps, doing?: Doing): P
     if (hasMoved) continue;
     // What was begun is finished first.
     if (view.proposal?.value.state === 'started') return retry;
-    if (view.policy === undefined) {
-      await mark(view.pending, { state: 'ignored', because: 'the stack asks for nothing of alerts any more' }, deps);
-      return undefined;
-    }
+    if (view.policy === undefined) return await giveUp(view, deps);
     const { moves, again } = decide(situationOf(view, view.policy, deps.clock.now()));
     if (moves.length === 0) return earlier(again, retry);
     for (const move of moves) await carry(move, view, view.policy, deps);
   }
   return deps.clock.now();
+}
+
+/** The stack is gone, or its file asks for nothing any more. */
+async function giveUp({ pending, proposal }: View, deps: TriggerDeps): Promise<undefined> {
+  await mark(pending, { state: 'ignored', because: NO_POLICY }, deps);
+  if (proposal === undefined) return;
+  const now = deps.clock.now();
+  await change(deps.records, 'proposal', proposal.key, (then) =>
+    closed(then, { state: 'expired', because: NO_POLICY }, now),
+  );
 }
 
 function situationOf(view: View, policy: TriggerPolicy, now: number): Parameters<typeof decide>[0] {

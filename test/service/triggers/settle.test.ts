@@ -38,8 +38,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-function deps(policy: TriggerPolicy | undefined = POLICY, store: ServiceStore = records): TriggerDeps {
-  const stack: Stack = stackOf('shop', policy === undefined ? {} : { triggers: policy });
+function deps(policy: TriggerPolicy | null = POLICY, store: ServiceStore = records): TriggerDeps {
+  const stack: Stack = stackOf('shop', policy === null ? {} : { triggers: policy });
   return {
     records: store,
     journal: memoryJournal(),
@@ -219,6 +219,28 @@ describe('what cannot be done', () => {
     const [proposal] = await all();
     expect(proposal).toMatchObject({ state: 'open', plan: 'sha256:plan', problem: { code: 'PERSON_NEEDED' } });
     expect(proposal?.run).toBeUndefined();
+  });
+});
+
+describe('a stack that asks for nothing any more', () => {
+  test.each<[string, () => TriggerDeps]>([
+    ['by its file', () => deps(null)],
+    [
+      'for it is gone',
+      () => ({
+        ...deps(),
+        stack: async () => await Promise.reject(new BackstayError('STACK_UNKNOWN', 'no such stack')),
+      }),
+    ],
+  ])('%s: what is open ends, and what comes is ignored', async (_name, gone) => {
+    await tell();
+    now += POLICY.settleMs;
+    await settle('shop', deps(), doing({}, 'asked'));
+    await tell({ fingerprint: 'f2' });
+    expect(await settle('shop', gone(), doing())).toBeUndefined();
+    expect(await settle('shop', gone(), doing())).toBeUndefined();
+    expect(await all()).toMatchObject([{ state: 'expired', because: expect.stringContaining('asks for nothing') }]);
+    expect((await states()).map(({ state }) => state).toSorted()).toEqual(['ignored', 'taken']);
   });
 });
 

@@ -7,8 +7,10 @@ import type { LoopDeps } from '../../../src/service/loops.ts';
 import type { LogLine } from '../../../src/service/log.ts';
 import { proposals } from '../../../src/service/triggers/answer.ts';
 import { triggerLoop } from '../../../src/service/triggers/loop.ts';
+import { receive } from '../../../src/service/triggers/intake.ts';
 import { readAll } from '../../../src/service/triggers/records.ts';
 import { watchLoop } from '../../../src/service/triggers/watch/loop.ts';
+import { alertOf, POLICY } from './alerts.ts';
 import { aStackFile, type TestService, testService } from '../../support/service.ts';
 
 /** A route of a stack whose cluster cannot be reached: what lies outside is watched all the same. */
@@ -88,5 +90,15 @@ describe('the loops of a service', () => {
     await until('proposal', async () => (await proposals(service.deps)).length > 0);
     expect(await alerts()).toHaveLength(1);
     expect(await proposals(service.deps)).toHaveLength(1);
+  });
+
+  test('go on with what a killed service had heard', { timeout: 60_000 }, async () => {
+    const now = new Date().toISOString();
+    await receive(alertOf({ startsAt: now }), POLICY, service.deps);
+    start(await service.another());
+    await until('proposal', async () => (await proposals(service.deps)).length > 0);
+    expect(await proposals(service.deps)).toMatchObject([
+      { stack: 'shop', alerts: [{ name: 'HighErrorRate', startsAt: now }] },
+    ]);
   });
 });
