@@ -30,6 +30,21 @@ describe('a request by way of another site', () => {
     expect((await app.request('http://localhost:80/livez')).status).toBe(403);
   });
 
+  it('lets probes and scrapers ask by the address of a pod, where figures need a token', async () => {
+    const hosts = ['backstay.example'];
+    const ask = async (path: string, headers: Readonly<Record<string, string>> = {}) =>
+      (
+        await appFor(service.deps, { front: { ...front, hosts, openMetrics: false } }).app.request(
+          `http://10.0.0.7:7787${path}`,
+          { headers },
+        )
+      ).status;
+    expect([await ask('/livez'), await ask('/readyz')]).toEqual([200, 200]);
+    expect([await ask('/metrics'), await ask('/metrics', { Authorization: 'Bearer viewer' })]).toEqual([401, 200]);
+    expect(await ask('/v1/me', { Authorization: 'Bearer admin' })).toBe(403);
+    expect(await ask('/')).toBe(403);
+  });
+
   it.each([
     ['another origin', { Origin: 'https://evil.example' }, 403],
     ['another port of this machine', { Origin: 'http://127.0.0.1:9999' }, 403],

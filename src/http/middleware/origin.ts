@@ -5,6 +5,9 @@ import type { AppEnv, HttpDeps } from '../context.ts';
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** What probes and scrapers ask by the address of a pod, and from which no browser has anything. */
+const BY_ADDRESS = new Set(['/livez', '/readyz', '/metrics']);
+
 /** `__Host-`: no other host, no subdomain and no plain connection can set it. Browsers take that prefix with Secure only. */
 export const cookieName = (secure: boolean): string => (secure ? '__Host-backstay' : 'backstay');
 
@@ -16,7 +19,9 @@ export const cookieName = (secure: boolean): string => (secure ? '__Host-backsta
 export function sameSite({ front }: HttpDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const url = new URL(c.req.url);
-    if (front.hosts !== undefined && !front.hosts.includes(url.host))
+    // On loopback figures are open to whoever is there: there they have no address but ours.
+    const isByAddress = !front.openMetrics && SAFE.has(c.req.method) && BY_ADDRESS.has(url.pathname);
+    if (front.hosts !== undefined && !front.hosts.includes(url.host) && !isByAddress)
       throw new BackstayError('ORIGIN_REFUSED', `This service does not go by the name ${url.host}.`);
     if (!SAFE.has(c.req.method)) refuseForeign(c, url.host, front.secure);
     else if (c.req.header('sec-fetch-site') === 'cross-site' && c.req.header('sec-fetch-mode') !== 'navigate')
