@@ -141,8 +141,9 @@ function unbegun({ claim, cancel }: Sight, state: RunState, now: number): Act | 
     : failed(claim.problem, `could not begin within ${QUEUE_MS / 60_000} min`);
 }
 
-function next({ claim }: Sight, state: RunState, { now, crowded }: Around): Act {
+function next({ claim, isUnknownHere }: Sight, state: RunState, { now, crowded }: Around): Act {
   const late = hasBegun(state) ? {} : { until: queueEnd(claim, state) };
+  if (isUnknownHere === true) return { kind: 'leave', ...late, because: 'for a service that has the stack file' };
   if (crowded !== undefined) return { kind: 'leave', ...late, because: crowded };
   const { notBefore } = claim;
   if (notBefore === undefined || now >= Date.parse(notBefore)) return { kind: 'start' };

@@ -12,7 +12,7 @@ import { sparedVariables } from './spared.ts';
 export interface DispatcherOptions {
   readonly deps: Pick<
     ServiceDeps,
-    'records' | 'journal' | 'journalName' | 'clock' | 'files' | 'by' | 'stateDir' | 'stack'
+    'records' | 'journal' | 'journalName' | 'clock' | 'files' | 'by' | 'stateDir' | 'stack' | 'stackNames'
   > & { readonly processes: RunProcesses };
   /** Of this service: one life of one process. */
   readonly self: string;
@@ -59,11 +59,12 @@ export class Dispatcher {
   async #sights(): Promise<readonly Seen[]> {
     const { deps, runs } = this.#options;
     const records = await deps.records.list('claim');
+    const stacks = records.length === 0 ? [] : await deps.stackNames();
     runs.keep(new Set(records.map(({ key }) => key)));
-    return await Promise.all(records.map(async (record) => await this.#sight(record)));
+    return await Promise.all(records.map(async (record) => await this.#sight(record, stacks)));
   }
 
-  async #sight(record: ServiceRecord): Promise<Seen> {
+  async #sight(record: ServiceRecord, stacks: readonly string[]): Promise<Seen> {
     const { deps, runs } = this.#options;
     const claim = claimIn(record);
     const [state, cancel, process, owner] = await Promise.all([
@@ -73,7 +74,8 @@ export class Dispatcher {
       claim.owner?.process === undefined ? ('none' as const) : deps.processes.find(claim.owner.process),
     ]);
     const said = cancel === undefined ? {} : { cancel: cancelIn(cancel) };
-    return { run: record.key, record, claim, state, process, isOwnerGone: owner === 'gone', ...said };
+    const here = { isOwnerGone: owner === 'gone', isUnknownHere: !stacks.includes(claim.stack) };
+    return { run: record.key, record, claim, state, process, ...here, ...said };
   }
 
   #decide(sight: Sight, all: readonly Sight[]): Act {

@@ -13,6 +13,8 @@ export interface Sight {
   readonly process: 'none' | 'at work' | 'gone' | 'elsewhere';
   /** The service in the claim ran on this machine, and does no more. @default false */
   readonly isOwnerGone?: boolean;
+  /** This service has no file of the stack; another one may. @default false */
+  readonly isUnknownHere?: boolean;
 }
 
 export interface Limits {

@@ -185,6 +185,16 @@ describe('several services', () => {
     expect(here.acts).toEqual(['r1 a', 'r1 b']);
   });
 
+  test('a run is for one that has the file of its stack', async () => {
+    here.known['m1'] = ['shop'];
+    await here.ask('r1');
+    const due = await here.service('m1').look();
+    expect([here.starts, due]).toEqual([[], here.clock.now() + QUEUE_MS]);
+    expect((await here.claim('r1'))?.owner).toBeUndefined();
+    await here.service('m2').look();
+    expect(here.starts).toEqual(['m2 r1']);
+  });
+
   test('the process of a service that was killed goes on, and the next service of the machine watches it', async () => {
     await here.ask('r1');
     await here.service('m1').look();

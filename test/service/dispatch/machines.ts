@@ -43,6 +43,8 @@ export interface Machines {
   ask(run: string, part?: Parameters<typeof aPlan>[0], claim?: Partial<Claim>): Promise<void>;
   claim(run: string): Promise<Claim | undefined>;
   /** What the process of a run says instead of beginning. */
+  /** Stack files of a machine. @default all */
+  readonly known: Record<string, readonly string[]>;
   broken: Map<string, { readonly code: string; readonly message: string }>;
   until(condition: () => boolean | Promise<boolean>): Promise<void>;
   close(): Promise<void>;
@@ -79,6 +81,7 @@ export async function machines(clock: Machines['clock'] = fakeClock()): Promise<
   const kills = new EventTarget();
   const broken: Machines['broken'] = new Map();
   const logs = new Map<string, string>();
+  const known: Record<string, readonly string[]> = {};
 
   const start = (host: string, run: string, user: string, log: string): { pid: number; ended: Promise<void> } => {
     const pid = processes.size + 1;
@@ -168,6 +171,8 @@ export async function machines(clock: Machines['clock'] = fakeClock()): Promise<
     by: { user: 'service', host },
     stateDir: `/state/${host}`,
     stack: async (name) => aStack({ name }),
+    stackNames: async () =>
+      ['medical-kg', 's1', 's2', 's3', 'r1', 'r2', 'r3'].filter((name) => known[host]?.includes(name) ?? true),
   });
 
   const made: Machines = {
@@ -177,6 +182,7 @@ export async function machines(clock: Machines['clock'] = fakeClock()): Promise<
     acts,
     starts,
     overlaps,
+    known,
     broken,
     go: () => gate.resolve(),
     hold: () => {
