@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { signedOut, signOut } from './api.ts';
 import { Help, useShortcuts } from './help.tsx';
-import { hearing, heardAt, useResource } from './live.ts';
+import { hearing, heardAt, me, useResource } from './live.ts';
 import { route, to, type Route } from './router.ts';
 import { Title } from './parts/basics.tsx';
 import { NewPlan } from './screens/new-plan.tsx';
@@ -114,6 +114,12 @@ function TopBar({ onHelp, isOut }: { onHelp: () => void; isOut: boolean }) {
 
 function Who() {
   const { data } = useResource<Me>('/v1/me');
+  useEffect(() => {
+    me.value = data;
+    return () => {
+      me.value = undefined;
+    };
+  }, [data]);
   if (data === undefined) return null;
   const { name, id } = data.principal;
   return (

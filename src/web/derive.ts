@@ -1,4 +1,4 @@
-import type { CheckResult, PastRun, Plan, SnapshotRow, StackItem, Step } from './types.ts';
+import type { CheckResult, Me, PastRun, Plan, SnapshotRow, StackItem, Step } from './types.ts';
 import { count, spell, toneOf } from './words.ts';
 
 /** What earlier runs say about how long it takes; undefined where there were none. Pure. */
@@ -76,4 +76,19 @@ const URGENCY = ['bad', 'warn', 'unknown', 'busy', 'good', 'quiet'];
 export function byUrgency(a: StackItem, b: StackItem): number {
   const of = (stack: StackItem): number => (stack.problem === undefined ? URGENCY.indexOf(toneOf(stack.state)) : -1);
   return of(a) - of(b) || (a.name < b.name ? -1 : 1);
+}
+
+/**
+ * Whether it is worth offering somebody to plan and run something; the service decides. As long as it is not known who they
+ * are, it is offered. Pure.
+ */
+export function mayAct(me: Me | undefined, stack: string): boolean {
+  if (me === undefined) return true;
+  return me.principal.grants.some(({ role, stacks }) => role !== 'viewer' && stacks.some((one) => covers(one, stack)));
+}
+
+/** `*` stands for any characters, also none. */
+function covers(pattern: string, stack: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 's').test(stack);
 }

@@ -1,12 +1,16 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask, type Problem, signedOut } from './api.ts';
+import type { Me } from './types.ts';
 import { follow, type StreamState } from './stream.ts';
 
 /** How the page hears of changes: on every screen one stream. */
 export const hearing = signal<StreamState>('connecting');
 /** When the service was heard last, for what is said while it is not. */
 export const heardAt = signal(Date.now());
+
+/** Who looks at the page, once that is known. */
+export const me = signal<Me | undefined>(undefined);
 
 interface Changed {
   readonly stack?: string;

@@ -28,7 +28,7 @@ export interface Me {
   readonly principal: {
     readonly id: string;
     readonly name: string;
-    readonly grants?: readonly { readonly role: string; readonly stacks: readonly string[] }[];
+    readonly grants: readonly { readonly role: string; readonly stacks: readonly string[] }[];
   };
 }
 

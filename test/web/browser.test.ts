@@ -153,6 +153,19 @@ it('goes on with a run that ended mixed, and sees what becomes of it', async () 
 });
 
 describe('whoever may not', () => {
+  it('act sees everything, and is offered nothing', async () => {
+    fixture.watchOnly();
+    atWork();
+    const page = await open(`#/runs/${RUN}`);
+    await page.getByText('You may watch this stack.').waitFor();
+    await page.getByText('1 of 3 pods ready').first().waitFor();
+    expect(await button(page, 'Cancel').count()).toBe(0);
+    await page.goto(`${fixture.url}/#/stacks/${STACK}`);
+    await heading(page, STACK).waitFor();
+    await page.getByText('You may watch this stack.').waitFor();
+    expect(await page.getByRole('link', { name: 'Plan a rollback', exact: true }).count()).toBe(0);
+  });
+
   it('signs in with a token, which the page does not keep', async () => {
     fixture.lock();
     const page = await open();

@@ -5,7 +5,8 @@ import type { PastRun } from '../../src/actions/history.ts';
 import type { SnapshotRow } from '../../src/actions/snapshots.ts';
 import type { StatsResult } from '../../src/actions/stats.ts';
 import { spell as spellReport } from '../../src/actions/report/words.ts';
-import { OUTCOMES, PHASES, type Plan, type Proposal, type RunEvent } from '../../src/model/index.ts';
+import { ACCESS_ROLES, OUTCOMES, PHASES, type Plan, type Proposal, type RunEvent } from '../../src/model/index.ts';
+import { mayDo } from '../../src/service/access/may.ts';
 import type { RunView } from '../../src/service/run-view.ts';
 import type { Comparison } from '../../src/service/stacks/compare.ts';
 import type { LiveStack } from '../../src/service/stacks/live.ts';
@@ -17,6 +18,7 @@ import {
   expectedOf,
   figureOf,
   lossesOf,
+  mayAct,
   namesOf,
   safeLink,
 } from '../../src/web/derive.ts';
@@ -174,6 +176,19 @@ test('a measurement without a figure has none', () => {
   expect(figureOf({ ...result, measured: { p95Ms: 12, averageMs: 7 } })).toEqual({ name: '95th percentile', ms: 12 });
   expect(figureOf({ ...result, measured: { p95Ms: 'many' } })).toBeUndefined();
   expect(figureOf(undefined)).toBeUndefined();
+});
+
+test('somebody is offered what the service would let them do', () => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.', '*'), maxLength: 6 });
+  const name = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.'), minLength: 1, maxLength: 6 });
+  const grant = fc.record({ role: fc.constantFrom(...ACCESS_ROLES), stacks: fc.array(word, { maxLength: 3 }) });
+  fc.assert(
+    fc.property(fc.array(grant, { maxLength: 3 }), name, (grants, stack) => {
+      const principal = { id: 'token:a', name: 'a', by: 'token', grants } as const;
+      expect(mayAct({ principal }, stack)).toBe(mayDo(principal, 'act', stack));
+    }),
+  );
+  expect(mayAct(undefined, 'a')).toBe(true);
 });
 
 test('stacks that want somebody stand first', () => {

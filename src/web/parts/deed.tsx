@@ -1,6 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { type Answer, ask, newIntention, Problem } from '../api.ts';
+import { mayAct } from '../derive.ts';
+import { me } from '../live.ts';
 import { ProblemNote } from './basics.tsx';
 import { Dialog } from './dialog.tsx';
 
@@ -19,6 +21,15 @@ export interface Deed {
   readonly headers?: Readonly<Record<string, string>>;
   readonly explain?: ComponentChildren;
   readonly onDone: (answer: Answer<unknown>) => void;
+}
+
+/** What may be done to a stack, for those who may. */
+export function Deeds({ stack, children }: { stack: string; children: ComponentChildren }) {
+  return (
+    <div class="actions">
+      {mayAct(me.value, stack) ? children : <span class="soft">You may watch this stack.</span>}
+    </div>
+  );
 }
 
 /** A button that asks once more, does it, and says what the service said. */

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { lossesOf, safeLink } from '../derive.ts';
 import { useResource } from '../live.ts';
 import { Ago, Badge, Id, Loading, Note, ProblemNote, Section, Title } from '../parts/basics.tsx';
-import { DeedButton } from '../parts/deed.tsx';
+import { DeedButton, Deeds } from '../parts/deed.tsx';
 import { PlanBody, RiskBadge } from '../parts/plan-body.tsx';
 import { go, to } from '../router.ts';
 import type { Alert, Plan, Proposal } from '../types.ts';
@@ -63,7 +63,7 @@ function PlanHead({ plan, children }: { plan: Plan; children: ComponentChildren 
           </Title>
           <RiskBadge risk={plan.risk} /> <Id id={plan.hash} />
         </div>
-        <div class="actions">{children}</div>
+        <Deeds stack={plan.stack}>{children}</Deeds>
       </header>
     </>
   );
@@ -113,7 +113,7 @@ export function ProposalScreen({ id }: { id: string }) {
           <Title>Proposed: back to {data.target}</Title>
           <Badge word={state} /> <span class="soft">{data.because}</span>
         </div>
-        <div class="actions">
+        <Deeds stack={stack}>
           {isOpen ? (
             <DeedButton
               deed={{
@@ -140,7 +140,7 @@ export function ProposalScreen({ id }: { id: string }) {
               }}
             />
           ) : null}
-        </div>
+        </Deeds>
       </header>
       {problem === undefined ? null : <ProblemNote problem={problem} retry={reload} />}
       {data.run === undefined ? null : (

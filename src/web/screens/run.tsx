@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { lossesOf } from '../derive.ts';
 import { useNow, useResource } from '../live.ts';
 import { Badge, Facts, Id, Loading, Note, ProblemNote, Section, Title } from '../parts/basics.tsx';
-import { DeedButton } from '../parts/deed.tsx';
+import { DeedButton, Deeds } from '../parts/deed.tsx';
 import { Log } from '../parts/log.tsx';
 import { Checks, Probes } from '../parts/measured.tsx';
 import { RiskBadge } from '../parts/plan-body.tsx';
@@ -78,9 +78,11 @@ export function Run({ id }: { id: string }) {
           </Title>
           <Badge word={state} /> <Id id={id} />
         </div>
-        <div class="actions">
-          <RunDeeds path={path} view={view.data} state={state} onDone={reloadView} />
-        </div>
+        {view.data === undefined ? null : (
+          <Deeds stack={view.data.stack}>
+            <RunDeeds path={path} view={view.data} state={state} onDone={reloadView} />
+          </Deeds>
+        )}
       </header>
       {view.problem === undefined ? null : <ProblemNote problem={view.problem} retry={view.reload} />}
       {view.data === undefined && view.loading ? <Loading what="the run" /> : null}
@@ -178,18 +180,7 @@ function Head({
   );
 }
 
-function RunDeeds({
-  path,
-  view,
-  state,
-  onDone,
-}: {
-  path: string;
-  view: RunView | undefined;
-  state: string;
-  onDone: () => void;
-}) {
-  if (view === undefined) return null;
+function RunDeeds({ path, view, state, onDone }: { path: string; view: RunView; state: string; onDone: () => void }) {
   const { stack } = view;
   const toPlan = ({ body }: { readonly body: unknown }): void => {
     const { plan } = body as { readonly plan?: { readonly hash: string } };

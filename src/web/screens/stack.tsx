@@ -3,7 +3,7 @@ import { choicesOf } from '../derive.ts';
 import { type Resource, useResource } from '../live.ts';
 import { Ago, Badge, Facts, Id, Loading, Note, ProblemNote, Scroll, Section, Title } from '../parts/basics.tsx';
 import { Changes } from '../parts/changes.tsx';
-import { DeedButton } from '../parts/deed.tsx';
+import { DeedButton, Deeds } from '../parts/deed.tsx';
 import { History } from '../parts/history.tsx';
 import { SnapshotLine, SnapshotTable } from '../parts/snapshot-line.tsx';
 import { to } from '../router.ts';
@@ -25,7 +25,7 @@ export function Stack({ name }: { name: string }) {
             <Badge word={data.problem === undefined ? (data.state ?? 'unknown') : 'unusable'} />
           )}
         </div>
-        <div class="actions">
+        <Deeds stack={name}>
           <DeedButton
             deed={{
               label: 'Capture now',
@@ -39,7 +39,7 @@ export function Stack({ name }: { name: string }) {
           <a class="button primary" href={to.newPlan(name)}>
             Plan a rollback
           </a>
-        </div>
+        </Deeds>
       </header>
       {problem === undefined ? null : <ProblemNote problem={problem} retry={stack.reload} />}
       {data === undefined ? stack.loading ? <Loading what="the stack" /> : null : <About stack={data} />}

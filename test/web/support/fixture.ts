@@ -52,6 +52,8 @@ export interface Fixture {
   /** Cuts every connection, and answers nobody until `back`. */
   away(): void;
   back(): void;
+  /** From now on who asks is a viewer. */
+  watchOnly(): void;
   /** From now on a token is wanted. */
   lock(): void;
   close(): Promise<void>;
@@ -75,7 +77,7 @@ export async function startFixture(folder: string): Promise<Fixture> {
   const listeners = new Set<(text: string) => void>();
   const runListeners = new Map<string, Set<(event: RunEvent) => void>>();
   let proposal = OPEN_PROPOSAL;
-  let [isAway, isLocked] = [false, false];
+  let [isAway, isLocked, mayAct] = [false, false, true];
 
   const changed = (what: object): void => {
     for (const tell of listeners) tell(`event: changed\ndata: ${JSON.stringify({ stack: STACK, ...what })}\n\n`);
@@ -128,7 +130,10 @@ export async function startFixture(folder: string): Promise<Fixture> {
     if (token !== TOKEN) return problem(c, 401, 'ACCESS_UNPROVEN', 'This token is not known.');
     return c.body(null, 204, { 'Set-Cookie': 'backstay=in; HttpOnly; SameSite=Strict; Path=/' });
   });
-  app.get('/v1/me', (c) => c.json({ principal: { id: 'token:anna', name: 'Anna', by: 'token', grants: [] } }));
+  app.get('/v1/me', (c) => {
+    const grants = [{ role: mayAct ? 'operator' : 'viewer', stacks: ['shop-*'] }];
+    return c.json({ principal: { id: 'token:anna', name: 'Anna', by: 'token', grants } });
+  });
 
   const summary = (): object => {
     const active = [...runs.values()].find(({ state }) => state !== 'ended');
@@ -348,6 +353,9 @@ export async function startFixture(folder: string): Promise<Fixture> {
     },
     back: () => {
       isAway = false;
+    },
+    watchOnly: () => {
+      mayAct = false;
     },
     lock: () => {
       isLocked = true;
