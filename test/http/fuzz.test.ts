@@ -89,7 +89,7 @@ describe('whatever the description allows, and what it does not', () => {
 
   it('is answered as described where something is asked for: bodies that are nearly right', async () => {
     // Those with bodies of their own; what all have in common is tried once.
-    const paths = '/(plans|snapshots|tokens|session|undo|cancel)$';
+    const paths = '/(plans|tokens|session|cancel)$';
     const { requests, ...rest } = await asked(
       '--phases',
       'coverage',
@@ -99,12 +99,12 @@ describe('whatever the description allows, and what it does not', () => {
       paths,
     );
     expect(rest).toEqual({ found: '', defects: [] });
-    expect(requests).toBeGreaterThan(200);
+    expect(requests).toBeGreaterThan(150);
   }, 600_000);
 
   it('is answered as described at every address', async () => {
-    const { requests, ...rest } = await asked('--phases', 'fuzzing', '--max-examples', '2');
+    const { requests, ...rest } = await asked('--phases', 'fuzzing', '--max-examples', '1');
     expect(rest).toEqual({ found: '', defects: [] });
-    expect(requests).toBeGreaterThan(50);
+    expect(requests).toBeGreaterThan(40);
   }, 600_000);
 });

@@ -48,6 +48,9 @@ describe('backstay serve', () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const me = await fetch(`${url}/v1/me`);
     expect(await me.json()).toMatchObject({ principal: { id: 'local:tester', by: 'local' } });
+    // Who comes through a proxy that nobody named is not the user of this machine.
+    const forwarded = await fetch(`${url}/v1/me`, { headers: { 'X-Forwarded-For': '203.0.113.9' } });
+    expect(forwarded.status).toBe(401);
     expect(await (await fetch(`${url}/v1/stacks`)).json()).toMatchObject({ items: [{ name: 'shop', state: 'idle' }] });
     const secret = 'bst_0123456789abcanary-hunter2';
     expect(

@@ -55,5 +55,7 @@ export const health: Routes = (app, deps) => {
     const { type, text: body } = await exposition(await meter.measure(), VERSION);
     return c.text(body, 200, { 'Content-Type': type });
   });
-  app.openapi(description, (c) => c.json({ ...documentOf(app) }, 200));
+  let made: object | undefined;
+  // Takes a while, and anybody may ask.
+  app.openapi(description, (c) => c.json({ ...(made ??= documentOf(app)) }, 200));
 };
