@@ -62,18 +62,30 @@ export function policy(
   return { channels, escalation: [], stuckAfterMs: 900_000, ...part };
 }
 
-/** Real stores in a folder of their own, real HTTP, and a clock that only the test moves. */
-export async function notifyWorld(): Promise<World> {
-  const folder = await mkdtemp(join(tmpdir(), 'backstay-notify-'));
+interface Stores {
+  readonly journal: JournalStore;
+  readonly records: ServiceStore;
+}
+
+const inFile = (folder: string) => async (): Promise<Stores> => {
   const file = join(folder, 'journal.sqlite');
+  return { journal: await createSqliteJournal({ file }), records: await createSqliteRecords({ file }) };
+};
+
+/**
+ * Real stores, real HTTP, and a clock that only the test moves. `opener` opens the stores once more, as each service has
+ * them. @default a file in a folder of its own
+ */
+export async function notifyWorld(opener?: () => Promise<Stores>): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'backstay-notify-'));
+  const open = opener ?? inFile(folder);
   const clock = handClock();
   const log: LogLine[] = [];
   const keys: Record<string, string> = {};
   const policies: Record<string, NotificationPolicy | 'unusable'> = {};
   const closers: (() => Promise<void>)[] = [];
-  const stores = async (): Promise<{ readonly journal: JournalStore; readonly records: ServiceStore }> => {
-    const journal = await createSqliteJournal({ file });
-    const records = await createSqliteRecords({ file });
+  const stores = async (): Promise<Stores> => {
+    const { journal, records } = await open();
     closers.push(async () => void (await Promise.allSettled([journal.close(), records.close()])));
     return { journal, records };
   };
