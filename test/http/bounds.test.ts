@@ -107,6 +107,26 @@ describe('the bounds of a request', () => {
     expect((await ask('operator', 'GET', '/v1/me')).status).toBe(200);
   });
 
+  it('counts guesses by who is at the other end, also behind a proxy of ours, and believes nobody else', async () => {
+    const { app, log } = appFor(service.deps, {
+      limits: { ...REQUEST_LIMITS, perMinute: 1 },
+      front: { isTrusted: (address) => address.startsWith('10.'), secure: true, openMetrics: false },
+    });
+    const ask = async (direct: string, forwarded?: string) => {
+      const headers = forwarded === undefined ? {} : { 'X-Forwarded-For': forwarded };
+      const env = { incoming: { socket: { remoteAddress: direct } } };
+      return (await app.request('/livez', { headers }, env)).status;
+    };
+    await ask('10.0.0.1', '198.51.100.7');
+    // What the client itself has put in front is no word of ours: the last one that is not our proxy counts.
+    await ask('10.0.0.1', '203.0.113.1, 198.51.100.7, 10.0.0.2');
+    await ask('192.0.2.5', '198.51.100.7');
+    await ask('10.0.0.1');
+    expect(log.map(({ address }) => address)).toEqual(['198.51.100.7', '198.51.100.7', '192.0.2.5', '10.0.0.1']);
+    expect(await ask('10.0.0.1', '198.51.100.7')).toBe(429);
+    expect(await ask('10.0.0.1', '198.51.100.8')).toBe(200);
+  });
+
   it('limits guesses as well', async () => {
     const { ask } = appFor(service.deps, { limits: { ...REQUEST_LIMITS, perMinute: 2 } });
     const statuses: number[] = [];
