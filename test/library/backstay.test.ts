@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Backstay, isBackstayError } from 'backstay';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fakeService, json } from '../client/fake-service.ts';
 import { type Machine, machine, PROJECT } from '../support/backstay.ts';
 import { echo, serviceOf, type Shop, shop } from '../support/shop.ts';
 
@@ -52,6 +55,42 @@ describe('the library without a cluster', () => {
       expect(await other.stacks()).toEqual(['shop']);
     } finally {
       await other.close();
+    }
+  });
+});
+
+describe('a program of somebody else', () => {
+  it('asks a service with an address and a token alone, as the example does', async () => {
+    const service = await fakeService(({ url, headers }, response) =>
+      headers.authorization === 'Bearer bst_x' && url.startsWith('/v1/runs?stack=shop')
+        ? json(response, 200, { items: [{ kind: 'run', run: 'r1', outcome: 'succeeded' }] })
+        : json(response, 401, { code: 'ACCESS_UNPROVEN', detail: 'no' }),
+    );
+    try {
+      const env = { PATH: process.env['PATH'] ?? '', BACKSTAY_SERVER: service.url, BACKSTAY_TOKEN: 'bst_x' };
+      expect((await example('ask-service.ts', ['shop'], env)).stdout).toBe('r1 succeeded\n');
+    } finally {
+      await service.close();
+    }
+  });
+
+  it('imports it by its name where it was linked', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'backstay-consumer-'));
+    try {
+      await mkdir(join(folder, 'node_modules'));
+      await symlink(PROJECT, join(folder, 'node_modules', 'backstay'));
+      const program = [
+        "import { Backstay, isBackstayError } from 'backstay';",
+        'await using backstay = await Backstay.open({ projectDir: process.cwd(), env: { HOME: process.cwd() } });',
+        "const error = await backstay.stack('gone').catch((error) => error);",
+        'console.log(isBackstayError(error), error.code);',
+      ];
+      await writeFile(join(folder, 'program.mjs'), program.join('\n'));
+      const args = ['--disable-warning=ExperimentalWarning', 'program.mjs'];
+      const { stdout } = await promisify(execFile)(NODE, args, { cwd: folder });
+      expect(stdout).toBe('true STACK_UNKNOWN\n');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
   });
 });
