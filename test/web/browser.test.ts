@@ -76,6 +76,7 @@ describe('from an alert to a rollback that is proven, and back again', () => {
     await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
     expect(fixture.streams).toEqual(['', String(heard)]);
     await page.getByText('Offline.').waitFor({ state: 'detached' });
+    expect(await page.title()).toBe(`succeeded: ${STACK} · Backstay`);
     const lines = await page.getByRole('list', { name: 'What the run said' }).getByRole('listitem').allTextContents();
     expect(lines.filter((line) => line.includes('phase applied'))).toHaveLength(1);
     expect(await page.getByRole('link', { name: 'Report' }).getAttribute('href')).toBe(`/v1/runs/${RUN}/report`);

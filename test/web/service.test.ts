@@ -31,7 +31,11 @@ beforeAll(async () => {
   await ensurePage();
   browser = await startBrowser();
   service = await testService({ stacks: { [stack]: aStackFile(), 'medical-kg': aStackFile() } });
-  listening = await listen({ host: '127.0.0.1', port: 0 }, () =>
+  listening = await serve(0);
+}, 300_000);
+
+async function serve(port: number): Promise<Listening> {
+  return await listen({ host: '127.0.0.1', port }, () =>
     createApp({
       service: service.deps,
       gate: createGate({ oidc: [] }, service.deps),
@@ -41,7 +45,7 @@ beforeAll(async () => {
       limits: REQUEST_LIMITS,
     }),
   );
-}, 300_000);
+}
 
 afterAll(async () => {
   stopping.abort();
@@ -50,7 +54,7 @@ afterAll(async () => {
   await service.close();
 });
 
-it('shows, of a service as it is, a run of which the rest comes while somebody watches', async () => {
+it('shows a run of which the rest comes while somebody watches, and the service is another one meanwhile', async () => {
   const { deps } = service;
   for (const entry of entries.slice(0, FIRST)) await deps.journal.append(entry);
   const grants = [{ role: 'operator', stacks: ['*'] }] as const;
@@ -70,7 +74,11 @@ it('shows, of a service as it is, a run of which the rest comes while somebody w
     .click();
   await page.getByRole('heading', { level: 1, name: 'Rollback to good' }).waitFor();
   await page.locator('[aria-current=step]', { hasText: 'applied' }).waitFor();
+  // The service goes, the run goes on, and another service comes.
+  await listening.close(0);
+  await page.getByText('The run goes on without it.').waitFor();
   for (const entry of entries.slice(FIRST)) await deps.journal.append(entry);
+  listening = await serve(listening.port);
   await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
   await page.getByText('8 of 8 steps').waitFor();
 

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import type { Problem } from '../api.ts';
+import { safeLink } from '../derive.ts';
 import { useNow } from '../live.ts';
 import { hasMoved } from '../router.ts';
 import { ago, moment, shortDigest, type Tone, toneOf } from '../words.ts';
@@ -104,6 +105,17 @@ export function Scroll({ label, children }: { label: string; children: Component
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
       {children}
     </div>
+  );
+}
+
+/** What came from people or alerts and may be an address: followed only where it leads to a page. */
+export function MaybeLink({ to }: { to: string }) {
+  const link = safeLink(to);
+  if (link === undefined) return to;
+  return (
+    <a href={link} rel="noreferrer noopener" target="_blank">
+      {to}
+    </a>
   );
 }
 

@@ -2,7 +2,7 @@ import { expectedOf, lossesOf } from '../derive.ts';
 import type { Plan, Step } from '../types.ts';
 import { count, moment, scopeInWords, spell } from '../words.ts';
 import { to } from '../router.ts';
-import { Badge, Facts, Id, Note, Section } from './basics.tsx';
+import { Badge, Facts, Id, MaybeLink, Note, Section } from './basics.tsx';
 import { Changes } from './changes.tsx';
 
 const RISK_TONES = { none: 'quiet', low: 'quiet', medium: 'warn', high: 'bad' } as const;
@@ -31,7 +31,9 @@ export function PlanBody({ plan }: { plan: Plan }) {
           ],
           ['Needs', needInWords(plan)],
           ...(plan.options.reason === undefined ? [] : [['Reason', plan.options.reason] as const]),
-          ...(plan.options.incident === undefined ? [] : [['Incident', plan.options.incident] as const]),
+          ...(plan.options.incident === undefined
+            ? []
+            : [['Incident', <MaybeLink to={plan.options.incident} />] as const]),
           ...(plan.undoes === undefined
             ? []
             : [['Takes back', <a href={to.run(plan.undoes)}>{plan.undoes}</a>] as const]),

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { lossesOf } from '../derive.ts';
 import { useNow, useResource } from '../live.ts';
-import { Badge, Facts, Id, Loading, Note, ProblemNote, Section, Title } from '../parts/basics.tsx';
+import { Badge, Facts, Id, Loading, MaybeLink, Note, ProblemNote, Section, Title } from '../parts/basics.tsx';
 import { DeedButton, Deeds } from '../parts/deed.tsx';
 import { Log } from '../parts/log.tsx';
 import { Checks, Probes } from '../parts/measured.tsx';
@@ -58,6 +58,10 @@ export function Run({ id }: { id: string }) {
     if (stream === 'over' && view.data !== undefined && view.data.state !== 'ended') setRound((old) => old + 1);
   }, [view.data]);
   const state = stateOf(view.data, progress);
+  useEffect(() => {
+    // Of several runs in several tabs, each says how it is.
+    if (view.data !== undefined) document.title = `${state}: ${view.data.stack} · Backstay`;
+  }, [state, view.data?.stack]);
   const isOver = progress.ended !== undefined || view.data?.outcome !== undefined;
   const now = useNow(isOver ? 60_000 : 500);
   const startedAt = Date.parse(view.data?.startedAt ?? '') || (progress.startedAt ?? now);
@@ -171,6 +175,9 @@ function Head({
             ['Risk', <RiskBadge risk={plan.risk} />],
             ['Asked by', `${view.trigger === 'person' ? '' : `${view.trigger}, `}${personInWords(view.by)}`],
             ['Reason', plan.options.reason ?? <span class="soft">none given</span>],
+            ...(plan.options.incident === undefined
+              ? []
+              : [['Incident', <MaybeLink to={plan.options.incident} />] as const]),
             ['Data loss', lossesOf(plan).join('; ') || 'none declared'],
             ['Plan', <a href={to.plan(plan.hash)}>as it was shown</a>],
           ]}
