@@ -71,6 +71,8 @@ export type Neo4jServer =
       readonly container?: string;
       /** Where its data volume is mounted. @default /data */
       readonly mount: string;
+      /** By a Job that mounts its volume, even where that is a folder of this machine. @default only where it is none */
+      readonly files?: 'pod';
     };
 
 /** Spoken to by `sqlcmd` alone. */

@@ -165,6 +165,10 @@ export interface ExecOptions {
   readonly pod: string;
   readonly container: string;
   readonly command: readonly string[];
+  /** Fed to its standard input. The protocol has no end of it: the program has to know how much it reads. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Takes its standard output as it comes, whatever its size. The result has none of it then. */
+  readonly onStdout?: (chunk: Uint8Array) => void;
   readonly signal?: AbortSignal;
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject, ObjectRef } from '../../src/model/index.ts';
 import type { ApiKind, Cluster, WatchEvent } from '../../src/ports/index.ts';
@@ -366,6 +367,42 @@ export function clusterContract(make: () => Promise<{ readonly cluster: Cluster;
       });
       const fine = await cluster.exec({ namespace, pod: 'lasting', container, command: ['node', '-e', ''] });
       expect(fine).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    });
+
+    it('feed a program what it reads, and give what it writes, whatever its size', async () => {
+      const piece = Buffer.from(Array.from({ length: 2 ** 16 }, (_, n) => n % 251));
+      const pieces = 48;
+      const stdin = (async function* () {
+        for (let sent = 0; sent < pieces; sent += 1) yield await Promise.resolve(piece);
+      })();
+      const [sum, wanted] = [createHash('sha256'), createHash('sha256')];
+      for (let sent = 0; sent < pieces; sent += 1) wanted.update(piece);
+      let bytes = 0;
+      const onStdout = (chunk: Uint8Array): void => {
+        sum.update(chunk);
+        bytes += chunk.length;
+      };
+      const command = ['sh', '-c', 'head -c "$1"; echo enough >&2', 'sh', String(pieces * piece.length)];
+      const result = await cluster.exec({ namespace, pod: 'lasting', container, command, stdin, onStdout });
+      expect(result).toEqual({ exitCode: 0, stdout: '', stderr: 'enough\n' });
+      expect(bytes).toBe(pieces * piece.length);
+      expect(sum.digest('hex')).toBe(wanted.digest('hex'));
+    });
+
+    it('end with a program that does not read all that it is fed, and with a source that fails', async () => {
+      const endless = (async function* () {
+        for (;;) yield await Promise.resolve(Buffer.alloc(2 ** 16));
+      })();
+      const command = ['sh', '-c', 'head -c 10 >/dev/null; exit 3'];
+      const result = await cluster.exec({ namespace, pod: 'lasting', container, command, stdin: endless });
+      expect(result.exitCode).toBe(3);
+      const failing = (async function* () {
+        yield await Promise.resolve(Buffer.from('a'));
+        throw new TypeError('the file is gone');
+      })();
+      const reading = ['sh', '-c', 'head -c 10'];
+      const asked = cluster.exec({ namespace, pod: 'lasting', container, command: reading, stdin: failing });
+      await expect(asked).rejects.toThrow('the file is gone');
     });
 
     it('tell a program that they do not have by 126 or 127', async () => {

@@ -4,10 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BackstayError } from '../../errors/index.ts';
 import type { BackupManifest, ProofRecord } from '../../model/index.ts';
 import type { BackupShelf } from '../../ports/index.ts';
-import { type AdminOptions, dump, faultOfDump } from './admin.ts';
+import { type AdminOptions, faultOfDump } from './admin.ts';
 import { connected } from './bolt.ts';
 import { countsOf, serverFacts } from './contents.ts';
-import type { Grounds } from './folders.ts';
 import { type Server, serving, stopped } from './server.ts';
 
 const FILE = 'graph.dump';
@@ -47,9 +46,8 @@ export async function takeBackup(
     signal,
   );
   const takenAt = now();
-  const grounds = await server.place.grounds();
   try {
-    await dumpStopped(request, server, grounds, live);
+    await dumpStopped(request, server, live);
   } finally {
     // Not with the signal: a server that was stopped for a backup is started again, whoever gave up.
     await serving(server, live);
@@ -88,18 +86,13 @@ export async function takeBackup(
   return { manifest, proof };
 }
 
-async function dumpStopped(
-  { admin, folder }: BackupRequest,
-  server: Server,
-  grounds: Grounds,
-  live: string,
-): Promise<void> {
+async function dumpStopped({ admin, folder }: BackupRequest, server: Server, live: string): Promise<void> {
   const { signal, limitMs } = admin;
   const until = performance.now() + limitMs;
   let isRecovered = false;
   await stopped(server, signal);
   for (;;) {
-    const outcome = await dump(admin, grounds, live, folder);
+    const outcome = await server.place.withFiles(async (files) => await files.dump(admin, live, folder), signal);
     if (outcome === 'done') return;
     if (outcome === 'unrecovered') {
       if (isRecovered) throw new BackstayError('STORE_FAILED', `${live} is not recovered by a start and a stop`);

@@ -12,7 +12,7 @@ import { createWorkloadPlace } from './place-workload.ts';
 import { obstaclesTo } from './preflight.ts';
 import type { Variables } from './process.ts';
 import { standing } from './record.ts';
-import { askBeside, proofOf, requireReadable, restoreBeside, tryOut } from './restore.ts';
+import { proofOf, requireReadable, restoreBeside, tryOut } from './restore.ts';
 import type { Server } from './server.ts';
 import { finalize, swap, undoSwap } from './swap.ts';
 
@@ -51,7 +51,8 @@ export function createNeo4jStore(options: Neo4jStoreOptions): DataStore {
   const asked = async <T>(database: string | undefined, work: (ask: Ask) => Promise<T>): Promise<T> => {
     const isLive = database === undefined || (await place.look()).live === database;
     if (isLive) return await connected(await access(), work);
-    return await askBeside(await admin(), await place.grounds(), database, work);
+    const own = await admin();
+    return await place.withFiles(async (files) => await files.ask(own, database, work));
   };
   return {
     setting,
@@ -60,7 +61,8 @@ export function createNeo4jStore(options: Neo4jStoreOptions): DataStore {
         ...(await serverFacts(ask)),
         rows: await countsOf(ask),
       }));
-      const bytes = setting.server === undefined ? 0 : await sizeOf(await place.grounds(), seen.live);
+      const grounds = setting.server === undefined ? undefined : await place.folder();
+      const bytes = grounds === undefined ? 0 : await sizeOf(grounds, seen.live);
       return { server: describeConnection(setting.connection), version: seen.version, bytes, rows: seen.rows };
     },
     sessions: async () => await connected(await access(), sessionsOf),
@@ -148,5 +150,5 @@ function placeOf({ setting, env, cluster, namespace }: Neo4jStoreOptions): Place
   const obstacles = async (): Promise<readonly string[]> => [
     'the stack file does not say how it is stopped and started',
   ];
-  return { grounds: refuse, look: refuse, point: refuse, stop: refuse, start: refuse, obstacles };
+  return { folder: refuse, withFiles: refuse, look: refuse, point: refuse, stop: refuse, start: refuse, obstacles };
 }

@@ -2,6 +2,7 @@ import { access, chmod, chown, constants, open, readFile, rename, stat, writeFil
 import { isAbsolute, join, resolve } from 'node:path';
 import { BackstayError } from '../../errors/index.ts';
 import type { Neo4jServer } from '../../model/index.ts';
+import { folderFiles } from './files.ts';
 import { type Grounds, groundsIn } from './folders.ts';
 import type { Place } from './place.ts';
 import { lastLines, nameOf, runTool, type Variables } from './process.ts';
@@ -24,9 +25,10 @@ export interface LocalOptions {
 
 /** A server of this machine, whose neo4j.conf says what it serves. */
 export function createLocalPlace({ server, database, env, limitMs }: LocalOptions): Place {
-  const folder = server.conf ?? join(server.home, 'conf');
-  const file = join(folder, 'neo4j.conf');
-  const variables = { ...env, NEO4J_HOME: server.home, NEO4J_CONF: folder };
+  const conf = server.conf ?? join(server.home, 'conf');
+  const file = join(conf, 'neo4j.conf');
+  const folder = async (): Promise<Grounds> => groundsFrom(await readFile(file, 'utf8'), server.home);
+  const variables = { ...env, NEO4J_HOME: server.home, NEO4J_CONF: conf };
   const command = async (words: readonly string[], signal?: AbortSignal): Promise<void> => {
     const { exitCode, said } = await runTool(words, {
       env: variables,
@@ -38,7 +40,8 @@ export function createLocalPlace({ server, database, env, limitMs }: LocalOption
       throw new BackstayError('STORE_FAILED', `${nameOf(words)}: ${lastLines(said) || `exit code ${exitCode}`}`);
   };
   return {
-    grounds: async () => groundsFrom(await readFile(file, 'utf8'), server.home),
+    folder,
+    withFiles: async (work) => await work(folderFiles(await folder())),
     look: async () => pointerFrom(await readFile(file, 'utf8'), database),
     point: async (to, from) => {
       const text = await readFile(file, 'utf8');
@@ -49,12 +52,9 @@ export function createLocalPlace({ server, database, env, limitMs }: LocalOption
     stop: async (signal) => await command(server.stop, signal),
     start: async (signal) => await command(server.start, signal),
     obstacles: async () => {
-      const grounds = await readFile(file, 'utf8').then(
-        (text) => groundsFrom(text, server.home),
-        () => undefined,
-      );
+      const grounds = await folder().catch(() => undefined);
       const folders = grounds === undefined ? [] : [grounds.databases, grounds.transactions];
-      const all = await Promise.all([file, folder, ...folders].map(async (path) => await inTheWay(path)));
+      const all = await Promise.all([file, conf, ...folders].map(async (path) => await inTheWay(path)));
       return all.filter((one) => one !== undefined);
     },
   };

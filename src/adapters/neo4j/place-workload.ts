@@ -3,10 +3,14 @@ import { join } from 'node:path';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { JsonObject, KubeObject, Neo4jServer, ObjectRef } from '../../model/index.ts';
 import type { Cluster } from '../../ports/index.ts';
+import { folderFiles } from './files.ts';
+import { podFiles } from './files-pod.ts';
 import { type Grounds, groundsIn } from './folders.ts';
+import { type HelperOptions, refusalOf, withHelper } from './helper.ts';
 import type { Place } from './place.ts';
+import { podsGone } from './pods-gone.ts';
 import { type Pointer, samePointer } from './record.ts';
-import { dataFolder, type PodSpec } from './volume.ts';
+import { dataClaim, dataFolder, type PodSpec } from './volume.ts';
 
 /** As the official image spells `initial.dbms.default_database`. */
 export const VARIABLE = 'NEO4J_initial_dbms_default__database';
@@ -14,6 +18,8 @@ export const VARIABLE = 'NEO4J_initial_dbms_default__database';
 export const RECORD = 'backstay.dev/neo4j';
 /** How many replicas it has when it is not stopped: whoever resumes gives them back. */
 export const STOPPED = 'backstay.dev/neo4j-replicas';
+
+const NOWHERE = 'no folder that this machine can reach, and in no claim that another pod could mount';
 
 /** A controller writes the status of a workload at any moment, which moves its version and nothing of ours. */
 const ATTEMPTS = 20;
@@ -77,26 +83,50 @@ export function createWorkloadPlace(options: WorkloadOptions): Place {
     const known = record === undefined ? { runs: {} } : (JSON.parse(record) as Omit<Pointer, 'live'>);
     return { live, ...known };
   };
+  const owner = { kind, name, namespace };
   const folderOf = async (workload: Workload): Promise<string | undefined> =>
-    await dataFolder(
-      await options.cluster(),
-      { kind, name, namespace },
-      workload.spec.template.spec,
-      containerOf(workload),
-      server.mount,
-    );
+    server.files === 'pod'
+      ? undefined
+      : await dataFolder(
+          await options.cluster(),
+          owner,
+          workload.spec.template.spec,
+          containerOf(workload),
+          server.mount,
+        );
+  /** What a helper needs to reach the volume; undefined where no other pod could mount it. */
+  const helperFor = async (workload: Workload): Promise<HelperOptions | undefined> => {
+    const { template, selector } = workload.spec;
+    const container = containerOf(workload);
+    const claim = dataClaim(owner, template.spec, container, server.mount);
+    if (claim === undefined) return undefined;
+    const cluster = await options.cluster();
+    const labels = selector.matchLabels ?? {};
+    const { mount } = server;
+    return { cluster, namespace, workload: name, spec: template.spec, labels, container, claim, mount, limitMs };
+  };
+
+  const inTheWayOfHelper = async (workload: Workload): Promise<readonly string[]> => {
+    const helper = await helperFor(workload);
+    if (helper === undefined) return [`the data of ${kind} ${name} is ${NOWHERE}`];
+    const refusal = await refusalOf(helper);
+    return refusal === undefined ? [] : [refusal];
+  };
 
   return {
-    grounds: async (): Promise<Grounds> => {
+    folder: async (): Promise<Grounds | undefined> => {
       const folder = await folderOf(await get());
-      if (folder !== undefined) return groundsIn(folder);
-      throw new BackstayError(
-        'STORE_UNSUPPORTED',
-        `the data of ${kind} ${name} is no folder that this machine can reach`,
-        {
-          next: 'Run Backstay on the node that has the volume, or dump and load by a hook of your own.',
-        },
-      );
+      return folder === undefined ? undefined : groundsIn(folder);
+    },
+    withFiles: async (work, signal) => {
+      const workload = await get();
+      const folder = await folderOf(workload);
+      if (folder !== undefined) return await work(folderFiles(groundsIn(folder)));
+      const helper = await helperFor(workload);
+      if (helper !== undefined) return await withHelper(helper, async (one) => await work(podFiles(one)), signal);
+      throw new BackstayError('STORE_UNSUPPORTED', `the data of ${kind} ${name} is ${NOWHERE}`, {
+        next: 'Give it a persistent volume claim, or run Backstay on the node that has the folder.',
+      });
     },
     look: async () => pointerOf(await get()),
     point: async (to, from) =>
@@ -116,6 +146,7 @@ export function createWorkloadPlace(options: WorkloadOptions): Place {
         namespace,
         (await get()).spec.selector.matchLabels ?? {},
         limitMs,
+        'of the graph',
         signal,
       );
     },
@@ -140,7 +171,7 @@ export function createWorkloadPlace(options: WorkloadOptions): Place {
         ...(given !== undefined && given.value === undefined
           ? [`${VARIABLE} of ${kind} ${name} comes from elsewhere (valueFrom), and cannot be set`]
           : []),
-        ...(folder === undefined ? [`the data of ${kind} ${name} is no folder that this machine can reach`] : []),
+        ...(folder === undefined ? await inTheWayOfHelper(workload) : []),
         ...(folder === undefined || writable ? [] : [`${folder}/databases is not there, or may not be written`]),
       ];
     },
@@ -154,36 +185,6 @@ function pointing({ live, ...record }: Pointer, container: string): JsonObject {
     metadata: { annotations: { [RECORD]: isEmpty ? null : JSON.stringify(record) } },
     spec: { template: { spec: { containers: [{ name: container, env }] } } },
   };
-}
-
-async function podsGone(
-  cluster: Cluster,
-  namespace: string,
-  labels: Readonly<Record<string, string>>,
-  limitMs: number,
-  signal?: AbortSignal,
-): Promise<void> {
-  const kind = await cluster.kindOf('v1', 'Pod');
-  if (kind === undefined) throw new BackstayError('KIND_UNKNOWN', 'this server knows no Pod');
-  const limit = AbortSignal.timeout(limitMs);
-  const over = new AbortController();
-  const stop = AbortSignal.any([limit, over.signal, ...(signal === undefined ? [] : [signal])]);
-  const labelSelector = Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
-  const there = new Set<string>();
-  let isSynced = false;
-  for await (const event of cluster.watch(kind, { namespace, labelSelector, signal: stop })) {
-    if (event.type === 'synced') isSynced = true;
-    else if (event.type === 'deleted') there.delete(event.object.metadata.name);
-    else there.add(event.object.metadata.name);
-    if (isSynced && there.size === 0) {
-      over.abort();
-      return;
-    }
-  }
-  signal?.throwIfAborted();
-  throw new BackstayError('TIMEOUT', `pods of the graph are still there after ${limitMs} ms: ${[...there].join(', ')}`);
 }
 
 async function mayWrite(path: string): Promise<boolean> {

@@ -1,9 +1,13 @@
+import type { Files } from './files.ts';
 import type { Grounds } from './folders.ts';
 import type { Pointer } from './record.ts';
 
 /** Where a server runs, and how it is told what to serve. */
 export interface Place {
-  grounds(): Promise<Grounds>;
+  /** Where its databases lie, when that is a folder of this machine. */
+  folder(): Promise<Grounds | undefined>;
+  /** Opens the way to its files for the work, and closes it again. @throws TIMEOUT, STORE_UNSUPPORTED */
+  withFiles<T>(work: (files: Files) => Promise<T>, signal?: AbortSignal): Promise<T>;
   look(): Promise<Pointer>;
   /** One act, which happens whole or not at all. @throws STORE_FENCED when it was written since it was seen as `from` */
   point(to: Pointer, from: Pointer): Promise<void>;

@@ -24,7 +24,9 @@ export async function obstaclesTo(backup: Backup, server: Server, { version }: N
     found.push(`the backup was taken from Neo4j ${then}, and the server is ${serverVersion}`);
   if (here !== undefined && isNewer(serverVersion, here))
     found.push(`the server is Neo4j ${serverVersion}, and the programs on this machine are ${here}`);
-  const grounds = await server.place.grounds();
+  const grounds = await server.place.folder();
+  // In a volume that only pods reach, nobody tells before it is loaded.
+  if (grounds === undefined) return found;
   const wanted = Math.ceil((await sizeOf(grounds, live)) * ROOM);
   for (const folder of [grounds.databases, tmpdir()]) {
     const { bavail, bsize } = await statfs(folder);

@@ -4,9 +4,8 @@ import { BackstayError } from '../../errors/index.ts';
 import type { Backup, BackupManifest, ProofRecord } from '../../model/index.ts';
 import type { BackupShelf } from '../../ports/index.ts';
 import { type AdminOptions, faultOf, faultOfDump, load } from './admin.ts';
-import type { Ask } from './bolt.ts';
 import { countsOf } from './contents.ts';
-import { adopt, copyDatabase, databasesIn, type Grounds, removeDatabase } from './folders.ts';
+import type { Files } from './files.ts';
 import type { Place } from './place.ts';
 import { begun, besideName, recordOf, restored, type RunRecord, standing } from './record.ts';
 import { withScratch } from './scratch.ts';
@@ -59,22 +58,30 @@ export async function restoreBeside({
   place,
   shelf,
 }: RestoreRequest): Promise<RunRecord & { readonly rows: Counts }> {
+  return await place.withFiles(
+    async (files) => await loadedBeside(files, { backup, run, admin, place, shelf }),
+    admin.signal,
+  );
+}
+
+async function loadedBeside(
+  files: Files,
+  { backup, run, admin, place, shelf }: RestoreRequest,
+): Promise<RunRecord & { readonly rows: Counts }> {
   const { manifest } = backup;
-  const grounds = await place.grounds();
   const tag = `${manifest.id} ${manifest.file.digest}`;
   const seen = await place.look();
   const known = recordOf(seen, run);
-  if (known?.backup === tag && (await isThere(grounds, known.beside))) return { ...known, rows: manifest.rows };
+  if (known?.backup === tag && (await files.has(known.beside))) return { ...known, rows: manifest.rows };
   if (standing(seen, run) === 'swapped')
     throw new BackstayError('STORE_FAILED', `run ${run} has exchanged the graph already, for another backup`);
   const beside = besideName(seen, run);
   await place.point(begun(seen, run), seen);
   try {
-    await removeDatabase(grounds, beside);
-    await load(admin, grounds, fileOf(backup), beside);
-    await adopt(grounds, beside);
-    requireSound(await faultOf(admin, grounds, beside), fileOf(backup));
-    const rows = await askBeside(admin, grounds, beside, countsOf);
+    await files.remove(beside);
+    await files.load(admin, fileOf(backup), beside);
+    requireSound(await files.fault(admin, beside), fileOf(backup));
+    const rows = await files.ask(admin, beside, countsOf);
     assertCounts(manifest, rows, beside);
     const record: RunRecord = { beside, backup: tag };
     const now = await place.look();
@@ -82,8 +89,8 @@ export async function restoreBeside({
     return { ...record, rows };
   } catch (error) {
     // Before it goes: how full a volume is says which one it was.
-    const told = await shelf.ofFullVolume(error, [grounds.databases, tmpdir()], MAKE_ROOM);
-    await removeDatabase(grounds, beside);
+    const told = await shelf.ofFullVolume(error, [...files.folders, tmpdir()], MAKE_ROOM);
+    await files.remove(beside);
     throw told;
   }
 }
@@ -92,17 +99,6 @@ export async function restoreBeside({
 export async function requireReadable(backup: Backup, admin: AdminOptions): Promise<void> {
   if (backup.proofs.some(({ proof }) => proof === 'read')) return;
   requireSound(await faultOfDump(admin, fileOf(backup)), fileOf(backup));
-}
-
-/** Asks a database that nobody serves, by serving a copy of it. */
-export async function askBeside<T>(
-  admin: AdminOptions,
-  grounds: Grounds,
-  database: string,
-  work: (ask: Ask) => Promise<T>,
-): Promise<T> {
-  if (!(await isThere(grounds, database))) throw new BackstayError('STORE_FAILED', `there is no database ${database}`);
-  return await withScratch(admin, database, async (scratch) => await copyDatabase(grounds, scratch, database), work);
 }
 
 export function proofOf(counts: Counts, where: string, at: string, began: number): ProofRecord {
@@ -114,10 +110,6 @@ export function proofOf(counts: Counts, where: string, at: string, began: number
 
 export function fileOf({ folder, manifest }: Backup): string {
   return join(folder, manifest.file.name);
-}
-
-async function isThere(grounds: Grounds, database: string): Promise<boolean> {
-  return (await databasesIn(grounds)).includes(database);
 }
 
 function requireSound(fault: string | undefined, file: string): void {

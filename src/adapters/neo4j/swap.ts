@@ -1,5 +1,5 @@
 import type { Swapped } from '../../ports/index.ts';
-import { removeDatabase } from './folders.ts';
+import type { Files } from './files.ts';
 import { finalized, leftBy, type Pointer, recordOf, swappedBack, swappedIn } from './record.ts';
 import { type Server, servedNow, serving, stopped } from './server.ts';
 
@@ -18,9 +18,13 @@ export async function undoSwap(server: Server, run: string): Promise<Swapped> {
 /** Removes what a run kept, and then its record. Repeated, it finishes what was cut off. */
 export async function finalize({ place }: Server, run: string): Promise<readonly string[]> {
   const seen = await place.look();
-  const grounds = await place.grounds();
-  const removed: string[] = [];
-  for (const name of leftBy(seen, run)) if (await removeDatabase(grounds, name)) removed.push(name);
+  const left = leftBy(seen, run);
+  const remove = async ({ remove: drop }: Pick<Files, 'remove'>): Promise<readonly string[]> => {
+    const removed: string[] = [];
+    for (const name of left) if (await drop(name)) removed.push(name);
+    return removed;
+  };
+  const removed = left.length === 0 ? [] : await place.withFiles(remove);
   if (recordOf(seen, run) !== undefined || seen.holder === run) await place.point(finalized(seen, run), seen);
   return removed;
 }

@@ -22,10 +22,18 @@ const workload = z
       namespace: namespace.exactOptional(),
       container: text.exactOptional(),
       mount: text.default('/data').describe('Where its data volume is mounted.'),
+      files: z
+        .literal('pod')
+        .exactOptional()
+        .describe(
+          'Reach its files by a Job with its image and its volume, even where that is a folder of this machine.',
+        ),
     },
-    { error: '{name: KIND/NAME, namespace?, container?, mount?}' },
+    { error: '{name: KIND/NAME, namespace?, container?, mount?, files?: pod}' },
   )
-  .describe('A server in the cluster, whose data volume is a folder that this machine can reach.');
+  .describe(
+    'A server in the cluster, whose data is in a persistent volume claim or a folder that this machine can reach.',
+  );
 
 export const neo4jStore = z
   .strictObject(

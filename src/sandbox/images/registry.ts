@@ -45,7 +45,10 @@ export const SANDBOX_IMAGES: readonly SandboxImage[] = [
     repository: 'neo4j',
     tags: ['5', '5.26', '5.26.30', '5-community', '5.26-community', '5.26.30-community'],
     entry: entry('neo4j'),
-    env: { NEO4J_server_directories_data: '/data' },
+    env: {
+      NEO4J_server_directories_data: '/data',
+      PATH: `${fileURLToPath(new URL('./neo4j/bin', import.meta.url))}:$(PATH)`,
+    },
     note: 'Neo4j Community 5.26 of this machine, or fetched. Bolt alone: its browser and HTTP are off. Runs as the user of the sandbox.',
   },
   {
