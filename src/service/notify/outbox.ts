@@ -21,6 +21,8 @@ export interface NotifyDeps
 
 /** Milliseconds for a whole sending, of several requests where it takes several. */
 const SENDING_MS = 3 * REQUEST_MS;
+/** Milliseconds that a sending which is under way still has when the service is to stop. */
+const GRACE_MS = 3_000;
 /**
  * Milliseconds after which a sending that nobody has brought to an end is taken for dead: counted by our own clock from when
  * we first saw it, so that no two clocks have to agree. Longer than any sending that is alive.
@@ -46,6 +48,8 @@ class Outbox {
   readonly #deps: NotifyDeps;
   readonly #signal: AbortSignal;
   readonly #failed = new AbortController();
+  /** Ends what is under way. */
+  readonly #enough = new AbortController();
   readonly #waker: Waker;
   readonly #held = new Map<string, Held>();
   /** Channels by lane. */
@@ -71,7 +75,9 @@ class Outbox {
         await this.#waker.sleep(wakeAt, this.#signal);
       }
     } finally {
+      const grace = setTimeout(() => this.#enough.abort(), GRACE_MS);
       await Promise.allSettled([listening, ...this.#sending]);
+      clearTimeout(grace);
     }
     const { aborted, reason } = this.#failed.signal;
     if (aborted) throw reason;
@@ -173,15 +179,15 @@ class Outbox {
     // Whatever was begun and has no known end may have arrived.
     const repeated = attempts > 1 || earlier.some((one) => one.state !== 'delivered');
     const limit = AbortSignal.timeout(SENDING_MS);
+    const signal = AbortSignal.any([this.#enough.signal, limit]);
     try {
-      return await channelOf(setting, this.#deps).send(render(telling, setting, policy.page), {
-        repeated,
-        ...(reference === undefined ? {} : { reference }),
-        signal: AbortSignal.any([this.#signal, limit]),
-      });
+      const about = { repeated, ...(reference === undefined ? {} : { reference }), signal };
+      return await channelOf(setting, this.#deps).send(render(telling, setting, policy.page), about);
     } catch (error) {
-      if (!limit.aborted || this.#signal.aborted) throw error;
-      return { kind: 'retry', because: `${name} takes longer than ${SENDING_MS / 1000} s` };
+      if (!signal.aborted) throw error;
+      // Given back, so that the next service need not wait until this one is taken for dead.
+      const because = limit.aborted ? `${name} takes longer than ${SENDING_MS / 1000} s` : 'the service was stopped';
+      return { kind: 'retry', because };
     }
   }
 

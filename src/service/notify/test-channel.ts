@@ -51,7 +51,12 @@ export async function testChannel(
     if (sent.kind !== 'delivered') throw new BackstayError('NOTICE_FAILED', `Nothing was told: ${sent.because}.`);
     reference = sent.reference ?? reference;
   }
-  return { stack: stack.name, channel: name, receiver: setting.kind, ...(reference === undefined ? {} : { reference }) };
+  return {
+    stack: stack.name,
+    channel: name,
+    receiver: setting.kind,
+    ...(reference === undefined ? {} : { reference }),
+  };
 }
 
 function testTelling(stack: string, subject: string, notice: Notice, effect: Effect, now: number): Telling {

@@ -234,6 +234,24 @@ describe('one service among several', () => {
     expect(eventsOf(chat)).toEqual([RUN_OF_TWO[0]]);
   });
 
+  test('gives back what it was sending when it is stopped, so that nobody waits for it', {
+    timeout: 120_000,
+  }, async () => {
+    let isUp = false;
+    const chat = await receiver(() => (isUp ? { status: 200 } : 'never'));
+    world.policies['shop'] = policy([hook('chat', chat)]);
+    const first = await world.service('one');
+    await (await world.run('r1')).begin();
+    await eventually(() => chat.received.length === 1);
+    await first.stop();
+    expect((await world.deliveries('r1'))[0]).toMatchObject({ state: 'due', because: 'the service was stopped' });
+    isUp = true;
+    await world.service('two');
+    world.clock.advance(1_000);
+    await eventually(async () => (await world.deliveries('r1'))[0]?.state === 'delivered');
+    expect(eventsOf(chat)).toEqual([RUN_OF_TWO[0], RUN_OF_TWO[0]]);
+  });
+
   test('sends nothing before what it has not heard of yet', { timeout: 120_000 }, async () => {
     const chat = await receiver();
     world.policies['shop'] = policy([hook('chat', chat)]);
