@@ -1,4 +1,5 @@
 import { isBackstayError } from '../../errors/index.ts';
+import { Bell } from '../bell.ts';
 import type { Loop, LoopDeps } from '../loops.ts';
 import { stackOfAlertKey } from './records.ts';
 import { settle } from './settle.ts';
@@ -21,7 +22,7 @@ export const triggerLoop: Loop = {
     const wake = (stack: string): void => {
       const known = tended.get(stack);
       if (known !== undefined) return known.ring();
-      const bell = new Bell();
+      const bell = new Bell(ending);
       tended.set(stack, bell);
       work.push(tend(stack, bell, deps, ending));
     };
@@ -67,7 +68,7 @@ async function tend(stack: string, bell: Bell, deps: LoopDeps, signal: AbortSign
       again = clock.now() + RETRY_MS;
     }
     await clock.delay(PACE_MS, signal).catch(() => undefined);
-    await bell.wait(again === undefined ? undefined : again - clock.now(), deps, signal);
+    await bell.rung(again === undefined ? undefined : Math.max(0, again - clock.now()), clock);
   }
 }
 
@@ -75,32 +76,4 @@ async function tend(stack: string, bell: Bell, deps: LoopDeps, signal: AbortSign
 function textOf(error: unknown): string {
   if (isBackstayError(error)) return error.message;
   return error instanceof Error ? error.name : typeof error;
-}
-
-/** Rung while nobody waits, it is heard by the next one who does. */
-class Bell {
-  #isRung = false;
-  #heard: (() => void) | undefined;
-
-  ring(): void {
-    this.#isRung = true;
-    this.#heard?.();
-  }
-
-  /** Until it is rung, the time has passed (undefined: no time), or the signal fires. Never rejects. */
-  async wait(ms: number | undefined, { clock }: Pick<LoopDeps, 'clock'>, signal: AbortSignal): Promise<void> {
-    if (!this.#isRung && !signal.aborted) {
-      const done = new AbortController();
-      const rung = new Promise<void>((resolve) => (this.#heard = resolve));
-      const over = new Promise<void>((resolve) =>
-        signal.addEventListener('abort', () => resolve(), { once: true, signal: done.signal }),
-      );
-      const waits = [rung, over];
-      if (ms !== undefined) waits.push(clock.delay(Math.max(0, ms), done.signal).catch(() => undefined));
-      await Promise.race(waits);
-      done.abort();
-      this.#heard = undefined;
-    }
-    this.#isRung = false;
-  }
 }
