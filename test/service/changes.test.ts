@@ -8,14 +8,14 @@ function stores() {
   const told: { readonly run?: string }[] = [];
   const waiting = new Set<() => void>();
   const open = { now: 0, ever: 0 };
-  let failure: Error | undefined;
+  const broken: { error?: Error } = {};
   const until = async (isThere: () => boolean, signal: AbortSignal): Promise<void> => {
-    while (!isThere() && failure === undefined && !signal.aborted)
+    while (!isThere() && broken.error === undefined && !signal.aborted)
       await new Promise<void>((resolve) => {
         waiting.add(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
-    if (failure !== undefined) throw failure;
+    if (broken.error !== undefined) throw broken.error;
   };
   const wake = (): void => {
     for (const go of waiting) go();
@@ -52,7 +52,7 @@ function stores() {
       wake();
     },
     fail: (error: Error): void => {
-      failure = error;
+      broken.error = error;
       wake();
     },
   };
