@@ -60,7 +60,9 @@ describe('a stack that is taken back from another machine', () => {
     await writeFile(join(there.machine.projectDir, 'backstay.service.yaml'), JSON.stringify(settings));
     tokens.bot = await token('bot');
     tokens.carla = await token('carla', '--approves', 'cto');
-    serving = there.machine.start(['serve', '--listen', '127.0.0.1:0']);
+    // What somebody set for asking services is not for the service's own processes: they would ask, and nobody would act.
+    const astray = { BACKSTAY_SERVER: 'http://127.0.0.1:1', BACKSTAY_TOKEN: 'bst_astray' };
+    serving = there.machine.start(['serve', '--listen', '127.0.0.1:0'], { env: astray });
     env = { BACKSTAY_SERVER: await served(serving) };
     here = await machine();
   }, 180_000);

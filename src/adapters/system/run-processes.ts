@@ -15,6 +15,9 @@ export interface RunProcessesOptions {
   readonly context?: string;
 }
 
+/** With them a process would ask a service, this one maybe, for what it is there to do itself. */
+const OF_A_CLIENT = ['BACKSTAY_SERVER', 'BACKSTAY_TOKEN', 'BACKSTAY_TOKEN_FILE'];
+
 const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /**
@@ -72,7 +75,7 @@ async function launched(
     const args = [PROGRAM, ...where, ...command, '--output', 'jsonl'];
     return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
       cwd,
-      env: { ...withoutNames(env, without), BACKSTAY_USER: user },
+      env: { ...withoutNames(env, [...without, ...OF_A_CLIENT]), BACKSTAY_USER: user },
       stdio: ['ignore', file.fd, file.fd],
       detached: true,
     });
