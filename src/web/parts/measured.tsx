@@ -81,7 +81,7 @@ interface ProbesProps {
   readonly toAt: number;
 }
 
-/** When users were served and when not, as it was measured. What nobody measured is hatched, never green. */
+/** When users were served and when not, as it was measured. What nobody measured has a colour of its own, never green. */
 export function Probes({ probes, fromAt, toAt }: ProbesProps) {
   if (probes.size === 0) return <p class="empty">No probe has measured anything: downtime is unknown.</p>;
   return (
