@@ -72,7 +72,10 @@ export interface MachineOptions {
 function surroundings(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
     ([name, value]) =>
-      value !== undefined && !/^(NODE_|VITEST|BACKSTAY_.*_DIR$|BACKSTAY_SERVER$|BACKSTAY_TOKEN|NO_COLOR$|FORCE_COLOR$|KUBECONFIG$|PULUMI_)/.test(name),
+      value !== undefined &&
+      !/^(NODE_|VITEST|BACKSTAY_.*_DIR$|BACKSTAY_SERVER$|BACKSTAY_TOKEN|NO_COLOR$|FORCE_COLOR$|KUBECONFIG$|PULUMI_)/.test(
+        name,
+      ),
   );
   return Object.fromEntries(kept) as Record<string, string>;
 }

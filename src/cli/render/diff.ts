@@ -4,11 +4,7 @@ import type { Terminal } from '../output.ts';
 import { renderChange } from './plan.ts';
 
 /** A difference as `backstay diff` shows it. `labels` are the target's, where they are known. */
-export function tellDiff(
-  stack: string,
-  result: DiffAnswer,
-  terminal: Terminal,
-): void {
+export function tellDiff(stack: string, result: DiffAnswer, terminal: Terminal): void {
   const { labels = [], from, to, scope, changes, warnings, refusals } = result;
   terminal.result('Diff', { stack, from, to, scope, changes, warnings, refusals }, () => {
     const { out } = terminal;
