@@ -45,6 +45,11 @@ describe('a Neo4j store in a stack file', () => {
     });
   });
 
+  it('says that the files of a workload are reached by a pod', async () => {
+    const { stores } = await load('workload: {name: StatefulSet/neo4j, files: pod}');
+    expect(stores).toMatchObject([{ server: { kind: 'workload', files: 'pod', mount: '/data' } }]);
+  });
+
   it('names a workload, and makes what it serves a field that no roll-out brings back', async () => {
     const { stores, foreign } = await load('workload: {name: StatefulSet/neo4j, container: graph}');
     expect(stores[0]).toMatchObject({
@@ -68,6 +73,7 @@ describe('a Neo4j store in a stack file', () => {
   it.each([
     ['both places at once', 'workload: {name: StatefulSet/neo4j}, local: {home: g, stop: [a], start: [b]}'],
     ['a workload of another kind', 'workload: {name: DaemonSet/neo4j}'],
+    ['files that are reached otherwise', 'workload: {name: StatefulSet/neo4j, files: ssh}'],
     ['a command of no words', 'local: {home: g, stop: [], start: [b]}'],
     ['programs by half', 'tools: {admin: [neo4j-admin]}'],
   ])('refuses %s', async (_what, more) => {
