@@ -365,7 +365,8 @@ async function tokenOf(cluster: Cluster, namespace: string): Promise<string> {
   if (kind === undefined) throw new TypeError('there are no Secrets');
   const signal = AbortSignal.timeout(60_000);
   for await (const event of cluster.watch(kind, { namespace, name: 'backstay-token', signal })) {
-    const { token } = ('object' in event ? event.object['data'] : undefined) as { readonly token?: string };
+    // It is made empty; the controller fills it.
+    const { token } = (('object' in event ? event.object['data'] : undefined) ?? {}) as { readonly token?: string };
     if (token !== undefined) return Buffer.from(token, 'base64').toString();
   }
   throw new TypeError('nobody made a token');
