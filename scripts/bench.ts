@@ -18,6 +18,7 @@ import { Home } from './bench/home.ts';
 import { breakdownTable, describeMachine, figureTable, thisMachine } from './bench/print.ts';
 import { stopAll } from './bench/process-times.ts';
 import { overhead } from './bench/overhead.ts';
+import { page } from './bench/page.ts';
 import { restore } from './bench/restore.ts';
 import { rollout } from './bench/rollout.ts';
 import { service } from './bench/service.ts';
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   startup,
   journal,
   service,
+  page,
   diff,
   capture,
   alerts,
