@@ -100,6 +100,8 @@ describe('Paperless Maverick', { timeout: 180_000 }, () => {
 
   it('P2: goes back the standard way, with a check before and after and a functional test in between', async () => {
     await kubectl(['-n', NAMESPACE, 'set', 'env', 'deployment/paperless-maverick', 'DEBUG=all']);
+    // The check before is to find the bad release, not the moment between two.
+    await kubectl(['-n', NAMESPACE, 'rollout', 'status', 'deployment/paperless-maverick', '--timeout=120s']);
     const standard = ['--target-version', 'v1.2.2', '--validate-before', '--validate-after', '--create-backup'];
     const told = await report(await rollback(...standard));
     expect(told.outcome).toBe('succeeded');
