@@ -35,13 +35,17 @@ function fromIssue(issue: Issue, path: Path, input: unknown, schema: SchemaNode)
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = nodesAt(schema, path).flatMap((node) => Object.keys(node.properties ?? {}));
-      return issue.keys.map((key) => ({
-        path: [...path, key],
-        of: 'key',
-        found: `the unknown key ${key}`,
-        expected: `one of ${oneOf([...new Set(known)])}`,
-        ...hint(key, known),
-      }));
+      return issue.keys.map((key) => {
+        // Another branch of a union may know it.
+        const others = known.filter((other) => other !== key);
+        return {
+          path: [...path, key],
+          of: 'key' as const,
+          found: `the unknown key ${key}`,
+          expected: `one of ${oneOf([...new Set(others)])}`,
+          ...hint(key, others),
+        };
+      });
     }
     case 'invalid_union': {
       if (issue.errors.length === 0) {
