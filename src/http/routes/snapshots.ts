@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { capture } from '../../actions/capture.ts';
 import { listSnapshots, showSnapshot } from '../../actions/snapshots.ts';
+import { captureReached } from '../../service/stacks/capture.ts';
 import { compareStack } from '../../service/stacks/compare.ts';
 import {
   body,
@@ -106,21 +106,16 @@ export const snapshots: Routes = (app, deps) => {
     const { stack: name } = c.req.valid('param');
     await requireDeed(c, deps, 'act', name);
     const { reason, labels = [], checks = true } = c.req.valid('json');
-    const result = await service.withStack(name, personOf(c, deps), async (reached) => {
-      const { stack, cluster, store, hasher, clock, migrations } = await reached.planDeps();
-      return await capture(
-        { labels, checks: checks ? 'ask' : 'none', ...(reason === undefined ? {} : { note: reason }) },
-        {
-          stack,
-          cluster,
-          store,
-          hasher,
-          clock,
-          http: service.http,
-          ...(migrations === undefined ? {} : { migrations }),
-        },
-      );
-    });
+    const options = {
+      labels,
+      checks: checks ? 'ask' : 'none',
+      ...(reason === undefined ? {} : { note: reason }),
+    } as const;
+    const result = await service.withStack(
+      name,
+      personOf(c, deps),
+      async (reached) => await captureReached(options, reached, service),
+    );
     if (result.kind === 'empty') return c.json({ ...result }, 200);
     const { content, ...rest } = result;
     return c.json({ ...rest, objects: content.objects.length, flags: content.flags }, 201);
