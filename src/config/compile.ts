@@ -12,6 +12,7 @@ import { toNotifications } from './notifications-schema.ts';
 import { expandPath } from './paths.ts';
 import type { RawSettings } from './schema.ts';
 import { toPattern } from './pattern.ts';
+import { toSchedules } from './schedules-schema.ts';
 import { pointersOf } from './stores/neo4j.ts';
 import { toStores } from './stores-schema.ts';
 import { toTriggers } from './triggers-schema.ts';
@@ -97,6 +98,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       keep: raw.retention.keep,
     },
     ...(raw.triggers === undefined ? {} : { triggers: toTriggers(raw.triggers, raw.metrics?.prometheus) }),
+    ...(raw.schedules === undefined ? {} : { schedules: toSchedules(raw.schedules) }),
     ...(raw.notifications === undefined
       ? {}
       : {

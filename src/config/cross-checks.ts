@@ -2,6 +2,7 @@ import { approvalFindings } from './approvals-schema.ts';
 import { DURATION, milliseconds } from './fields.ts';
 import { notificationFindings } from './notifications-schema.ts';
 import type { Finding } from './problems.ts';
+import { scheduleFindings } from './schedules-schema.ts';
 import { triggerFindings } from './triggers-schema.ts';
 
 /**
@@ -18,6 +19,7 @@ export function crossCheck(raw: unknown): Finding[] {
     ...repeated('checks', checks),
     ...repeated('probes', listOf(settings.probes)),
     ...repeated('stores', listOf(settings.stores)),
+    ...repeated('schedules', listOf(settings.schedules)),
   ];
   for (const [index, check] of checks.entries()) {
     const flag = isRecord(check) && isRecord(check.onlyIf) ? check.onlyIf.flag : undefined;
@@ -33,6 +35,7 @@ export function crossCheck(raw: unknown): Finding[] {
     ...aboutMetrics(settings.metrics),
     ...approvalFindings(settings),
     ...triggerFindings(settings),
+    ...scheduleFindings(settings),
     ...notificationFindings(settings),
   );
   const when = isRecord(settings.context) && isRecord(settings.context.when) ? settings.context.when.flag : undefined;

@@ -11,6 +11,7 @@ import { maintenance } from './maintenance-schema.ts';
 import { notifications } from './notifications-schema.ts';
 import { probe } from './probes-schema.ts';
 import { onInvalid, retention } from './retention-schema.ts';
+import { schedules } from './schedules-schema.ts';
 import { stores } from './stores-schema.ts';
 import { triggers } from './triggers-schema.ts';
 
@@ -176,6 +177,7 @@ export const settingsSchema = z.strictObject({
   hold,
   maintenance: maintenance.exactOptional(),
   triggers: triggers.exactOptional(),
+  schedules: schedules.exactOptional(),
   notifications: notifications.exactOptional(),
   readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),
   approvers,

@@ -35,7 +35,22 @@ export async function exposition(
     if (one.knownGoodAt !== undefined) good.set({ stack }, one.knownGoodAt);
     held.set({ stack }, one.held);
   }
+  schedulesIn(measured, registry);
   return { type: registry.contentType, text: await registry.metrics() };
+}
+
+function schedulesIn({ schedules }: Measured, registry: Registry): void {
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name, help, labelNames: ['stack', 'schedule', 'do'], registers: [registry] });
+  const every = gauge('backstay_schedule_interval_seconds', 'From one time to the next.');
+  const seen = gauge('backstay_schedule_seen_timestamp_seconds', 'When a service first saw the schedule.');
+  const done = gauge('backstay_schedule_last_success_timestamp_seconds', 'When it last went well.');
+  for (const { stack, schedule, do: deed, everySeconds, seenAt, succeededAt } of schedules) {
+    const labels = { stack, schedule, do: deed };
+    every.set(labels, everySeconds);
+    if (seenAt !== undefined) seen.set(labels, seenAt);
+    if (succeededAt !== undefined) done.set(labels, succeededAt);
+  }
 }
 
 function runsIn({ runs, damaged }: Measured, registry: Registry): void {

@@ -39,6 +39,7 @@ export * from './point-in-time.ts';
 export * from './principal.ts';
 export * from './role.ts';
 export * from './scenario.ts';
+export * from './schedule.ts';
 export * from './service-settings.ts';
 export * from './sightings.ts';
 export * from './snapshot.ts';

@@ -3,6 +3,7 @@ import type { MaintenanceSetting } from './maintenance.ts';
 import type { NotificationPolicy } from './notification.ts';
 import type { NamedScope, Phase } from './phase.ts';
 import type { Scenario } from './scenario.ts';
+import type { Schedule } from './schedule.ts';
 import type { TriggerPolicy } from './trigger.ts';
 
 /**
@@ -139,6 +140,8 @@ export interface Stack {
   readonly readyTimeoutMs: number;
   /** What alerts may start. Absent: nothing. */
   readonly triggers?: TriggerPolicy;
+  /** What a service does by itself, again and again. Absent: nothing. */
+  readonly schedules?: readonly Schedule[];
   /** Whom a service tells about runs and proposals. Absent: nobody. */
   readonly notifications?: NotificationPolicy;
   /** Which incident needs whose agreement before (or after) a run. */

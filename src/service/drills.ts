@@ -74,6 +74,19 @@ export async function listDrills(stack: string, deps: Deps): Promise<readonly Dr
   return await Promise.all(records.map(async (record) => await settled(record, deps)));
 }
 
+/** One of them, settled where it has ended; whether its process is seen at work from here. Undefined: there is none. */
+export async function findDrill(
+  stack: string,
+  id: string,
+  deps: Deps,
+): Promise<{ readonly drill: Drill; readonly isSeen: boolean } | undefined> {
+  const record = await deps.records.get('drill', keyOf(stack, id));
+  if (record === undefined) return undefined;
+  const drill = await settled(record, deps);
+  const { process } = record.value as unknown as Kept;
+  return { drill, isSeen: process !== undefined && (await deps.processes.find(process)) === 'at work' };
+}
+
 /** Milliseconds after which nothing is heard any more of a process on another machine, or of one that was never begun. */
 const LONGEST_MS = 86_400_000;
 
@@ -99,7 +112,7 @@ export function endOf(log: string): Pick<Drill, 'state' | 'result'> {
   return { state: last.kind === 'Backup' && last['proven'] === 'restored' ? 'proven' : 'failed', result: last as Json };
 }
 
-function documentIn(line: string): readonly { readonly kind: string; readonly [key: string]: unknown }[] {
+export function documentIn(line: string): readonly { readonly kind: string; readonly [key: string]: unknown }[] {
   if (!line.startsWith('{')) return [];
   try {
     const found = JSON.parse(line) as { readonly kind?: unknown };

@@ -1,11 +1,11 @@
 import type { ServiceSettings } from '../model/index.ts';
-import { isBackstayError } from '../errors/index.ts';
 import { sessionSweep } from './access/sweep.ts';
 import type { ServiceDeps } from './deps.ts';
 import { dispatch } from './dispatch/loop.ts';
-import type { Log } from './log.ts';
+import { type Log, whyOf } from './log.ts';
 import { NOTIFY_LOOPS } from './notify/index.ts';
 import { retentionLoop } from './retention.ts';
+import { scheduleLoop } from './schedules/loop.ts';
 import { triggerLoop } from './triggers/loop.ts';
 import { watchLoop } from './triggers/watch/loop.ts';
 
@@ -23,7 +23,15 @@ export interface Loop {
 }
 
 /** Everything that `backstay serve` starts. */
-export const LOOPS: readonly Loop[] = [dispatch, sessionSweep, triggerLoop, watchLoop, ...NOTIFY_LOOPS, retentionLoop];
+export const LOOPS: readonly Loop[] = [
+  dispatch,
+  sessionSweep,
+  triggerLoop,
+  watchLoop,
+  ...NOTIFY_LOOPS,
+  retentionLoop,
+  scheduleLoop,
+];
 
 /** Milliseconds before a loop that failed is started again: 1 s, doubled with each failure in a row. */
 const PAUSE_MS = 1_000;
@@ -52,10 +60,4 @@ async function keep(loop: Loop, deps: LoopDeps, signal: AbortSignal): Promise<vo
     const pause = Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** (failures - 1));
     await clock.delay(pause, signal).catch(() => undefined);
   }
-}
-
-/** Our own errors say nothing secret; any other may hold anything. */
-function whyOf(error: unknown): { readonly code: string; readonly message: string } {
-  if (isBackstayError(error)) return { code: error.code, message: error.message };
-  return { code: 'INTERNAL', message: error instanceof Error ? error.name : typeof error };
 }

@@ -1,10 +1,11 @@
 import { listSnapshots } from '../actions/snapshots.ts';
 import { isBackstayError } from '../errors/index.ts';
 import { figureOf, fold, type RunFigure } from '../journal/index.ts';
-import type { Proposal } from '../model/index.ts';
+import type { Proposal, Schedule } from '../model/index.ts';
 import type { ServiceDeps } from './deps.ts';
 import { standingOf } from '../rollback/index.ts';
 import { deliveries, type DeliveryView } from './notify/deliveries.ts';
+import { type ScheduleView, scheduleViews } from './schedules/records.ts';
 
 /** What Prometheus is told, from the journal and the records: runs of the command line count as well, and nothing is lost by a restart. */
 export interface Measured {
@@ -13,6 +14,7 @@ export interface Measured {
   readonly damaged: number;
   readonly approvals: ReadonlyMap<string, number>;
   readonly stacks: readonly MeasuredStack[];
+  readonly schedules: readonly MeasuredSchedule[];
   readonly openProposals: ReadonlyMap<string, number>;
   /** Notices by channel: still owed, and never delivered. */
   readonly undelivered: ReadonlyMap<string, number>;
@@ -27,7 +29,17 @@ export interface MeasuredStack {
   readonly held: number;
 }
 
-type Deps = Pick<ServiceDeps, 'journal' | 'records' | 'clock' | 'by' | 'stackNames' | 'withStack'>;
+export interface MeasuredSchedule {
+  readonly stack: string;
+  readonly schedule: string;
+  readonly do: Schedule['do'];
+  readonly everySeconds: number;
+  /** Seconds since the epoch; absent: no service has seen it yet. */
+  readonly seenAt?: number;
+  readonly succeededAt?: number;
+}
+
+type Deps = Pick<ServiceDeps, 'journal' | 'records' | 'clock' | 'by' | 'stackNames' | 'stack' | 'withStack'>;
 
 /** Remembers runs that are over for good: a scrape reads only what may have changed. */
 export class Meter {
@@ -40,15 +52,17 @@ export class Meter {
 
   async measure(): Promise<Measured> {
     const { records } = this.#deps;
-    const [runs, stacks, proposals, notices] = await Promise.all([
+    const [runs, stacks, schedules, proposals, notices] = await Promise.all([
       this.#runs(),
       this.#stacks(),
+      this.#schedules(),
       records.list('proposal'),
       deliveries(records),
     ]);
     return {
       ...runs,
       stacks,
+      schedules,
       openProposals: counted(
         proposals
           .map(({ value }) => value as unknown as Pick<Proposal, 'stack' | 'state'>)
@@ -91,6 +105,21 @@ export class Meter {
     return (await Promise.all(names.map(async (name) => await this.#stack(name)))).flat();
   }
 
+  /** Of the stack files as they are now. */
+  async #schedules(): Promise<readonly MeasuredSchedule[]> {
+    const { stackNames, stack, records } = this.#deps;
+    const of = async (name: string): Promise<readonly MeasuredSchedule[]> => {
+      try {
+        const views = await scheduleViews(await stack(name), { records, now: this.#deps.clock.now() });
+        return views.map((view) => measuredOf(name, view));
+      } catch (error) {
+        if (!isBackstayError(error)) throw error;
+        return [];
+      }
+    };
+    return (await Promise.all((await stackNames()).map(of))).flat();
+  }
+
   /** None for a stack that cannot be read: a number that is not known is no number. */
   async #stack(stack: string): Promise<readonly MeasuredStack[]> {
     const { withStack, by } = this.#deps;
@@ -110,6 +139,17 @@ export class Meter {
       return [];
     }
   }
+}
+
+function measuredOf(stack: string, { name, do: deed, everyMs, seenAt, succeededAt }: ScheduleView): MeasuredSchedule {
+  return {
+    stack,
+    schedule: name,
+    do: deed,
+    everySeconds: everyMs / 1000,
+    ...(seenAt === undefined ? {} : { seenAt: Date.parse(seenAt) / 1000 }),
+    ...(succeededAt === undefined ? {} : { succeededAt: Date.parse(succeededAt) / 1000 }),
+  };
 }
 
 function counted(names: readonly string[]): ReadonlyMap<string, number> {

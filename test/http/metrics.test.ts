@@ -11,6 +11,7 @@ const NONE: Measured = {
   damaged: 0,
   approvals: new Map(),
   stacks: [],
+  schedules: [],
   openProposals: new Map(),
   undelivered: new Map(),
   lost: new Map(),
@@ -94,6 +95,22 @@ describe('figures for Prometheus', () => {
     expect(found.get('backstay_known_good_timestamp_seconds{stack="shop"}')).toBe(100);
     expect(found.has('backstay_snapshot_timestamp_seconds{stack="new"}')).toBe(false);
     expect(found.get('backstay_versions_held{stack="new"}')).toBe(0);
+  });
+
+  it('tell how often a schedule comes and when it last went well', async () => {
+    const both = { stack: 'shop', do: 'drill', everySeconds: 86_400 } as const;
+    const schedules = [
+      { ...both, schedule: 'proof', seenAt: 50, succeededAt: 100 },
+      { ...both, schedule: 'fresh', seenAt: 60 },
+      { ...both, schedule: 'unseen' },
+    ];
+    const found = samples((await exposition({ ...NONE, schedules }, '1')).text);
+    const of = (schedule: string) => `{stack="shop",schedule="${schedule}",do="drill"}`;
+    const figures = ['interval_seconds', 'seen_timestamp_seconds', 'last_success_timestamp_seconds'];
+    const told = (schedule: string) => figures.map((name) => found.get(`backstay_schedule_${name}${of(schedule)}`));
+    expect(told('proof')).toEqual([86_400, 50, 100]);
+    expect(told('fresh')).toEqual([86_400, 60, undefined]);
+    expect(told('unseen')).toEqual([86_400, undefined, undefined]);
   });
 
   describe('of a service', () => {

@@ -36,7 +36,10 @@ const one = createRoute({
   path: '/v1/stacks/{stack}',
   summary: 'one stack, with its policy',
   request: { params: z.object({ stack: stackName }) },
-  responses: { 200: json(document, 'As in the list, with policy, flags, stores and channels.'), ...PROBLEMS },
+  responses: {
+    200: json(document, 'As in the list, with policy, flags, stores, channels and schedules.'),
+    ...PROBLEMS,
+  },
 });
 
 const live = createRoute({

@@ -4,6 +4,7 @@ import { fold, type RunState } from '../../journal/index.ts';
 import type { Digest, Proposal, Stack, TriggerPolicy } from '../../model/index.ts';
 import type { ServiceDeps } from '../deps.ts';
 import { claimIn } from '../dispatch/claim.ts';
+import { type ScheduleView, scheduleViews } from '../schedules/records.ts';
 import { type StackState, stateOf } from './state.ts';
 
 /** A stack at a glance: what its file, the journal and the snapshots say. The cluster is not asked. */
@@ -34,6 +35,7 @@ export interface StackDetail extends StackView {
   readonly flags?: readonly string[];
   readonly stores?: readonly { readonly name: string; readonly kind: string }[];
   readonly notifications?: readonly string[];
+  readonly schedules?: readonly ScheduleView[];
 }
 
 export interface SeverityView {
@@ -52,7 +54,9 @@ export async function stackView(name: string, deps: Deps): Promise<StackView> {
 /** @throws STACK_UNKNOWN */
 export async function stackDetail(name: string, deps: Deps): Promise<StackDetail> {
   const { view, stack } = await look(name, deps);
-  return stack === undefined ? view : { ...view, ...policyOf(stack) };
+  if (stack === undefined) return view;
+  const schedules = await scheduleViews(stack, { records: deps.records, now: deps.clock.now() });
+  return { ...view, ...policyOf(stack), schedules };
 }
 
 async function look(name: string, deps: Deps): Promise<{ readonly view: StackView; readonly stack?: Stack }> {
@@ -91,7 +95,11 @@ async function seen<T>(asked: Promise<T>): Promise<{ readonly value?: T; readonl
 
 type Runs = Pick<StackView, 'state' | 'run' | 'lastRun'>;
 
-async function runsOf(stack: Stack, { journal, records, clock }: Deps): Promise<Runs> {
+/** What its newest run makes of a stack. @throws JOURNAL_BROKEN */
+export async function runsOf(
+  stack: Pick<Stack, 'name' | 'cluster'>,
+  { journal, records, clock }: Pick<Deps, 'journal' | 'records' | 'clock'>,
+): Promise<Runs> {
   const runs = await journal.runs(stack.name);
   const [newest] = runs;
   if (newest === undefined) return { state: 'idle' };
@@ -131,7 +139,7 @@ async function openProposalsOf(name: string, { records }: Deps): Promise<number>
   }).length;
 }
 
-function policyOf(stack: Stack): Omit<StackDetail, keyof StackView> {
+function policyOf(stack: Stack): Omit<StackDetail, keyof StackView | 'schedules'> {
   const { approvals, requireReason, flags, stores, notifications } = stack;
   return {
     policy: {
