@@ -179,9 +179,38 @@ describe('a service with schedules', () => {
   }, 60_000);
 });
 
+/** Resolves for everybody once so many have come; then anew. */
+function meeting(size: number): () => Promise<void> {
+  let [here, all] = [0, Promise.withResolvers<void>()];
+  return async () => {
+    here += 1;
+    const mine = all;
+    if (here === size) {
+      mine.resolve();
+      [here, all] = [0, Promise.withResolvers<void>()];
+    }
+    await mine.promise;
+  };
+}
+
 describe('several services', () => {
   test('fire each time once, whoever is first', async () => {
-    const all = [machine('a'), machine('b', {}, await service.another()), machine('c', {}, await service.another())];
+    const meet = meeting(3);
+    /** All of them have read the record before the first one writes. */
+    const together = (name: string, deps: ServiceDeps): Machine => {
+      const { records } = deps;
+      const get: typeof records.get = async (...asked) => {
+        const found = await records.get(...asked);
+        await meet();
+        return found;
+      };
+      return machine(name, { records: Object.assign(Object.create(records) as typeof records, { get }) }, deps);
+    };
+    const all = [
+      together('a', service.deps),
+      together('b', await service.another()),
+      together('c', await service.another()),
+    ];
     await Promise.all(all.map(look));
     for (let times = 1; times <= 5; times += 1) {
       clock.advance(HOUR);
