@@ -1,5 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeObject, Proposal } from '../../src/model/index.ts';
@@ -23,6 +29,8 @@ describe('a service that breaks', () => {
   let url: string;
   let token: string;
   let alerts: Alerting;
+  let folder: string;
+  let told: Told;
 
   const config = (): KubeObject => ({
     apiVersion: 'v1',
@@ -59,9 +67,14 @@ describe('a service that breaks', () => {
   beforeAll(async () => {
     const { kubeconfig } = await testSandbox();
     kubectl = await kubectlFor(kubeconfig);
+    folder = await mkdtemp(join(tmpdir(), 'backstay-alerts-'));
+    await writeFile(join(folder, 'secret'), SECRET, { mode: 0o600 });
+    told = await listener();
     here = await shop(
       'alerts',
       `  backstay:triggers: { mode: automatic, settle: 1s, quiet: ${QUIET} }
+  backstay:notifications:
+    channels: [{ name: audit, kind: webhook, url: '${told.url}', secret: { file: '${join(folder, 'secret')}' } }]
   backstay:checks:
     - name: metrics
       kind: http
@@ -103,6 +116,8 @@ describe('a service that breaks', () => {
     service?.child.kill('SIGTERM');
     await service?.ended;
     await here?.remove();
+    await told?.close();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   });
 
   it('is taken back, validated and held with nobody touching anything', { timeout: 300_000 }, async () => {
@@ -125,6 +140,14 @@ describe('a service that breaks', () => {
       items: readonly { readonly held?: { readonly run: string } }[];
     }>(['list', here.name]);
     expect(snapshots.filter(({ held }) => held?.run === run)).toHaveLength(1);
+    const notices = await until(async () => {
+      const of = told.notices.filter(({ data }) => data.run === run);
+      return of.some(({ type }) => type === 'dev.backstay.run.ended') ? of : undefined;
+    });
+    expect(notices.map(({ type }) => type)).toEqual(['dev.backstay.run.started', 'dev.backstay.run.ended']);
+    expect(notices[1]?.data).toMatchObject({ stack: here.name, values: { outcome: 'succeeded', trigger: 'alert' } });
+    const report = await here.machine.ok(['report', run ?? '']);
+    expect(report.stdout).toContain(run);
   });
 
   it('is not taken back a second time, however Alertmanager repeats and flaps', { timeout: 300_000 }, async () => {
@@ -173,3 +196,40 @@ describe('a service that breaks', () => {
     expect(items).toHaveLength(2);
   });
 });
+
+const SECRET = 'a secret that signs what is told';
+
+interface Told {
+  readonly url: string;
+  readonly notices: readonly {
+    readonly type: string;
+    readonly data: { readonly run?: string; readonly [name: string]: unknown };
+  }[];
+  close(): Promise<void>;
+}
+
+/** Takes what is signed as it should be, and keeps it in the order in which it came. */
+async function listener(): Promise<Told> {
+  const notices: Told['notices'][number][] = [];
+  const server: Server = createServer((request, response) => {
+    void text(request).then((body) => {
+      const { 'backstay-timestamp': at, 'backstay-signature': signature } = request.headers;
+      const expected = createHmac('sha256', SECRET)
+        .update(`${String(at)}.${body}`)
+        .digest('hex');
+      if (signature === `v1=${expected}`) notices.push(JSON.parse(body) as Told['notices'][number]);
+      response.writeHead(signature === `v1=${expected}` ? 204 : 401).end();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    notices,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
