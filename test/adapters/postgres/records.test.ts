@@ -143,6 +143,8 @@ describe('a connection that breaks', () => {
         if (seen.size === 30) return;
       }
     })();
+    // Its first look is over.
+    await store.get('delivery', 'd0');
     for (let i = 0; i < 30; i++) {
       await writer.put('delivery', `d${i}`, 0, i);
       if (i % 7 === 0) proxy.cut();
