@@ -36,7 +36,8 @@ export interface Defaulted {
 }
 
 const AT_ONCE = 8;
-const ATTEMPTS = 3;
+/** In the middle of a rollout its status moves with every pod; a busy machine was seen to lose three times in a row. */
+const ATTEMPTS = 10;
 
 /**
  * What the API server would make of each object, by dry runs: its defaults and admission, so that a manifest by hand

@@ -19,6 +19,9 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** No frame of an exec stream is larger; a peer that claims more is cut off. */
 const FRAME_LIMIT = 4 * 1024 * 1024;
 
+/** Milliseconds for which a peer that was told of the end may take to agree. */
+const CLOSING_MS = 2_000;
+
 /** Accepts an upgrade with the given subprotocol. */
 export function acceptWebSocket(
   request: IncomingMessage,
@@ -38,11 +41,13 @@ export function acceptWebSocket(
   const end = (): void => {
     if (over) return;
     over = true;
+    clearTimeout(closing);
     handlers.closed();
   };
   const write = (opcode: number, data: Buffer): void => {
     if (!socket.destroyed && socket.writable) socket.write(Buffer.concat([frameHead(opcode, data.length), data]));
   };
+  let closing: NodeJS.Timeout | undefined;
   let pending: Buffer = head;
   let message: Buffer = Buffer.alloc(0);
   const read = (): void => {
@@ -55,7 +60,7 @@ export function acceptWebSocket(
       if (frame === undefined) return;
       pending = pending.subarray(frame.size);
       if (frame.opcode === 8) {
-        write(8, frame.data.subarray(0, 2));
+        if (closing === undefined) write(8, frame.data.subarray(0, 2));
         socket.end();
       } else if (frame.opcode === 9) write(10, frame.data);
       else if (frame.opcode <= 2) {
@@ -76,7 +81,8 @@ export function acceptWebSocket(
     send: (data) => write(2, data),
     close: () => {
       write(8, Buffer.from([0x03, 0xe8]));
-      socket.end();
+      // Not before the other side says so, too: a proxy in between that sees our end drops what it has not passed on yet.
+      closing ??= setTimeout(() => socket.end(), CLOSING_MS);
     },
   };
 }
