@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ask, type Problem, signedOut } from './api.ts';
+import { ask, type Problem } from './api.ts';
 import type { Me } from './types.ts';
 import { follow, type StreamState } from './stream.ts';
 
@@ -25,9 +25,8 @@ function tell(changed: Changed | undefined): void {
   for (const listener of listeners) listener(changed);
 }
 
-/** Begins to listen; called once. The page that comes back after a gap reads everything again. */
+/** Begins to listen; called once. What changed before it hears, or in a gap, nobody told: everything is read again. */
 export function listen(): () => void {
-  let wasOffline = false;
   return follow({
     path: '/v1/events',
     onEvents: (events) => {
@@ -36,11 +35,9 @@ export function listen(): () => void {
     },
     onState: (state) => {
       hearing.value = state;
-      if (state === 'offline') wasOffline = true;
       if (state !== 'live') return;
       heardAt.value = Date.now();
-      if (wasOffline) tell(undefined);
-      wasOffline = false;
+      tell(undefined);
     },
   });
 }
@@ -101,12 +98,8 @@ export function useResource<T>(
       );
     };
     listeners.add(listener);
-    const release = signedOut.subscribe((out) => {
-      if (!out) listener(undefined);
-    });
     return () => {
       clearTimeout(timer);
-      release();
       listeners.delete(listener);
     };
   }, []);

@@ -126,6 +126,8 @@ describe('from an alert to a rollback that is proven, and back again', () => {
     await page.keyboard.type(STACK);
     await page.keyboard.press('Enter');
     await page.getByRole('region', { name: 'Waits for an approval' }).waitFor();
+    // What the run is called is another answer than what it waits for.
+    await heading(page, 'Rollback to v2.7.4').waitFor();
     expect(await focused(page)).toBe('Rollback to v2.7.4');
     const [plan, run] = fixture.asked;
     expect(plan?.body).toMatchObject({
@@ -151,6 +153,34 @@ it('goes on with a run that ended mixed, and sees what becomes of it', async () 
   fixture.finish();
   await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
   expect(await page.getByText('12 of 12 steps').count()).toBe(1);
+});
+
+it('reads once what it shows, and anew when it has begun to hear of changes', async () => {
+  const page = await open();
+  const paths: string[] = [];
+  page.on('request', (request) => {
+    const { pathname, search } = new URL(request.url());
+    paths.push(pathname + search);
+  });
+  await page.clock.install();
+  await page.reload();
+  await expect
+    .poll(
+      async () => {
+        await page.clock.runFor(2_000);
+        return paths.filter((path) => path === '/v1/stacks').length;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(2);
+  paths.length = 0;
+  await page.getByRole('link', { name: STACK, exact: true }).first().click();
+  await page.getByText('users were not served').first().waitFor();
+  await expect
+    .poll(() => paths.some((path) => path.startsWith(`/v1/stacks/${STACK}/compare?`)), { timeout: 20_000 })
+    .toBe(true);
+  await page.clock.runFor(12_000);
+  expect(paths.filter((path, i) => paths.indexOf(path) !== i)).toEqual([]);
 });
 
 describe('whoever may not', () => {

@@ -11,16 +11,31 @@ interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const id = useId();
   const ref = useRef<HTMLDialogElement>(null);
+  const over = useRef(false);
+  const end = (): void => {
+    if (!over.current) onClose();
+    over.current = true;
+  };
   useEffect(() => {
     const dialog = ref.current;
     if (dialog !== null && !dialog.open) dialog.showModal();
     return () => dialog?.close();
   }, []);
   return (
-    <dialog ref={ref} aria-labelledby={id} onClose={onClose}>
+    <dialog
+      ref={ref}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        // The browser gives the focus back before it says `close`: whoever pressed Enter in between had opened it in vain.
+        event.preventDefault();
+        event.currentTarget.close();
+        end();
+      }}
+      onClose={end}
+    >
       <div class="head">
         <h2 id={id}>{title}</h2>
-        <button type="button" class="plain" onClick={onClose} aria-label="Close">
+        <button type="button" class="plain" onClick={end} aria-label="Close">
           ✕
         </button>
       </div>

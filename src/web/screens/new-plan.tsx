@@ -18,7 +18,8 @@ export function NewPlan({ name, target }: { name: string; target?: string }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const [nothing, setNothing] = useState(false);
-  const chosen = target ?? 'known-good';
+  const [picked, setPicked] = useState<string>();
+  const chosen = picked ?? target ?? 'known-good';
   const listed = choices.some(([value]) => value === chosen) ? choices : [...choices, [chosen, chosen] as const];
 
   const submit = async (form: FormData): Promise<void> => {
@@ -56,9 +57,9 @@ export function NewPlan({ name, target }: { name: string; target?: string }) {
       >
         <label>
           Target
-          <select name="target" key={listed.length}>
+          <select name="target" value={chosen} onChange={(event) => setPicked(event.currentTarget.value)}>
             {listed.map(([value, said]) => (
-              <option key={value} value={value} selected={value === chosen}>
+              <option key={value} value={value}>
                 {said}
               </option>
             ))}
