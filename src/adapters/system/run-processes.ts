@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, open, readFile, readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,14 +28,12 @@ const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 export function createRunProcesses(options: RunProcessesOptions): RunProcesses & CommandProcesses {
   const begin = async (what: string, args: readonly string[], request: RunStart): Promise<RunProcess> => {
     const child = await launched(what, args, request, options);
-    const { pid } = child;
     const ended = new Promise<void>((resolve) => {
       child.once('exit', () => resolve());
       child.once('error', () => resolve());
     });
     child.unref();
-    if (pid === undefined) throw unstartable(what, await failure(child));
-    return { mark: await markOf(pid), ended };
+    return { mark: await markOf(child.pid), ended };
   };
   return {
     start: async (run, request) => await begin(run, ['resume', run, '--yes'], request),
@@ -62,7 +61,7 @@ async function launched(
   command: readonly string[],
   { user, log, without }: RunStart,
   { env, cwd, kubeconfig, context }: RunProcessesOptions,
-): Promise<ReturnType<typeof spawn>> {
+): Promise<ReturnType<typeof spawn> & { readonly pid: number }> {
   await mkdir(dirname(log), { recursive: true, mode: 0o700 });
   const file = await open(log, 'a', 0o600);
   try {
@@ -73,12 +72,17 @@ async function launched(
       ...(context === undefined ? [] : ['--context', context]),
     ];
     const args = [PROGRAM, ...where, ...command, '--output', 'jsonl'];
-    return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
       cwd,
       env: { ...withoutNames(env, [...without, ...OF_A_CLIENT]), BACKSTAY_USER: user },
       stdio: ['ignore', file.fd, file.fd],
       detached: true,
     });
+    // Heard before anything else is awaited: an error that nobody hears ends the service.
+    await once(child, 'spawn').catch((error: unknown) => {
+      throw unstartable(what, error);
+    });
+    return child as typeof child & { readonly pid: number };
   } finally {
     await file.close();
   }
@@ -97,10 +101,6 @@ async function markOf(pid: number): Promise<RunMark> {
 
 async function isThere({ pid, started }: RunMark): Promise<boolean> {
   return (await statOf(pid))?.started === started;
-}
-
-async function failure(child: ReturnType<typeof spawn>): Promise<unknown> {
-  return await new Promise((resolve) => child.once('error', resolve));
 }
 
 function unstartable(what: string, cause: unknown): BackstayError {

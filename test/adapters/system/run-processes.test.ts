@@ -49,6 +49,15 @@ describe('processes that carry runs', { timeout: 60_000 }, () => {
     // Killed before it could say why: what an earlier one said is not its reason.
     expect(problemIn(await readFile(logOf('r-stopped'), 'utf8'))).toBeUndefined();
   });
+
+  test('that cannot be started are told as such, and end nobody else', async () => {
+    const nowhere = createRunProcesses({ env: here.env, cwd: join(here.projectDir, 'nowhere') });
+    const request = { user: 'token:anna', log: logOf('r-nowhere'), without: [] };
+    await expect(nowhere.start('r-nowhere', request)).rejects.toMatchObject({
+      code: 'TOOL_MISSING',
+      cause: { code: 'ENOENT' },
+    });
+  });
 });
 
 describe('the reason of an end', () => {
