@@ -2,7 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { createPki, type Pki, writeKubeconfig } from './pki.ts';
-import { failed, freePort, type ManagedProcess, startProcess } from './processes.ts';
+import { freePort } from '../free-port.ts';
+import { failed, type ManagedProcess, startProcess } from './processes.ts';
 import type { Watchdog } from './watchdog.ts';
 
 export interface ControlPlaneOptions {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import { MARK, type Watchdog } from './watchdog.ts';
@@ -63,19 +62,6 @@ export function startProcess(options: StartOptions): ManagedProcess {
       clearTimeout(timer);
     },
   };
-}
-
-/** Port that was free a moment ago on 127.0.0.1. Servers that can bind port 0 themselves should. */
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** The error for a part that ended or never became ready, with the end of its log. */

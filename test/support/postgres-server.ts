@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { PostgresConnection } from '../../src/model/index.ts';
 import { type PostgresServer, startPostgres } from '../../src/sandbox/images/postgres/server.ts';
+import { freePort } from '../../src/free-port.ts';
 
 /** A real PostgreSQL of a test file's own, on loopback. */
 export interface TestPostgres {
@@ -122,15 +122,4 @@ function send(pid: number, signal: 'SIGSTOP' | 'SIGKILL'): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

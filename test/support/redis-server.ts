@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, RESP_TYPES } from '@redis/client';
 import type { RedisTools } from '../../src/adapters/redis/index.ts';
 import { findRedis } from '../../src/toolchain/redis.ts';
+import { freePort } from '../../src/free-port.ts';
 
 export type TestReply = string | number | null | readonly TestReply[];
 
@@ -96,13 +96,4 @@ export async function startTestRedis(settings: readonly string[] = []): Promise<
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

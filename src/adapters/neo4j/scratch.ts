@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BackstayError } from '../../errors/index.ts';
@@ -8,6 +7,7 @@ import { type AdminOptions, homeIn } from './admin.ts';
 import { type Ask, connected, isOnlyAway } from './bolt.ts';
 import { type Grounds, groundsIn, withFolder } from './folders.ts';
 import { lastLines, runTool, start } from './process.ts';
+import { freePort } from '../../free-port.ts';
 
 /** Between two looks whether it answers, milliseconds. */
 const AGAIN_MS = 100;
@@ -125,16 +125,4 @@ async function untilAnswering(
     }
     await delay(AGAIN_MS, undefined, signal === undefined ? {} : { signal });
   }
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -6,7 +6,8 @@ import { createEcho } from '../../../src/sandbox/images/echo/server.ts';
 import { call } from '../../../src/sandbox/images/kit/call.ts';
 import { Metrics, parseMetrics, sumOf } from '../../../src/sandbox/images/kit/metrics.ts';
 import { createService } from '../../../src/sandbox/images/kit/service.ts';
-import { freePort, Started, startProgram, temporaryFolder, untilSaid } from './support.ts';
+import { freePort } from '../../../src/free-port.ts';
+import { Started, startProgram, temporaryFolder, untilSaid } from './support.ts';
 
 const started = new Started();
 const folder = temporaryFolder();

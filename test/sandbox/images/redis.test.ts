@@ -3,7 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../../src/sandbox/images/redis/server.ts';
-import { freePort, temporaryFolder } from './support.ts';
+import { freePort } from '../../../src/free-port.ts';
+import { temporaryFolder } from './support.ts';
 
 const PASSWORD = 'a "test", only \\ here';
 

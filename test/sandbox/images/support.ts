@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDatabase } from '../../../src/sandbox/images/kit/database.ts';
 import type { Service, ServiceDeps } from '../../../src/sandbox/images/kit/service.ts';
+import { freePort } from '../../../src/free-port.ts';
 
 /** Starts services on free ports of loopback and stops all of them, last first. */
 export class Started {
@@ -38,15 +38,6 @@ export function temporaryFolder(): { readonly path: string; remove(): void } {
   // As root the database runs as another user, and would lay its data elsewhere if it could not reach this folder.
   chmodSync(path, 0o755);
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Starts an image's program as a pod would, without a preload. */
