@@ -30,7 +30,7 @@ export function failedFiles(report: TestReport): readonly string[] {
   return report.testResults.filter((file) => file.status === 'failed').map((file) => file.name);
 }
 
-/** One line for each failure of a report: `file › test: first line of its message`. */
+/** One line for each failure of a report: `file › test: first line of its message (line 7)`. */
 export function failures(report: TestReport, root: string): readonly string[] {
   return report.testResults
     .filter((file) => file.status === 'failed')
@@ -38,7 +38,10 @@ export function failures(report: TestReport, root: string): readonly string[] {
       const name = relative(root, file.name);
       const failed = file.assertionResults.filter((test) => test.status === 'failed');
       if (failed.length === 0) return [`${name}: ${firstLine(file.message)}`];
-      return failed.map((test) => `${name} › ${test.fullName ?? '?'}: ${firstLine(test.failureMessages?.[0])}`);
+      return failed.map(({ fullName = '?', failureMessages }) => {
+        const message = failureMessages?.[0];
+        return `${name} › ${fullName}: ${firstLine(message)}${lineIn(file.name, message)}`;
+      });
     });
 }
 
@@ -60,6 +63,12 @@ export function mergeReports(first: TestReport, second: TestReport, root: string
     testResults,
     secondTry: failures(first, root),
   };
+}
+
+/** Where in the file it failed, ` (line 7)`, if the trace goes through it. */
+function lineIn(file: string, message = ''): string {
+  const after = message.split(`${file}:`)[1];
+  return after === undefined ? '' : ` (line ${Number.parseInt(after, 10)})`;
 }
 
 function firstLine(message: string | undefined): string {

@@ -100,7 +100,8 @@ describe('a second try', () => {
     assertionResults: statuses.map((status, index) => ({
       status,
       fullName: `test ${index}`,
-      failureMessages: status === 'failed' ? ['\u001B[31mAssertionError: 1 is not 2\u001B[39m\n at y'] : [],
+      failureMessages:
+        status === 'failed' ? ['\u001B[31mAssertionError: 1 is not 2\u001B[39m\n at y\n at /here/a:7:9'] : [],
     })),
   });
   const first = report(3, 1, {
@@ -109,7 +110,10 @@ describe('a second try', () => {
 
   it('is of the files in which something failed, or that broke before their first test', () => {
     expect(failedFiles(first)).toEqual(['/here/a', '/here/c']);
-    expect(failures(first, '/here')).toEqual(['a › test 1: AssertionError: 1 is not 2', 'c: Error: no such module']);
+    expect(failures(first, '/here')).toEqual([
+      'a › test 1: AssertionError: 1 is not 2 (line 7)',
+      'c: Error: no such module',
+    ]);
   });
 
   it('counts every test once, and keeps the names of what failed at first', () => {
