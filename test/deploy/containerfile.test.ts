@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { promisify } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { CATALOGUE } from '../../src/toolchain/catalogue.ts';
 import { PROJECT } from '../support/backstay.ts';
 import { faultsOf, type Instruction, instructionsOf } from './support/containerfile.ts';
@@ -26,19 +30,40 @@ describe('the container definition', () => {
     expect(build?.words).toContain(tool?.goPackage);
   });
 
-  it('copies what there is', () => {
-    const copied = named('COPY')
-      .filter(({ words }) => !words.includes('--from='))
-      .flatMap(({ words }) =>
-        words
-          .split(/\s+/)
-          .filter((word) => !word.startsWith('--'))
-          .slice(0, -1),
-      );
+  it('copies what there is, and what the ignore file lets in', () => {
+    const copied = instructions.flatMap(copiedBy);
     expect(copied).toContain('src/');
     expect(copied.filter((path) => !existsSync(join(PROJECT, path)))).toEqual([]);
+    const ignore = readFileSync(join(PROJECT, 'deploy', 'container', 'Containerfile.containerignore'), 'utf8');
+    const allowed = [...ignore.matchAll(/^!(.+)$/gm)].map(([, path = '']) => path);
+    expect(copied.filter((path) => !allowed.some((one) => path.startsWith(one)))).toEqual([]);
   });
+
+  it('builds the page from what its stage copies, and nothing else of the project', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'backstay-stage-'));
+    onTestFinished(async () => await rm(folder, { recursive: true, force: true }));
+    const from = instructions.findIndex(({ name, words }) => name === 'FROM' && words.endsWith(' AS page'));
+    const stage = instructions.slice(
+      from + 1,
+      instructions.findIndex(({ name }, i) => name === 'FROM' && i > from),
+    );
+    for (const path of stage.flatMap(copiedBy)) await cp(join(PROJECT, path), join(folder, path), { recursive: true });
+    await symlink(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+    const build = stage.findLast(({ name }) => name === 'RUN')?.words;
+    expect(build).toBe('node scripts/page.ts');
+    await promisify(execFile)(process.execPath, ['scripts/page.ts'], { cwd: folder });
+    expect(existsSync(join(folder, 'dist', 'page', 'index.html'))).toBe(true);
+  }, 60_000);
 });
+
+/** Paths that an instruction copies from the project. */
+function copiedBy({ name, words }: Instruction): readonly string[] {
+  if (name !== 'COPY' || words.includes('--from=')) return [];
+  return words
+    .split(/\s+/)
+    .filter((word) => !word.startsWith('--'))
+    .slice(0, -1);
+}
 
 describe('the rules of a container definition', () => {
   const good = ['ARG BASE=node:24.1.0-slim', 'FROM ${BASE}', 'USER 10001:10001', 'ENTRYPOINT ["/bin/x"]'];
