@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BackstayError } from '../../../errors/index.ts';
 import {
   type ArchiveSetting,
@@ -328,8 +329,7 @@ async function untilArchived(access: Access, file: string, signal?: AbortSignal)
         [file],
       );
       if (rows[0]?.done !== false) return;
-      signal?.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
+      await delay(BETWEEN_MS, undefined, signal === undefined ? {} : { signal });
     }
   });
 }

@@ -80,6 +80,7 @@ export function acceptWebSocket(
   return {
     send: (data) => write(2, data),
     close: () => {
+      if (over) return;
       write(8, Buffer.from([0x03, 0xe8]));
       // Not before the other side says so, too: a proxy in between that sees our end drops what it has not passed on yet.
       closing ??= setTimeout(() => socket.end(), CLOSING_MS);
