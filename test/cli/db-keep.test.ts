@@ -1,18 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/model/index.ts';
 import { type Machine, machine } from '../support/backstay.ts';
+import { downKubeconfig } from '../support/credentials.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
-
-const KUBECONFIG = `apiVersion: v1
-kind: Config
-current-context: down
-contexts: [{ name: down, context: { cluster: down, user: ada } }]
-clusters: [{ name: down, cluster: { server: 'http://127.0.0.1:1' } }]
-users: [{ name: ada, user: {} }]
-`;
 
 /** On a real server, with the API server down: what people wrote while a bad release damaged other rows is not lost. */
 describe('backstay db restore --preserve-new-data', { timeout: 240_000 }, () => {
@@ -43,8 +36,7 @@ describe('backstay db restore --preserve-new-data', { timeout: 240_000 }, () => 
       'CREATE TABLE lines (what text)',
       `INSERT INTO books (title) VALUES ('one'), ('two'), ('three')`,
     );
-    await writeFile(join(root, 'kubeconfig'), KUBECONFIG);
-    here = await machine({ env: { DB_PASSWORD: server.password, KUBECONFIG: join(root, 'kubeconfig') } });
+    here = await machine({ env: { DB_PASSWORD: server.password, KUBECONFIG: await downKubeconfig(root) } });
     await here.stack(
       'shop',
       `config:\n  backstay:namespaces: [shop]\n  backstay:stores:\n    - name: books\n      kind: postgres\n      connection: { host: 127.0.0.1, port: ${server.port}, database: books, user: ada, password: { env: DB_PASSWORD } }\n`,

@@ -1,18 +1,11 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BackupManifest, RecoveryWindow } from '../../src/model/index.ts';
 import { type Machine, machine } from '../support/backstay.ts';
+import { downKubeconfig } from '../support/credentials.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
-
-const KUBECONFIG = `apiVersion: v1
-kind: Config
-current-context: down
-contexts: [{ name: down, context: { cluster: down, user: ada } }]
-clusters: [{ name: down, cluster: { server: 'http://127.0.0.1:1' } }]
-users: [{ name: ada, user: {} }]
-`;
 
 /** On a real server that archives its log; no cluster is asked for any of it. */
 describe('backstay db, to a moment of the past', { timeout: 240_000 }, () => {
@@ -43,8 +36,7 @@ describe('backstay db, to a moment of the past', { timeout: 240_000 }, () => {
     await server.run('postgres', 'CREATE DATABASE books');
     await server.run('books', 'CREATE TABLE books (id int PRIMARY KEY)', 'INSERT INTO books VALUES (1), (2)');
     // Of an API server that is down: with --database-lease it is not asked.
-    await writeFile(join(root, 'kubeconfig'), KUBECONFIG);
-    here = await machine({ env: { DB_PASSWORD: server.password, KUBECONFIG: join(root, 'kubeconfig') } });
+    here = await machine({ env: { DB_PASSWORD: server.password, KUBECONFIG: await downKubeconfig(root) } });
     const store = (archive: string): string =>
       `config:\n  backstay:namespaces: [shop]\n  backstay:stores:\n    - name: books\n      kind: postgres\n      connection: { host: 127.0.0.1, port: ${server.port}, database: books, user: ada, password: { env: DB_PASSWORD } }\n${archive}`;
     await here.stack(

@@ -1,18 +1,9 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/model/index.ts';
 import { type Machine, machine } from '../support/backstay.ts';
+import { downKubeconfig } from '../support/credentials.ts';
 import { exampleOf, migrationsLike } from '../support/migrations/index.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
-
-const KUBECONFIG = `apiVersion: v1
-kind: Config
-current-context: down
-contexts: [{ name: down, context: { cluster: down, user: ada } }]
-clusters: [{ name: down, cluster: { server: 'http://127.0.0.1:1' } }]
-users: [{ name: ada, user: {} }]
-`;
 
 /** On a real server with migrations of its own, and with the API server down. */
 describe('what the plan of a restore warns of', { timeout: 120_000 }, () => {
@@ -40,9 +31,7 @@ describe('what the plan of a restore warns of', { timeout: 120_000 }, () => {
     left.push(async () => await example.remove());
     ({ folder } = example);
     await migrate('2');
-    const kubeconfig = join(folder, 'kubeconfig');
-    await writeFile(kubeconfig, KUBECONFIG);
-    here = await machine({ env: { DB_PASSWORD: server.password, KUBECONFIG: kubeconfig } });
+    here = await machine({ env: { DB_PASSWORD: server.password, KUBECONFIG: await downKubeconfig(folder) } });
     left.push(async () => await here.remove());
     await here.stack(
       'shop',

@@ -1,6 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { downKubeconfig } from '../support/credentials.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres-server.ts';
 import { type RunAnswer, type Shop, shop } from '../support/shop.ts';
 
@@ -148,9 +147,7 @@ describe('taking a database back', () => {
   );
 
   it('goes back while the API server is down, with the lease in the database server, by a flag alone', async () => {
-    const kubeconfig = join(here.machine.dir, 'down.kubeconfig');
-    await writeFile(kubeconfig, DOWN);
-    const down = { env: { KUBECONFIG: kubeconfig } };
+    const down = { env: { KUBECONFIG: await downKubeconfig(here.machine.dir) } };
     expect(await here.machine.refused(restore(), down)).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
     expect(await rows()).toBe(200);
 
@@ -195,12 +192,3 @@ describe('taking a database back', () => {
     expect(refused.message).toContain('does not own books');
   });
 });
-
-/** Of a cluster that nobody answers for. */
-const DOWN = `apiVersion: v1
-kind: Config
-current-context: down
-clusters: [{ name: down, cluster: { server: 'https://127.0.0.1:1' } }]
-users: [{ name: down, user: {} }]
-contexts: [{ name: down, context: { cluster: down, user: down } }]
-`;

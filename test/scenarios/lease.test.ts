@@ -4,12 +4,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { AuditLog } from '../../scripts/chaos/effects.ts';
 import { createSqliteJournal } from '../../src/adapters/sqlite/index.ts';
 import type { JournalEntry } from '../../src/journal/index.ts';
-import type { KubeObject } from '../../src/model/index.ts';
 import type { Running, RunOptions } from '../support/backstay.ts';
 import { testSandbox } from '../support/cluster.ts';
-import { type Doorman, doorman } from '../support/doorman.ts';
-import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
-import { type RunAnswer, type Shop, shop } from '../support/shop.ts';
+import type { Doorman } from '../support/doorman.ts';
+import { type HeldStack, heldStack } from '../support/held-stack.ts';
+import type { RunAnswer, Shop } from '../support/shop.ts';
 
 interface PastRun {
   readonly run: string;
@@ -19,25 +18,16 @@ interface PastRun {
 
 /** Real processes on one stack: at once, suspended, killed. What reached the cluster is read from the API server's audit log. */
 describe('one run a stack', { timeout: 120_000 }, () => {
+  let stack: HeldStack;
   let here: Shop;
   let door: Doorman;
-  let kubectl: Kubectl;
   let audit: AuditLog;
   let bad: string;
   let good: string;
   /** Another person's machine: a journal, a Pulumi state and a name of its own, and the same project. */
   let elsewhere: Required<Pick<RunOptions, 'env'>>;
 
-  const configMap = (name: string, v: string): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace: here.namespace },
-    data: { v },
-  });
-  const apply = async (v: string): Promise<string> =>
-    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], {
-      input: { apiVersion: 'v1', kind: 'List', items: [configMap('a', v), configMap('b', v)] },
-    });
+  const apply = async (v: string): Promise<void> => await stack.apply(v);
   const rollback = (...more: readonly string[]): string[] => [
     'rollback',
     here.name,
@@ -50,7 +40,7 @@ describe('one run a stack', { timeout: 120_000 }, () => {
   ];
   const answerOf = (stdout: string): RunAnswer & { code?: string } =>
     JSON.parse(stdout) as RunAnswer & { code?: string };
-  const idNow = async (): Promise<string> => (await here.capture()).id;
+  const idNow = async (): Promise<string> => await stack.idNow();
   const newest = async (how?: RunOptions): Promise<PastRun> => {
     const { items } = await here.machine.json<{ items: PastRun[] }>(['history', here.name], how);
     return items[0]!;
@@ -82,35 +72,12 @@ describe('one run a stack', { timeout: 120_000 }, () => {
   };
 
   beforeAll(async () => {
-    door = await doorman();
-    here = await shop(
-      'lease',
-      `  backstay:cluster: { leaseDuration: 2s }
-  backstay:hooks:
-    - name: pause
-      phase: frozen
-      timeout: 2m
-      action: { kind: http, target: { url: ${door.url}/pause } }
-      reverse: { kind: http, target: { url: ${door.url}/unpause } }
-    - name: resume
-      phase: resumed
-      timeout: 2m
-      action: { kind: http, target: { url: ${door.url}/resume } }
-`,
-    );
-    const sandbox = await testSandbox();
-    audit = new AuditLog(join(sandbox.dir, 'logs', 'audit.jsonl'));
-    kubectl = await kubectlFor(sandbox.kubeconfig);
+    stack = await heldStack('lease', ['pause', 'resume'], '  backstay:cluster: { leaseDuration: 2s }\n');
+    ({ here, door, good, bad } = stack);
+    audit = new AuditLog(join((await testSandbox()).dir, 'logs', 'audit.jsonl'));
     elsewhere = { env: { BACKSTAY_STATE_DIR: join(here.machine.dir, 'elsewhere'), BACKSTAY_HOST: 'other-desk' } };
-    await apply('good');
-    good = (await here.capture(['--no-checks', '--as', 'good'])).id;
-    await apply('bad');
-    bad = await idNow();
   });
-  afterAll(async () => {
-    await here.remove();
-    await door.close();
-  });
+  afterAll(async () => await stack.remove());
   // Also one that sleeps, where a test failed before it was woken.
   afterEach(async () => {
     await Promise.all(started.splice(0).map(kill));

@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KubeObject, RunEvent } from '../../src/model/index.ts';
-import { testSandbox } from '../support/cluster.ts';
-import { type Doorman, doorman } from '../support/doorman.ts';
+import type { RunEvent } from '../../src/model/index.ts';
+import type { Doorman } from '../support/doorman.ts';
+import { type HeldStack, heldStack } from '../support/held-stack.ts';
 import { type JournalServer, journalServer } from '../support/journal-server.ts';
-import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
 import { type Serving, serving } from '../support/serving.ts';
-import { type Shop, shop } from '../support/shop.ts';
+import type { Shop } from '../support/shop.ts';
 
 interface Started {
   readonly run: string;
@@ -24,24 +23,14 @@ interface Seen {
 
 /** W1 and W2: runs over HTTP on a real API server, by real services that are killed while they work. */
 describe('a service that carries runs', { timeout: 180_000 }, () => {
+  let stack: HeldStack;
   let here: Shop;
   let door: Doorman;
-  let kubectl: Kubectl;
   let good: string;
   let bad: string;
   const open: Serving[] = [];
 
-  const configMap = (name: string, v: string): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace: here.namespace },
-    data: { v },
-  });
-  const apply = async (v: string): Promise<string> =>
-    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], {
-      input: { apiVersion: 'v1', kind: 'List', items: [configMap('a', v), configMap('b', v)] },
-    });
-  const idNow = async (): Promise<string> => (await here.capture()).id;
+  const idNow = async (): Promise<string> => await stack.idNow();
   const serve = async (env: Readonly<Record<string, string>> = {}): Promise<Serving> => {
     const one = await serving(here.machine, env);
     open.push(one);
@@ -69,30 +58,12 @@ describe('a service that carries runs', { timeout: 180_000 }, () => {
     Number(log.findLast(({ event }) => event === 'run.process-started')?.['pid']);
 
   beforeAll(async () => {
-    door = await doorman();
-    here = await shop(
-      'served',
-      `  backstay:cluster: { leaseDuration: 3s }
-  backstay:hooks:
-    - name: pause
-      phase: frozen
-      timeout: 2m
-      action: { kind: http, target: { url: ${door.url}/pause } }
-      reverse: { kind: http, target: { url: ${door.url}/unpause } }
-`,
-    );
-    kubectl = await kubectlFor((await testSandbox()).kubeconfig);
-    await apply('good');
-    good = (await here.capture(['--no-checks', '--as', 'good'])).id;
-    await apply('bad');
-    bad = await idNow();
+    stack = await heldStack('served', ['pause'], '  backstay:cluster: { leaseDuration: 3s }\n');
+    ({ here, door, good, bad } = stack);
   });
-  afterAll(async () => {
-    await here.remove();
-    await door.close();
-  });
+  afterAll(async () => await stack.remove());
   beforeEach(async () => {
-    await apply('bad');
+    await stack.apply('bad');
     door.forget();
   });
   afterEach(async () => {

@@ -1,59 +1,27 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/model/index.ts';
-import { testSandbox } from '../support/cluster.ts';
-import { type Doorman, doorman } from '../support/doorman.ts';
-import { type Kubectl, kubectlFor } from '../support/kubectl.ts';
-import { type RunAnswer, type Shop, shop } from '../support/shop.ts';
+import type { Doorman } from '../support/doorman.ts';
+import { type HeldStack, heldStack } from '../support/held-stack.ts';
+import type { RunAnswer, Shop } from '../support/shop.ts';
 
 /** Runs that are stopped, killed or met by another one; hooks hold them exactly where the test wants them. */
 describe('a run that does not get to its end', () => {
+  let stack: HeldStack;
   let here: Shop;
   let door: Doorman;
-  let kubectl: Kubectl;
   let good: string;
   let bad: string;
 
-  const configMap = (name: string, v: string): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace: here.namespace },
-    data: { v },
-  });
-  const apply = async (v: string): Promise<string> =>
-    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], {
-      input: { apiVersion: 'v1', kind: 'List', items: [configMap('a', v), configMap('b', v)] },
-    });
+  const apply = async (v: string): Promise<void> => await stack.apply(v);
   const rollback = (): string[] => ['rollback', here.name, '--to', 'good', '--yes', '--output', 'json'];
   const answerOf = (stdout: string): RunAnswer & { exitCode: number } =>
     JSON.parse(stdout) as RunAnswer & { exitCode: number };
-  const idNow = async (): Promise<string> => (await here.capture()).id;
+  const idNow = async (): Promise<string> => await stack.idNow();
 
   beforeAll(async () => {
-    door = await doorman();
-    here = await shop(
-      'stopped',
-      `  backstay:hooks:
-    - name: pause
-      phase: frozen
-      timeout: 2m
-      action: { kind: http, target: { url: ${door.url}/pause } }
-      reverse: { kind: http, target: { url: ${door.url}/unpause } }
-    - name: resume
-      phase: resumed
-      timeout: 2m
-      action: { kind: http, target: { url: ${door.url}/resume } }
-`,
-    );
-    kubectl = await kubectlFor((await testSandbox()).kubeconfig);
-    await apply('good');
-    good = (await here.capture(['--no-checks', '--as', 'good'])).id;
-    await apply('bad');
-    bad = await idNow();
+    stack = await heldStack('stopped', ['pause', 'resume']);
+    ({ here, door, good, bad } = stack);
   });
-  afterAll(async () => {
-    await here.remove();
-    await door.close();
-  });
+  afterAll(async () => await stack.remove());
   beforeEach(async () => {
     await apply('bad');
     door.forget();

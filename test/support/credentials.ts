@@ -30,6 +30,21 @@ export async function kubeconfigLike(
   return file;
 }
 
+/** Of an API server that is down, in a new file of the folder. */
+export async function downKubeconfig(folder: string): Promise<string> {
+  const file = join(folder, 'down.kubeconfig');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'down',
+    contexts: [{ name: 'down', context: { cluster: 'down', user: 'ada' } }],
+    clusters: [{ name: 'down', cluster: { server: 'http://127.0.0.1:1' } }],
+    users: [{ name: 'ada', user: {} }],
+  };
+  await writeFile(file, stringify(config), { mode: 0o600 });
+  return file;
+}
+
 /** The same token with another end of its life, in seconds from now, and a signature that holds. */
 export async function reissued(token: string, sandbox: SandboxInfo, expiresIn: number): Promise<string> {
   const key = createPrivateKey(await readFile(join(sandbox.dir, 'pki', 'service-account.key')));
