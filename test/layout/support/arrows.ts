@@ -25,6 +25,8 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // Below the adapters that keep its files, which may not know each other.
   snapshots: ['ports', 'model', 'errors'],
   'adapters/*': ['health', 'ports', 'model', 'errors'],
+  // It starts a server for itself, as the sandbox does.
+  'adapters/neo4j': ['free-port.ts', 'health', 'ports', 'model', 'errors'],
   'adapters/fs': ['snapshots', 'ports', 'model', 'errors'],
   // They keep entries as the journal writes them, and prove them by the same links.
   'adapters/sqlite': ['journal', 'ports', 'model', 'errors'],
@@ -39,7 +41,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'plugin-main.ts': ['compose.ts', 'provider'],
   toolchain: ['ports', 'model', 'errors'],
   // Programs of its images are found, or fetched, as all others are.
-  sandbox: ['adapters/kubernetes', 'toolchain', 'ports', 'model', 'errors'],
+  sandbox: ['free-port.ts', 'adapters/kubernetes', 'toolchain', 'ports', 'model', 'errors'],
   // What a service does by itself, without HTTP: triggers, proposals, notifications, claims, who may what.
   // Issues and webhooks are asked as hooks ask them.
   service: ['actions', 'rollback', 'hooks', 'plan', 'health', 'journal', 'ports', 'model', 'errors'],
@@ -112,6 +114,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'errors',
   ],
   'version.ts': [],
+  'free-port.ts': [],
 };
 
 /** Heavy or far-reaching packages, and the only places that may name them. */
