@@ -2,6 +2,7 @@ import { BackstayError } from '../errors/index.ts';
 import { linkOf } from './chain.ts';
 import { JOURNAL_FORMAT, JOURNAL_REVISION, type JournalEntry } from './entry.ts';
 import type { RunEvent } from '../model/index.ts';
+import { observed } from './observation.ts';
 import type { ProbeFinding, RunState, StepState } from './state.ts';
 
 /**
@@ -250,7 +251,7 @@ function reopen(state: RunState, entry: Resumed): RunState {
 
 function told(state: RunState, event: RunEvent): RunState {
   const { sequence: eventSequence } = event;
-  if (event.type !== 'probe.changed') return { ...state, eventSequence };
+  if (event.type !== 'probe.changed') return { ...state, ...observed(state, event), eventSequence };
   const { name, verdict, reason, at, latencyMs } = event;
   const finding = { name, verdict, reason, at, ...(latencyMs === undefined ? {} : { latencyMs }) };
   return { ...state, eventSequence, probes: [...state.probes, finding] };

@@ -1,4 +1,4 @@
-import type { Digest, Json, Outcome, Phase, Plan, ProbeVerdict, Step } from '../model/index.ts';
+import type { Digest, Json, Observation, Outcome, Phase, Plan, ProbeVerdict, Step } from '../model/index.ts';
 import type { Direction, JournalFact, NoteTopic, Person, StepOutcome, Trigger, TurnCause } from './entry.ts';
 
 /** `begun`: its intent is stored and its end is not, so the act may or may not have happened. */
@@ -91,6 +91,8 @@ export interface RunState {
   readonly notes: readonly Note[];
   /** Every change of a probe's verdict, in order. A process that died leaves `unknown` until another one measures. */
   readonly probes: readonly ProbeFinding[];
+  /** What came after the end, where somebody watched. */
+  readonly observation?: Observation;
   /** Time of the last entry by which the run itself showed that it was at work; not of what people said about it. */
   readonly workedAt: string;
   /** Kinds of entries that a newer program wrote and this one left unread; empty as a rule. */

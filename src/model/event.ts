@@ -1,6 +1,7 @@
 import type { Json } from './json.ts';
+import type { ObservationOutcome } from './observation.ts';
 import type { Outcome, Phase } from './phase.ts';
-import type { CheckResult } from './verdict.ts';
+import type { CheckResult, Verdict } from './verdict.ts';
 
 /**
  * What a run says while it works: one stream to which CLI, HTTP and page listen. `sequence` grows by one within a run.
@@ -53,6 +54,14 @@ export type RunEvent = {
     }
   | { readonly type: 'run.message'; readonly level: 'info' | 'warn'; readonly message: string; readonly data?: Json }
   | { readonly type: 'run.ended'; readonly outcome: Outcome; readonly reason?: string; readonly durationMs: number }
+  | { readonly type: 'observation.started'; readonly until: string; readonly subjects: readonly string[] }
+  | {
+      readonly type: 'observation.changed';
+      readonly subject: string;
+      readonly verdict: Verdict;
+      readonly reason: string;
+    }
+  | { readonly type: 'observation.ended'; readonly outcome: ObservationOutcome; readonly reason: string }
 );
 
 /** `unknown`: nobody could measure. It is kept apart, and never counts as up. */

@@ -11,6 +11,7 @@
 export * from './captured.ts';
 export * from './captured-scope.ts';
 export * from './data-store.ts';
+export * from './digest.ts';
 export * from './event.ts';
 export * from './evidence.ts';
 export { fieldPathGet, fieldPathRemove, parseFieldPath } from './field-path.ts';
@@ -32,6 +33,7 @@ export {
 export * from './merge.ts';
 export * from './notification.ts';
 export * from './object.ts';
+export * from './observation.ts';
 export * from './pattern.ts';
 export * from './phase.ts';
 export * from './plan.ts';

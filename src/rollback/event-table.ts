@@ -86,6 +86,28 @@ export const EVENT_TABLE: {
       durationMs: 'milliseconds since the run was created',
     },
   },
+  'observation.started': {
+    when: 'The stack is watched for some time after the run. Told again when another process takes the watching up.',
+    fields: {
+      until: 'ISO 8601: when it is over',
+      subjects: 'what is watched: `watch NAME`, `check NAME`, `logs`, `neighbours NAMESPACE`',
+    },
+  },
+  'observation.changed': {
+    when: 'A subject has its first verdict, or another one than before.',
+    fields: {
+      subject: 'one of the subjects',
+      verdict: '`pass`, `fail` or `unknown` (it could not be measured)',
+      reason: 'in one line: what was found, or why nothing was',
+    },
+  },
+  'observation.ended': {
+    when: 'The time is over, or a later run of the stack began.',
+    fields: {
+      outcome: '`quiet`, `disturbed`, `unmeasured` or `stopped`',
+      reason: 'in one line',
+    },
+  },
 };
 
 /** Fields that every event has. */
