@@ -1,4 +1,5 @@
-import { type Digest, digestOf } from './json.ts';
+import { digestOf } from './digest.ts';
+import type { Digest } from './json.ts';
 import { keyOf } from './object.ts';
 import { holdOf } from './sightings.ts';
 import type { HeldVersion, Sighting, SnapshotContent, SnapshotRecord } from './snapshot.ts';

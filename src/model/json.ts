@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -14,14 +13,6 @@ export function canonicalJson(value: unknown): string {
   const text = canonicalize(value);
   if (text === undefined) throw new TypeError('a value without a JSON form cannot be canonicalised');
   return text;
-}
-
-export function digestOfBytes(bytes: string | Uint8Array): Digest {
-  return `sha256:${hash('sha256', bytes, 'hex')}`;
-}
-
-export function digestOf(value: unknown): Digest {
-  return digestOfBytes(canonicalJson(value));
 }
 
 export function isDigest(text: string): text is Digest {

@@ -1,4 +1,5 @@
-import { type Digest, digestOf } from './json.ts';
+import { digestOf } from './digest.ts';
+import type { Digest } from './json.ts';
 import { keyOf, type KubeObject, type ObjectKey } from './object.ts';
 import type { SchemaRevision } from './migration.ts';
 import type { CheckResult, Verdict } from './verdict.ts';

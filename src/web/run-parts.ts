@@ -1,5 +1,19 @@
 import type { ObjectProgress, Progress, StepProgress } from './run-fold.ts';
-import { PHASES, type Phase, type Plan, type RunView } from './types.ts';
+import type { Phase, Plan, RunView } from './types.ts';
+
+/** In the order in which a run goes through them; a test compares it with the model, of which the page has types alone. */
+export const PHASES: readonly Phase[] = [
+  'planned',
+  'locked',
+  'frozen',
+  'safeguarded',
+  'quiesced',
+  'restored',
+  'applied',
+  'resumed',
+  'validated',
+  'completed',
+];
 
 export interface Row {
   readonly id: string;

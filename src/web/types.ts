@@ -1,23 +1,19 @@
 /**
- * What the page reads of the service's answers: less than they carry. The page imports nothing of the service, it knows it by
- * its answers alone; test/web/shapes.test.ts keeps these types true to what the answers are made from.
+ * What the page reads of the service's answers: less than they carry. Nouns are those of the model, as types alone, which leave
+ * nothing in the built page; of the service itself it imports nothing, and test/web/derive.test.ts keeps the answers below true
+ * to what they are made from.
  */
+import type { Phase } from '../model/phase.ts';
+import type { Change, Plan } from '../model/plan.ts';
+import type { Proposal as Proposed } from '../model/trigger.ts';
+import type { CheckResult, Verdict } from '../model/verdict.ts';
 
-export type Verdict = 'pass' | 'fail' | 'unknown';
-
-export const PHASES = [
-  'planned',
-  'locked',
-  'frozen',
-  'safeguarded',
-  'quiesced',
-  'restored',
-  'applied',
-  'resumed',
-  'validated',
-  'completed',
-] as const;
-export type Phase = (typeof PHASES)[number];
+export type { ProbeVerdict, RunEvent } from '../model/event.ts';
+export type { ObjectRef } from '../model/object.ts';
+export type { Phase, Scope } from '../model/phase.ts';
+export type { Change, FieldChange, Plan, Step } from '../model/plan.ts';
+export type { Alert } from '../model/trigger.ts';
+export type { CheckResult } from '../model/verdict.ts';
 
 export interface Items<T> {
   readonly items: readonly T[];
@@ -69,30 +65,6 @@ export interface SnapshotRow {
   readonly note?: string;
 }
 
-export interface ObjectRef {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace?: string;
-  readonly name: string;
-}
-
-export interface FieldChange {
-  readonly path: string;
-  readonly kind: 'added' | 'removed' | 'changed';
-  readonly before?: unknown;
-  readonly after?: unknown;
-  readonly secret?: true;
-  readonly lines?: readonly string[];
-}
-
-export interface Change {
-  readonly key: string;
-  readonly ref: ObjectRef;
-  readonly action: 'create' | 'update' | 'replace' | 'delete' | 'restart';
-  readonly fields: readonly FieldChange[];
-  readonly reason?: string;
-}
-
 export interface Compared {
   /** `live`, or the id of a snapshot. */
   readonly to: string;
@@ -101,121 +73,6 @@ export interface Compared {
   readonly warnings?: readonly string[];
   readonly refusals?: readonly { readonly code: string; readonly message: string; readonly next?: string }[];
 }
-
-export type Risk = 'none' | 'low' | 'medium' | 'high';
-
-export interface Step {
-  readonly id: string;
-  readonly phase: Phase;
-  readonly title: string;
-  readonly action: { readonly kind: string };
-  readonly reverse?: { readonly kind: string };
-  readonly risk: Risk;
-  readonly destructive: boolean;
-  readonly expected?: { readonly ms: number; readonly runs: number };
-  readonly dataLoss?: string;
-}
-
-export type Scope = { readonly kind: string; readonly names?: readonly string[] };
-
-export interface Plan {
-  readonly hash: string;
-  readonly stack: string;
-  readonly createdAt: string;
-  readonly scope: Scope;
-  readonly target: { readonly id: string; readonly said: string; readonly labels: readonly string[] };
-  readonly changes: readonly Change[];
-  readonly steps: readonly Step[];
-  readonly warnings: readonly string[];
-  readonly risk: Risk;
-  readonly options: {
-    readonly reason?: string;
-    readonly incident?: string;
-    readonly severity?: string;
-    readonly emergency?: boolean;
-    readonly skipValidation?: boolean;
-  };
-  readonly approval?: {
-    readonly severity: string;
-    readonly roles: readonly string[];
-    readonly when: 'before' | 'after';
-    readonly count: number;
-    readonly expiresMs: number;
-    readonly waived?: string;
-  };
-  readonly advice?: string;
-  readonly undoes?: string;
-  readonly scenarios?: readonly {
-    readonly store: string;
-    readonly scenario: string;
-    readonly because: string;
-    readonly loses?: string;
-  }[];
-}
-
-export interface CheckResult {
-  readonly name: string;
-  readonly kind: string;
-  readonly verdict: Verdict;
-  readonly reason: string;
-  readonly at: string;
-  readonly durationMs: number;
-  readonly measured?: Readonly<Record<string, unknown>>;
-}
-
-export type ProbeVerdict = 'up' | 'down' | 'unknown';
-
-interface Stamp {
-  readonly run: string;
-  readonly stack: string;
-  readonly sequence: number;
-  /** ISO 8601. */
-  readonly time: string;
-}
-
-/** One event of a run, as docs/events.md has them. */
-export type RunEvent = Stamp &
-  (
-    | { readonly type: 'run.started'; readonly target: string; readonly plan: string }
-    | {
-        readonly type: 'approval.needed';
-        readonly severity: string;
-        readonly roles: readonly string[];
-        readonly count: number;
-        readonly when: 'before' | 'after';
-        readonly until: string;
-        readonly waived?: string;
-      }
-    | {
-        readonly type: 'approval.given';
-        readonly decision: 'approved' | 'denied';
-        readonly user: string;
-        readonly role: string;
-        readonly reason?: string;
-      }
-    | { readonly type: 'phase.entered'; readonly phase: Phase }
-    | { readonly type: 'phase.left'; readonly phase: Phase; readonly durationMs: number }
-    | { readonly type: 'step.started'; readonly step: string; readonly title: string; readonly phase: Phase }
-    | {
-        readonly type: 'step.ended';
-        readonly step: string;
-        readonly outcome: 'done' | 'skipped' | 'failed' | 'warned';
-        readonly durationMs: number;
-        readonly message?: string;
-      }
-    | { readonly type: 'object.progress'; readonly object: string; readonly state: string; readonly message: string }
-    | { readonly type: 'check.measured'; readonly result: CheckResult }
-    | {
-        readonly type: 'probe.changed';
-        readonly name: string;
-        readonly verdict: ProbeVerdict;
-        readonly reason: string;
-        readonly at: string;
-        readonly latencyMs?: number;
-      }
-    | { readonly type: 'run.message'; readonly level: 'info' | 'warn'; readonly message: string }
-    | { readonly type: 'run.ended'; readonly outcome: string; readonly reason?: string; readonly durationMs: number }
-  );
 
 export interface RunView {
   readonly run: string;
@@ -283,29 +140,7 @@ export interface Stats {
   readonly all: Figures;
 }
 
-export interface Alert {
-  readonly name: string;
-  readonly status: 'firing' | 'resolved';
-  readonly startsAt: string;
-  readonly summary?: string;
-  readonly url?: string;
-}
-
-export interface Proposal {
-  readonly id: string;
-  readonly stack: string;
-  readonly createdAt: string;
-  readonly alerts: readonly Alert[];
-  readonly mode: string;
-  readonly target: string;
-  readonly plan?: string;
-  readonly planDetail?: Plan;
-  readonly problem?: { readonly code: string; readonly message: string; readonly next?: string };
-  readonly state: 'planning' | 'open' | 'started' | 'dismissed' | 'settled' | 'expired';
-  readonly because?: string;
-  readonly run?: string;
-  readonly by?: string;
-}
+export type Proposal = Proposed & { readonly planDetail?: Plan };
 
 export interface PendingApproval {
   readonly run: string;

@@ -57,8 +57,8 @@ export function keyInWords(key: string): string {
   return objectName({ kind, name: name.join('/'), ...(namespace === '-' ? {} : { namespace }) });
 }
 
-export function scopeInWords({ kind, names }: Scope): string {
-  return kind === 'workloads' ? (names ?? []).join(', ') : kind;
+export function scopeInWords(scope: Scope): string {
+  return scope.kind === 'workloads' ? scope.names.join(', ') : scope.kind;
 }
 
 export function personInWords(by: string | { readonly user: string; readonly host: string }): string {

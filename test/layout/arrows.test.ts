@@ -66,6 +66,19 @@ describe('the check of the arrows itself', () => {
     ],
     ['model/x.ts', `import x from '../../scripts/demo.ts';`, 'reaches out of src'],
     ['gadgets/x.ts', '', 'gadgets is not in the table'],
+    ['web/x.ts', `import { PHASES } from '../model/phase.ts';`, 'web may not import model'],
+    ['web/x.ts', `import { type Phase } from '../model/phase.ts';`, 'web may not import model'],
+    ['web/x.ts', `export { PHASES } from '../model/phase.ts';`, 'web may not import model'],
+    ['web/x.ts', `export * from '../model/phase.ts';`, 'web may not import model'],
+    ['web/x.ts', `import '../model/phase.ts';`, 'web may not import model'],
+    ['web/x.ts', `const late = await import('../model/phase.ts');`, 'web may not import model'],
+    [
+      'web/x.tsx',
+      `import type { Phase } from '../model/phase.ts';\nimport { PHASES } from '../model/phase.ts';`,
+      'web may not import model',
+    ],
+    ['web/x.ts', `import type { RunView } from '../service/run-view.ts';`, 'web may not import service'],
+    ['model/x.ts', `import type { X } from '../web/types.ts';`, 'model may not import web'],
   ])('sees in %s the violation %s', (path, text, message) => {
     expect(violations([{ path, text }])).toEqual([expect.stringContaining(message)]);
   });
@@ -76,6 +89,8 @@ describe('the check of the arrows itself', () => {
     ['toolchain/x.ts', `const { PulumiCommand } = await import('@pulumi/pulumi/automation/index.js');`],
     ['cli/main.ts', `// import { x } from '../adapters/fs/store.ts';`],
     ['cli/main.ts', `import { VERSION } from '../version.ts';`],
+    ['web/x.ts', `import type { Phase } from '../model/phase.ts';\nexport type { Plan } from '../model/plan.ts';`],
+    ['web/x.ts', `import type * as nouns from '../model/index.ts';\nimport { y } from './other.ts';`],
   ])('lets %s do %s', (path, text) => {
     expect(violations([{ path, text }])).toEqual([]);
   });

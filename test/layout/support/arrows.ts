@@ -65,7 +65,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // The verbs for other programs, as cli has them for people.
   library: ['compose.ts', 'actions', 'config', 'journal', 'ports', 'model', 'errors'],
   'index.ts': ['library', 'client', 'actions', 'model', 'errors'],
-  // The page, built for browsers: it knows the service by its answers alone.
+  // The page, built for browsers: it knows the service by its answers alone. See TYPE_ARROWS.
   web: [],
   'compose.ts': [
     'compose',
@@ -117,6 +117,14 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'free-port.ts': [],
 };
 
+/**
+ * Beside ARROWS: what may be imported only by statements that leave nothing when types are taken away (`import type`,
+ * `export type … from`). `import { type X }` is none: it still loads the file.
+ */
+const TYPE_ARROWS: Readonly<Record<string, readonly string[]>> = {
+  web: ['model'],
+};
+
 /** Heavy or far-reaching packages, and the only places that may name them. */
 export const PACKAGES: readonly { readonly pattern: RegExp; readonly where: readonly string[] }[] = [
   { pattern: /^@pulumi\//, where: ['adapters/pulumi', 'provider', 'program', 'program (entry)'] },
@@ -156,8 +164,11 @@ export function violations(files: readonly SourceFile[]): readonly string[] {
     const unit = unitOf(file.path);
     const allowed = ARROWS[unit] ?? (unit.startsWith('adapters/') ? ARROWS['adapters/*'] : undefined);
     if (allowed === undefined) return [`${file.path}: ${unit} is not in the table of arrows`];
+    const forTypes = [...allowed, ...(TYPE_ARROWS[unit] ?? [])];
+    const types = TYPE_ARROWS[unit] === undefined ? NONE : typeImportsOf(file);
     return importsOf(file).flatMap((name) => {
-      const problem = name.startsWith('.') ? arrowProblem(file, unit, allowed, name) : packageProblem(unit, name);
+      const reached = types.has(name) ? forTypes : allowed;
+      const problem = name.startsWith('.') ? arrowProblem(file, unit, reached, name) : packageProblem(unit, name);
       return problem === undefined ? [] : [`${file.path}: ${problem}`];
     });
   });
@@ -165,6 +176,22 @@ export function violations(files: readonly SourceFile[]): readonly string[] {
 
 function importsOf(file: SourceFile): readonly string[] {
   return [...new Set(ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName }) => fileName))];
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** What a file imports by statements for types alone, and by no other. */
+function typeImportsOf(file: SourceFile): ReadonlySet<string> {
+  const source = ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest);
+  const erased: ts.TextRange[] = source.statements.filter(
+    (one) =>
+      (ts.isImportDeclaration(one) && one.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) ||
+      (ts.isExportDeclaration(one) && one.isTypeOnly),
+  );
+  const found = ts.preProcessFile(file.text, true, true).importedFiles;
+  const isErased = ({ pos }: ts.FileReference): boolean => erased.some((one) => one.pos <= pos && pos < one.end);
+  const loaded = new Set(found.filter((one) => !isErased(one)).map(({ fileName }) => fileName));
+  return new Set(found.map(({ fileName }) => fileName).filter((name) => !loaded.has(name)));
 }
 
 function arrowProblem(file: SourceFile, unit: string, allowed: readonly string[], name: string): string | undefined {
