@@ -1,13 +1,17 @@
 import type { Clock } from '../ports/index.ts';
 
-/** Rung any number of times before anybody listens, it is heard once; by the signal for the last time. */
+/** Timers of Node that are longer than 24.8 days fire at once; whoever waits looks again after a day. */
+const LONGEST_MS = 86_400_000;
+
+/** Lets one loop wait until something happens or a time has come. Rung any number of times before that, it is heard once. */
 export class Bell {
+  readonly #clock: Pick<Clock, 'now' | 'delay'>;
   #isRung = false;
   #failure: { readonly error: unknown } | undefined;
   #hear: (() => void) | undefined;
 
-  constructor(signal: AbortSignal) {
-    signal.addEventListener('abort', () => this.ring(), { once: true });
+  constructor(clock: Pick<Clock, 'now' | 'delay'>) {
+    this.#clock = clock;
   }
 
   ring(): void {
@@ -15,21 +19,28 @@ export class Bell {
     this.#hear?.();
   }
 
+  /** Whoever listens, now or later, is thrown it. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.ring();
   }
 
-  /** Resolves when it was rung since the last time, or after so many milliseconds. @throws what `fail` was told */
-  async rung(limitMs: number | undefined, clock: Pick<Clock, 'delay'>): Promise<void> {
-    const timer = new AbortController();
-    if (!this.#isRung) {
-      const heard = Promise.withResolvers<void>();
-      this.#hear = heard.resolve;
-      if (limitMs !== undefined) void clock.delay(limitMs, timer.signal).then(heard.resolve, () => undefined);
-      await heard.promise;
+  /**
+   * Resolves when it was rung since the last time, at `until` (milliseconds since the epoch; a time that is far away: after a
+   * day), or with the signal. @throws what `fail` was told
+   */
+  async rung(until: number | undefined, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const heard = Promise.withResolvers<void>();
+    this.#hear = heard.resolve;
+    signal.addEventListener('abort', () => heard.resolve(), { once: true, signal: over.signal });
+    if (this.#isRung || this.#failure !== undefined || signal.aborted) heard.resolve();
+    else if (until !== undefined) {
+      const ms = Math.min(LONGEST_MS, Math.max(0, until - this.#clock.now()));
+      void this.#clock.delay(ms, over.signal).then(heard.resolve, () => undefined);
     }
-    timer.abort();
+    await heard.promise;
+    over.abort();
     this.#isRung = false;
     this.#hear = undefined;
     if (this.#failure !== undefined) throw this.#failure.error;

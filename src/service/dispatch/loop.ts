@@ -14,7 +14,7 @@ export const dispatch: Loop = { name: 'dispatch', start: carryRuns };
 async function carryRuns(deps: LoopDeps, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
-  const bell = new Bell(either);
+  const bell = new Bell(deps.clock);
   const dispatcher = new Dispatcher({
     deps,
     self: `${deps.by.host}/${randomUUID()}`,
@@ -28,7 +28,7 @@ async function carryRuns(deps: LoopDeps, signal: AbortSignal): Promise<void> {
   try {
     while (!signal.aborted) {
       const due = await dispatcher.look();
-      await bell.rung(due === undefined ? undefined : Math.max(0, due - deps.clock.now()), deps.clock);
+      await bell.rung(due, either);
     }
   } finally {
     over.abort();

@@ -1,12 +1,12 @@
 import { advance, fold, type JournalEntry, type RunState } from '../../journal/index.ts';
 import type { NotificationPolicy } from '../../model/index.ts';
 import { standingOf } from '../../rollback/index.ts';
+import { Bell } from '../bell.ts';
 import { type Alarm, alarmsOf, isOpen } from './alarms.ts';
 import { GIVE_UP_MS } from './delivery.ts';
 import type { NotifyDeps } from './outbox.ts';
 import { tellingsOf } from './telling.ts';
 import { moveTo, type Place, policyOf, tell } from './told.ts';
-import { Waker } from './waker.ts';
 
 export interface Following {
   readonly run: string;
@@ -22,8 +22,8 @@ export interface Following {
 export class Follower {
   readonly #following: Following;
   readonly #deps: NotifyDeps;
-  readonly #waker: Waker;
-  readonly #written: Waker;
+  readonly #bell: Bell;
+  readonly #written: Bell;
   readonly #queue: JournalEntry[] = [];
   readonly #told = new Set<string>();
   #state: RunState | undefined;
@@ -33,13 +33,13 @@ export class Follower {
   constructor(following: Following, deps: NotifyDeps) {
     this.#following = following;
     this.#deps = deps;
-    this.#waker = new Waker(deps.clock);
-    this.#written = new Waker(deps.clock);
+    this.#bell = new Bell(deps.clock);
+    this.#written = new Bell(deps.clock);
   }
 
   /** Something was written. Needed for a run that ended and can begin again: others are followed. */
   poke(): void {
-    this.#written.wake();
+    this.#written.ring();
   }
 
   /**
@@ -69,17 +69,17 @@ export class Follower {
       for await (const entry of this.#deps.journal.follow(this.#following.run, last, stop)) {
         last = entry.sequence;
         this.#queue.push(entry);
-        this.#waker.wake();
+        this.#bell.ring();
       }
       // A mixed run may be resumed, and an approval may still come after the end.
-      await this.#written.sleep(undefined, stop);
+      await this.#written.rung(undefined, stop);
     }
   }
 
   async #wait(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       const next = await this.#tellAlarms(stop);
-      if (this.#queue.length === 0) await this.#waker.sleep(next, stop);
+      if (this.#queue.length === 0) await this.#bell.rung(next, stop);
       for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
         await this.#take(entry, stop);
         if (stop.aborted) return;

@@ -3,6 +3,7 @@ import { isBackstayError } from '../../errors/index.ts';
 import { fold } from '../../journal/index.ts';
 import type { NotificationPolicy, NotificationSetting } from '../../model/index.ts';
 import type { ServiceRecord } from '../../ports/index.ts';
+import { Bell } from '../bell.ts';
 import type { ServiceDeps } from '../deps.ts';
 import type { Log } from '../log.ts';
 import { isOpen } from './alarms.ts';
@@ -10,7 +11,6 @@ import { channelOf, REQUEST_MS } from './channels/index.ts';
 import { begun, type Delivery, deliveryIn, ended, isSettled, jsonOf, laneIn, type Outcome } from './delivery.ts';
 import { render } from './render.ts';
 import { type Room, schedule, type Waiting } from './schedule.ts';
-import { Waker } from './waker.ts';
 
 export interface NotifyDeps
   extends Pick<ServiceDeps, 'records' | 'journal' | 'clock' | 'http' | 'keys' | 'by' | 'stack'> {
@@ -50,7 +50,7 @@ class Outbox {
   readonly #failed = new AbortController();
   /** Ends what is under way. */
   readonly #enough = new AbortController();
-  readonly #waker: Waker;
+  readonly #bell: Bell;
   readonly #held = new Map<string, Held>();
   /** Channels by lane. */
   readonly #busy = new Map<string, string>();
@@ -61,7 +61,7 @@ class Outbox {
   constructor(deps: NotifyDeps, signal: AbortSignal) {
     this.#deps = deps;
     this.#signal = AbortSignal.any([signal, this.#failed.signal]);
-    this.#waker = new Waker(deps.clock);
+    this.#bell = new Bell(deps.clock);
     this.#self = `${deps.by.host}/${randomUUID().slice(0, 8)}`;
   }
 
@@ -72,7 +72,7 @@ class Outbox {
         const now = this.#deps.clock.now();
         const { ready, wakeAt } = schedule(this.#held.values(), { busy: this.#busy, now, room: ROOM });
         for (const key of ready) this.#begin(key);
-        await this.#waker.sleep(wakeAt, this.#signal);
+        await this.#bell.rung(wakeAt, this.#signal);
       }
     } finally {
       const grace = setTimeout(() => this.#enough.abort(), GRACE_MS);
@@ -94,7 +94,7 @@ class Outbox {
         const { key, record } = change.value;
         if (record === undefined) this.#held.delete(key);
         else this.#take(record);
-        this.#waker.wake();
+        this.#bell.ring();
         next = changes.next();
       }
       // Deaf, nobody would be told anything any more.
@@ -119,7 +119,7 @@ class Outbox {
       const channel = `${delivery.telling.stack}/${delivery.channel}`;
       this.#held.set(key, { key, lane: laneIn(key), channel, at, record });
     }
-    this.#waker.wake();
+    this.#bell.ring();
   }
 
   #begin(key: string): void {
@@ -131,7 +131,7 @@ class Outbox {
       .finally(() => {
         this.#busy.delete(held.lane);
         this.#sending.delete(sending);
-        this.#waker.wake();
+        this.#bell.ring();
       });
     this.#sending.add(sending);
   }

@@ -22,7 +22,7 @@ export const triggerLoop: Loop = {
     const wake = (stack: string): void => {
       const known = tended.get(stack);
       if (known !== undefined) return known.ring();
-      const bell = new Bell(ending);
+      const bell = new Bell(deps.clock);
       tended.set(stack, bell);
       work.push(tend(stack, bell, deps, ending));
     };
@@ -68,7 +68,7 @@ async function tend(stack: string, bell: Bell, deps: LoopDeps, signal: AbortSign
       again = clock.now() + RETRY_MS;
     }
     await clock.delay(PACE_MS, signal).catch(() => undefined);
-    await bell.rung(again === undefined ? undefined : Math.max(0, again - clock.now()), clock);
+    await bell.rung(again, signal);
   }
 }
 
