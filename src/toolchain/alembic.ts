@@ -1,7 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureBundle } from './bundle.ts';
+import { ensureBundle, writePrograms } from './bundle.ts';
 import { unpackFromPypi } from './pypi.ts';
 import type { ToolOptions } from './types.ts';
 
@@ -44,13 +44,9 @@ export async function findAlembic(options: ToolOptions = {}): Promise<string> {
       pins: requirements + PYTHON + ALEMBIC,
       program,
       make: async (staging, work) => {
-        await unpackFromPypi(
-          { tool: 'alembic', packages: join(staging, 'packages'), requirements: REQUIREMENTS },
-          work,
-        );
-        await mkdir(join(staging, 'bin'));
-        await writeFile(join(staging, 'bin', 'python3'), PYTHON);
-        await writeFile(join(staging, program), ALEMBIC);
+        const packages = join(staging, 'packages');
+        await unpackFromPypi({ tool: 'alembic', packages, requirements: REQUIREMENTS }, work);
+        await writePrograms(staging, { python3: PYTHON, alembic: ALEMBIC });
       },
     },
     options,

@@ -2,7 +2,7 @@ import { mkdir, rename, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { BackstayError, isBackstayError } from '../errors/index.ts';
 import type { RecipeSpec, ToolSpec } from './catalogue.ts';
-import { runChild } from './child.ts';
+import { runChild, toldBy } from './child.ts';
 
 /** Linking comes after the last package and takes about this share of the time. */
 const LINK_SHARE = 0.1;
@@ -99,10 +99,11 @@ async function go(
       },
     );
   }
-  throw new BackstayError('TOOL_BUILD_FAILED', `${names}: go ${args[0]} ended with ${exitCode}`, {
-    details: { output: tail },
-    next: `It said: ${tail.slice(-5).join(' | ')}`,
-  });
+  throw new BackstayError(
+    'TOOL_BUILD_FAILED',
+    `${names}: go ${args[0]} ended with ${exitCode}`,
+    toldBy(tail, tail.slice(-5)),
+  );
 }
 
 async function assertRoom({ recipe, work }: BuildRequest): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import { cacheRoot, ToolCache } from './cache.ts';
@@ -74,6 +74,13 @@ export async function ensureBundle(spec: BundleSpec, options: ToolOptions = {}):
       await rm(work, { recursive: true, force: true });
     }
   });
+}
+
+/** Puts small programs, by their names, into `bin` of a bundle that is being made: runnable at once, for it may be tried there. */
+export async function writePrograms(staging: string, texts: Readonly<Record<string, string>>): Promise<void> {
+  const bin = join(staging, 'bin');
+  await mkdir(bin, { recursive: true });
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(bin, name), text, { mode: 0o755 });
 }
 
 /** As the cache wants its files. */

@@ -21,6 +21,14 @@ export interface ChildResult {
   readonly tail: readonly string[];
 }
 
+/** The last words of a command that failed, as an error carries them. `lines`: those to read at once. */
+export function toldBy(
+  tail: readonly string[],
+  lines: readonly string[] = tail.slice(-3),
+): { readonly details: { readonly output: readonly string[] }; readonly next: string } {
+  return { details: { output: tail }, next: `It said: ${lines.join(' | ')}` };
+}
+
 /** Runs a command in a process group of its own that ends with us. Rejects with the signal's reason, or when it cannot be started. */
 export async function runChild(
   command: readonly string[],

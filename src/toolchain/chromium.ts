@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
-import { ensureBundle } from './bundle.ts';
-import { unpackDebian } from './debian.ts';
+import { ensureBundle, writePrograms } from './bundle.ts';
+import { onlyWhatRuns, unpackDebian } from './debian.ts';
 import type { ToolOptions } from './types.ts';
 import { probeVersion } from './versions.ts';
 
@@ -74,6 +74,12 @@ const PACKAGES = [
 /** Folders in which the browser may lie within a package. */
 const PLACES = ['usr/lib/chromium', 'usr/bin'] as const;
 const INSTALLED = ['/usr/bin/chromium', '/usr/bin/chromium-headless-shell', '/usr/bin/google-chrome'] as const;
+const WITH_FONTS = [
+  ['.', ['bin', 'root']],
+  ['root', ['usr', 'lib']],
+  ['root/usr', ['bin', 'lib', 'share']],
+  ['root/usr/share', ['fonts']],
+] as const;
 const ENTRY = 'debian-headless';
 const VERSION = { args: ['--version'], pattern: /(\d+\.\d+\.\d+\.\d+)/, env: process.env } as const;
 
@@ -98,17 +104,9 @@ export async function findChromium(options: ToolOptions = {}): Promise<string> {
       pins: PACKAGES.join(' '),
       program,
       instead: 'Install chromium, or name one with BACKSTAY_CHROMIUM.',
-      make: async (staging, { env, signal, say }) => {
-        await unpackDebian({
-          tool: 'chromium',
-          packages: PACKAGES,
-          programs: [],
-          staging,
-          env,
-          ...(signal === undefined ? {} : { signal }),
-          onProgress: say,
-        });
-        await onlyWhatRuns(staging);
+      make: async (staging, work) => {
+        await unpackDebian({ tool: 'chromium', packages: PACKAGES, programs: [], staging }, work);
+        await onlyWhatRuns(staging, WITH_FONTS);
         await writeScript(staging);
         if ((await probeVersion(join(staging, program), VERSION)) === undefined)
           throw new BackstayError('TOOL_BUILD_FAILED', 'the Chromium of this machine’s Debian does not run here');
@@ -123,19 +121,15 @@ export async function findChromium(options: ToolOptions = {}): Promise<string> {
 async function writeScript(staging: string): Promise<void> {
   const place = PLACES.find((folder) => existsSync(join(staging, 'root', folder, BROWSER)));
   if (place === undefined) throw new BackstayError('TOOL_BUILD_FAILED', `the package has no ${BROWSER}`);
-  const path = join(staging, 'bin', BROWSER);
-  await mkdir(join(staging, 'bin'), { recursive: true });
-  await writeFile(
-    path,
-    `#!/bin/sh
+  await writePrograms(staging, {
+    [BROWSER]: `#!/bin/sh
 here=$(cd -- "$(dirname -- "$0")/.." && pwd)
 for folder in "$here"/root/usr/lib/*-linux-gnu*; do libraries=$folder; done
 export LD_LIBRARY_PATH="$libraries:$libraries/pulseaudio\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export FONTCONFIG_FILE="$here/fonts.conf" FONTCONFIG_ROOT="$here"
 exec "$here/root/${place}/${BROWSER}" "$@"
 `,
-  );
-  await chmod(path, 0o755);
+  });
   // Fonts of the machine as well as our own: pages are to look the same where there are none.
   await writeFile(
     join(staging, 'fonts.conf'),
@@ -150,16 +144,4 @@ exec "$here/root/${place}/${BROWSER}" "$@"
 </fontconfig>
 `,
   );
-}
-
-/** Programs, libraries and fonts; packages, lists, manuals and translations go. */
-async function onlyWhatRuns(staging: string): Promise<void> {
-  const keep = async (folder: string, names: readonly string[]): Promise<void> => {
-    for (const name of await readdir(folder))
-      if (!names.includes(name)) await rm(join(folder, name), { recursive: true });
-  };
-  await keep(staging, ['bin', 'root']);
-  await keep(join(staging, 'root'), ['usr', 'lib']);
-  await keep(join(staging, 'root', 'usr'), ['bin', 'lib', 'share']);
-  await keep(join(staging, 'root', 'usr', 'share'), ['fonts']);
 }

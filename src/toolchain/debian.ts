@@ -1,8 +1,9 @@
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
-import { runChild } from './child.ts';
+import { type BundleWork, writePrograms } from './bundle.ts';
+import { type ChildResult, runChild, toldBy } from './child.ts';
 
 export interface DebianRequest {
   /** Named by the error, and in progress. */
@@ -12,61 +13,58 @@ export interface DebianRequest {
   readonly staging: string;
   /** Programs of `usr/bin` that are wanted. */
   readonly programs: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly signal?: AbortSignal;
-  readonly onProgress: (message: string) => void;
 }
+
+/** Folders of a bundle, from above, each with what is to stay in it. */
+type Kept = readonly (readonly [folder: string, names: readonly string[]])[];
+
+const PROGRAMS_AND_LIBRARIES: Kept = [
+  ['.', ['bin', 'root']],
+  ['root', ['usr']],
+  ['root/usr', ['bin', 'lib']],
+];
 
 /**
  * Unpacks packages of this machine's own Debian (or Ubuntu) into a folder: no root, no installation. apt compares each
  * with the digest in its signed lists. Libraries come along and are found by small scripts around the programs.
  * Errors: TOOL_MISSING where there is no apt or it has no such package, TOOL_BUILD_FAILED when one cannot be unpacked.
  */
-export async function unpackDebian(request: DebianRequest): Promise<void> {
-  const { tool, packages, staging, programs, onProgress } = request;
+export async function unpackDebian(
+  { tool, packages, staging, programs }: DebianRequest,
+  work: BundleWork,
+): Promise<void> {
   if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg-deb'))
     throw new BackstayError('TOOL_MISSING', `${tool}: not found, and it is fetched by itself on Debian alone`, {
       next: `Install ${programs.join(', ')}.`,
     });
   const folder = join(staging, 'packages');
   await mkdir(folder, { recursive: true });
-  onProgress(`downloading ${packages.join(', ')}`);
-  const first = await run(request, folder, ['apt-get', '-q', 'download', ...packages]);
+  work.say(`downloading ${packages.join(', ')}`);
+  const first = await run(work, folder, ['apt-get', '-q', 'download', ...packages]);
   if (first.exitCode !== 0) {
     // The lists of this machine are absent or old: others of our own, for which nobody has to be root.
     const own = await ownLists(staging);
-    await run(request, folder, ['apt-get', '-q', ...own, 'update']);
-    const { exitCode, tail } = await run(request, folder, ['apt-get', '-q', ...own, 'download', ...packages]);
+    await run(work, folder, ['apt-get', '-q', ...own, 'update']);
+    const { exitCode, tail } = await run(work, folder, ['apt-get', '-q', ...own, 'download', ...packages]);
     if (exitCode !== 0)
-      throw new BackstayError('TOOL_MISSING', `${tool}: apt-get download ended with ${exitCode}`, {
-        details: { output: tail },
-        next: `It said: ${tail.slice(-3).join(' | ')}`,
-      });
+      throw new BackstayError('TOOL_MISSING', `${tool}: apt-get download ended with ${exitCode}`, toldBy(tail));
   }
   const root = join(staging, 'root');
   await mkdir(root);
   for (const name of await readdir(folder)) {
-    onProgress(`unpacking ${name}`);
-    const { exitCode, tail } = await run(request, folder, ['dpkg-deb', '-x', name, root]);
+    work.say(`unpacking ${name}`);
+    const { exitCode, tail } = await run(work, folder, ['dpkg-deb', '-x', name, root]);
     if (exitCode !== 0)
       throw new BackstayError('TOOL_BUILD_FAILED', `${name} cannot be unpacked`, { details: { output: tail } });
   }
-  const bin = join(staging, 'bin');
-  await mkdir(bin);
-  for (const program of programs) {
-    await writeFile(join(bin, program), scriptFor(program));
-    await chmod(join(bin, program), 0o755);
-  }
+  await writePrograms(staging, Object.fromEntries(programs.map((program) => [program, scriptFor(program)])));
 }
 
-/** Leaves programs and libraries of what was unpacked; packages, lists and manual pages go. */
-export async function onlyWhatRuns(staging: string): Promise<void> {
-  for (const name of await readdir(staging))
-    if (name !== 'bin' && name !== 'root') await rm(join(staging, name), { recursive: true });
-  const root = join(staging, 'root');
-  for (const name of await readdir(root)) if (name !== 'usr') await rm(join(root, name), { recursive: true });
-  for (const name of await readdir(join(root, 'usr')))
-    if (name !== 'bin' && name !== 'lib') await rm(join(root, 'usr', name), { recursive: true });
+/** Removes of what was unpacked all but `kept`: packages, lists, manuals and translations go. */
+export async function onlyWhatRuns(staging: string, kept: Kept = PROGRAMS_AND_LIBRARIES): Promise<void> {
+  for (const [folder, names] of kept)
+    for (const name of await readdir(join(staging, folder)))
+      if (!names.includes(name)) await rm(join(staging, folder, name), { recursive: true });
 }
 
 /** Finds its libraries from where it lies itself: the folder is moved when it is published. */
@@ -84,11 +82,7 @@ async function ownLists(staging: string): Promise<readonly string[]> {
   return ['-o', `Dir::State::lists=${lists}`, '-o', `Dir::Cache=${cache}`, '-o', 'Debug::NoLocking=1'];
 }
 
-async function run(
-  { env, signal }: DebianRequest,
-  cwd: string,
-  command: readonly string[],
-): Promise<{ readonly exitCode: number; readonly tail: readonly string[] }> {
+async function run({ env, signal }: BundleWork, cwd: string, command: readonly string[]): Promise<ChildResult> {
   return await runChild(command, {
     cwd,
     env: { ...env, LC_ALL: 'C' },

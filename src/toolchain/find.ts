@@ -64,8 +64,8 @@ export function probeOf(tool: ToolSpec, env: Env): { args: readonly string[]; pa
   return { args: tool.versionArgs, pattern: tool.versionPattern, env };
 }
 
-/** Undefined for what is not there, not a file, or not executable by us. */
-async function programSize(path: string): Promise<number | undefined> {
+/** Bytes. Undefined for what is not there, not a file, or not executable by us. */
+export async function programSize(path: string): Promise<number | undefined> {
   try {
     await access(path, constants.X_OK);
     const seen = await stat(path);

@@ -1,7 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureBundle } from './bundle.ts';
+import { ensureBundle, writePrograms } from './bundle.ts';
 import { fetchJars, parseJars } from './maven.ts';
 import type { ToolOptions } from './types.ts';
 
@@ -29,8 +29,7 @@ export async function findFlyway(options: ToolOptions = {}): Promise<string> {
       program,
       make: async (staging, work) => {
         await fetchJars({ tool: 'flyway', jars: parseJars(list), into: join(staging, 'lib') }, work);
-        await mkdir(join(staging, 'bin'));
-        await writeFile(join(staging, program), SCRIPT);
+        await writePrograms(staging, { flyway: SCRIPT });
       },
     },
     options,

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import type { BundleWork } from './bundle.ts';
-import { runChild } from './child.ts';
+import { runChild, toldBy } from './child.ts';
 
 /** One pinned artifact: what Maven calls it, how long it is and what it must be. */
 export interface Jar {
@@ -87,14 +87,13 @@ export async function fetchJars({ tool, jars, into }: JarsRequest, work: BundleW
     ...(signal === undefined ? {} : { signal }),
   });
   if (exitCode !== 0)
-    throw new BackstayError('TOOL_MISSING', `${tool}: Maven could not fetch it`, {
-      details: { output: tail },
-      next: `It said: ${tail
-        .filter((line) => line.includes('ERROR'))
-        .slice(0, 2)
-        .join(' | ')}`,
-    });
+    throw new BackstayError('TOOL_MISSING', `${tool}: Maven could not fetch it`, toldBy(tail, errorsIn(tail)));
   for (const jar of jars) await assertPinned(tool, into, jar);
+}
+
+/** Maven says why first, and then how to ask it for more. */
+function errorsIn(tail: readonly string[]): readonly string[] {
+  return tail.filter((line) => line.includes('ERROR')).slice(0, 2);
 }
 
 async function assertPinned(tool: string, into: string, jar: Jar): Promise<void> {

@@ -1,10 +1,10 @@
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackstayError } from '../errors/index.ts';
-import { ensureBundle } from './bundle.ts';
+import { ensureBundle, writePrograms } from './bundle.ts';
 import { ToolCache, cacheRoot } from './cache.ts';
+import { findTogether, programsIn } from './folders.ts';
 import { fetchJars, parseJars } from './maven.ts';
 import type { ToolOptions } from './types.ts';
 import { knownVersion } from './versions.ts';
@@ -24,10 +24,10 @@ const VERSION = '5.26.30';
 const LIST = fileURLToPath(new URL('recipes/neo4j/jars.txt', import.meta.url));
 const FOLDERS = '--home-dir="$NEO4J_HOME" --config-dir="${NEO4J_CONF:-$NEO4J_HOME/conf}"';
 /** The artifacts are a library: the programs of a distribution are two small scripts around their entry points. */
-const SCRIPTS: readonly (readonly [name: string, text: string])[] = [
-  ['neo4j-admin', script('org.neo4j.cli.AdminTool "$@"', 'NEO4J_HOME=${NEO4J_HOME:-$here}\nexport NEO4J_HOME\n')],
-  ['neo4j', script(`org.neo4j.server.CommunityEntryPoint ${FOLDERS}`)],
-];
+const SCRIPTS = {
+  'neo4j-admin': script('org.neo4j.cli.AdminTool "$@"', 'NEO4J_HOME=${NEO4J_HOME:-$here}\nexport NEO4J_HOME\n'),
+  neo4j: script(`org.neo4j.server.CommunityEntryPoint ${FOLDERS}`),
+} as const;
 
 /**
  * In the folder that `$BACKSTAY_NEO4J_BIN` names, on PATH, in the cache, else Neo4j Community from its Maven artifacts,
@@ -36,23 +36,13 @@ const SCRIPTS: readonly (readonly [name: string, text: string])[] = [
 export async function findNeo4j(options: ToolOptions = {}): Promise<Neo4jTools> {
   const env = options.env ?? process.env;
   const cache = new ToolCache(cacheRoot(options));
-  const named = env['BACKSTAY_NEO4J_BIN'];
-  if (named !== undefined && named !== '') {
-    const tools = await toolsIn(named, env, cache);
-    if (tools !== undefined) return tools;
-    throw new BackstayError(
-      'TOOL_MISSING',
-      `BACKSTAY_NEO4J_BIN names ${named}, where ${PROGRAMS.join(' and ')} do not run`,
-      {
-        next: 'Correct it, or unset it to let Backstay find them itself.',
-      },
-    );
-  }
-  for (const folder of (env['PATH'] ?? '').split(delimiter).filter(isAbsolute)) {
-    const tools = await toolsIn(folder, env, cache);
-    if (tools !== undefined) return tools;
-  }
-  return await cachedOrFetched(options);
+  const there = await findTogether({
+    variable: 'BACKSTAY_NEO4J_BIN',
+    env,
+    lacking: `where ${PROGRAMS.join(' and ')} do not run`,
+    toolsIn: async (folder) => await toolsIn(folder, env, cache),
+  });
+  return there ?? (await cachedOrFetched(options));
 }
 
 async function cachedOrFetched(options: ToolOptions): Promise<Neo4jTools> {
@@ -61,13 +51,12 @@ async function cachedOrFetched(options: ToolOptions): Promise<Neo4jTools> {
     {
       name: 'neo4j',
       version: VERSION,
-      pins: list + SCRIPTS.map(([, text]) => text).join(''),
+      pins: list + Object.values(SCRIPTS).join(''),
       program: join('bin', 'neo4j'),
       instead: `Install ${PROGRAMS.join(' and ')}, or name their folder with BACKSTAY_NEO4J_BIN.`,
       make: async (staging, work) => {
         await fetchJars({ tool: 'neo4j', jars: parseJars(list), into: join(staging, 'lib') }, work);
-        await mkdir(join(staging, 'bin'));
-        for (const [name, text] of SCRIPTS) await writeFile(join(staging, 'bin', name), text, { mode: 0o755 });
+        await writePrograms(staging, SCRIPTS);
         const versions = new ToolCache(cacheRoot(options));
         if ((await toolsIn(join(staging, 'bin'), work.env, versions)) !== undefined) return;
         throw new BackstayError('TOOL_MISSING', 'neo4j was fetched and does not run: there is no Java, or an old one', {
@@ -85,25 +74,15 @@ async function toolsIn(
   env: NonNullable<ToolOptions['env']>,
   cache: ToolCache,
 ): Promise<Neo4jTools | undefined> {
-  const files = PROGRAMS.map((name) => join(folder, name));
-  if (!files.every(isProgram)) return undefined;
+  const programs = await programsIn(folder, PROGRAMS);
+  if (programs === undefined) return undefined;
   const pattern = /^(?:neo4j-admin )?(\d+\.\d+\.\d+)/m;
-  const version = await knownVersion(files[0] ?? '', { args: ['--version'], pattern, env }, cache.versionMemos);
+  const version = await knownVersion(programs[0], { args: ['--version'], pattern, env }, cache.versionMemos);
   return version === undefined ? undefined : commandsIn(folder, version);
 }
 
 function commandsIn(bin: string, version: string): Neo4jTools {
   return { admin: [join(bin, 'neo4j-admin')], console: [join(bin, 'neo4j'), 'console'], version };
-}
-
-function isProgram(path: string): boolean {
-  if (!existsSync(path)) return false;
-  try {
-    accessSync(realpathSync(path), constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** As little Java as will do: these are small graphs, or short jobs, unless HEAP_SIZE says otherwise. */

@@ -26,16 +26,8 @@ export async function findPgBackRest(options: ToolOptions = {}): Promise<PgBackR
       version: 'debian-2',
       pins: PACKAGES.join(' '),
       program: join('bin', 'pgbackrest'),
-      make: async (staging, { env, signal, say }) => {
-        await unpackDebian({
-          tool: 'pgbackrest',
-          packages: PACKAGES,
-          programs: ['pgbackrest'],
-          staging,
-          env,
-          ...(signal === undefined ? {} : { signal }),
-          onProgress: say,
-        });
+      make: async (staging, work) => {
+        await unpackDebian({ tool: 'pgbackrest', packages: PACKAGES, programs: ['pgbackrest'], staging }, work);
         await onlyWhatRuns(staging);
       },
     },

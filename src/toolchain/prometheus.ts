@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
-import { ensureBundle } from './bundle.ts';
+import { ensureBundle, writePrograms } from './bundle.ts';
 import { onlyWhatRuns, unpackDebian } from './debian.ts';
 import type { ToolOptions } from './types.ts';
 import { probeVersion } from './versions.ts';
@@ -39,16 +39,8 @@ export async function findPrometheus(options: ToolOptions = {}): Promise<Prometh
       version: 'debian-2',
       pins: `${PACKAGES.join(' ')} with templates at ${TEMPLATES.ours}`,
       program: join('bin', 'prometheus'),
-      make: async (staging, { env, signal, say }) => {
-        await unpackDebian({
-          tool: 'prometheus',
-          packages: PACKAGES,
-          programs: PROGRAMS,
-          staging,
-          env,
-          ...(signal === undefined ? {} : { signal }),
-          onProgress: say,
-        });
+      make: async (staging, work) => {
+        await unpackDebian({ tool: 'prometheus', packages: PACKAGES, programs: PROGRAMS, staging }, work);
         await placeTemplates(staging);
         await onlyWhatRuns(staging);
       },
@@ -79,7 +71,7 @@ async function placeTemplates(staging: string): Promise<void> {
   for (let at = bytes.indexOf(TEMPLATES.debian); at !== -1; at = bytes.indexOf(TEMPLATES.debian, at))
     bytes.write(TEMPLATES.ours, at);
   await writeFile(program, bytes);
-  await writeFile(join(staging, 'bin', 'prometheus-alertmanager'), SCRIPT);
+  await writePrograms(staging, { 'prometheus-alertmanager': SCRIPT });
 }
 
 const SCRIPT = `#!/bin/sh

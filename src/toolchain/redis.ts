@@ -1,8 +1,8 @@
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { BackstayError } from '../errors/index.ts';
 import { ensureBundle } from './bundle.ts';
 import { onlyWhatRuns, unpackDebian } from './debian.ts';
+import { findTogether, programsIn } from './folders.ts';
 import type { ToolOptions } from './types.ts';
 import { probeVersion } from './versions.ts';
 
@@ -29,22 +29,13 @@ const OLDEST = 7;
  * Errors: TOOL_MISSING, TOOL_BUILD_FAILED.
  */
 export async function findRedis(options: ToolOptions = {}): Promise<RedisTools> {
-  const env = options.env ?? process.env;
-  const named = env['BACKSTAY_REDIS_BIN'];
-  if (named !== undefined && named !== '') {
-    const tools = await toolsIn(named);
-    if (tools !== undefined) return tools;
-    throw new BackstayError(
-      'TOOL_MISSING',
-      `BACKSTAY_REDIS_BIN names ${named}, where there are no ${PROGRAMS.join(', ')} of Redis ${OLDEST} or later`,
-      { next: 'Correct it, or unset it to let Backstay find them itself.' },
-    );
-  }
-  for (const folder of (env['PATH'] ?? '').split(delimiter).filter(isAbsolute)) {
-    const tools = await toolsIn(folder);
-    if (tools !== undefined) return tools;
-  }
-  return await cachedOrFetched(options);
+  const there = await findTogether({
+    variable: 'BACKSTAY_REDIS_BIN',
+    env: options.env ?? process.env,
+    lacking: `where there are no ${PROGRAMS.join(', ')} of Redis ${OLDEST} or later`,
+    toolsIn,
+  });
+  return there ?? (await cachedOrFetched(options));
 }
 
 async function cachedOrFetched(options: ToolOptions): Promise<RedisTools> {
@@ -55,16 +46,8 @@ async function cachedOrFetched(options: ToolOptions): Promise<RedisTools> {
       pins: PACKAGES.join(' '),
       program: join('bin', 'redis-server'),
       instead: `Install ${PROGRAMS.join(', ')}, or name their folder with BACKSTAY_REDIS_BIN.`,
-      make: async (staging, { env, signal, say }) => {
-        await unpackDebian({
-          tool: 'redis',
-          packages: PACKAGES,
-          programs: PROGRAMS,
-          staging,
-          env,
-          ...(signal === undefined ? {} : { signal }),
-          onProgress: say,
-        });
+      make: async (staging, work) => {
+        await unpackDebian({ tool: 'redis', packages: PACKAGES, programs: PROGRAMS, staging }, work);
         if ((await toolsIn(join(staging, 'bin'))) === undefined)
           throw new BackstayError('TOOL_MISSING', `the Redis of this machine's Debian is older than ${OLDEST}`, {
             next: `Install Redis ${OLDEST} or later, or name the folder of its programs with BACKSTAY_REDIS_BIN.`,
@@ -80,19 +63,10 @@ async function cachedOrFetched(options: ToolOptions): Promise<RedisTools> {
 }
 
 async function toolsIn(folder: string): Promise<RedisTools | undefined> {
-  const [server, cli, checkRdb] = PROGRAMS.map((name) => join(folder, name)) as [string, string, string];
-  if (![server, cli, checkRdb].every(isProgram)) return undefined;
+  const programs = await programsIn(folder, PROGRAMS);
+  if (programs === undefined) return undefined;
+  const [server, cli, checkRdb] = programs;
   const version = await probeVersion(server, { args: ['--version'], pattern: /v=(\d+\.\d+\.\d+)/, env: process.env });
   if (version === undefined || Number(version.split('.')[0]) < OLDEST) return undefined;
   return { server, cli, checkRdb, version };
-}
-
-function isProgram(path: string): boolean {
-  if (!existsSync(path)) return false;
-  try {
-    accessSync(realpathSync(path), constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

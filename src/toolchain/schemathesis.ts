@@ -1,7 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureBundle } from './bundle.ts';
+import { ensureBundle, writePrograms } from './bundle.ts';
 import { unpackFromPypi } from './pypi.ts';
 import type { ToolOptions } from './types.ts';
 
@@ -27,8 +27,7 @@ export async function findSchemathesis(options: ToolOptions = {}): Promise<strin
       make: async (staging, work) => {
         const packages = join(staging, 'packages');
         await unpackFromPypi({ tool: 'schemathesis', packages, requirements: REQUIREMENTS }, work);
-        await mkdir(join(staging, 'bin'));
-        await writeFile(join(staging, program), PROGRAM);
+        await writePrograms(staging, { schemathesis: PROGRAM });
       },
     },
     options,
