@@ -171,7 +171,11 @@ export const settingsSchema = z.strictObject({
   evidence,
   metrics: metrics.exactOptional(),
   doctor,
-  order: textList.default([]).describe('Workloads by name, dependencies first.'),
+  order: textList
+    .default([])
+    .describe(
+      'Workloads by name, dependencies first: of those that change, each is well before the next one is touched.',
+    ),
   onInvalid,
   retention,
   hold,

@@ -60,7 +60,8 @@ export type StepAction =
   | { readonly kind: 'pause-rollouts'; readonly workloads: readonly ObjectKey[] }
   /** Takes `pause-rollouts` back: as its reverse, and as a step of the phase `resumed`. */
   | { readonly kind: 'resume-rollouts'; readonly workloads: readonly ObjectKey[] }
-  | { readonly kind: 'apply' }
+  /** `order`: workloads that change one after another, each once the one before is well. Absent: all at once. */
+  | { readonly kind: 'apply'; readonly order?: readonly ObjectKey[] }
   | { readonly kind: 'prune'; readonly objects: readonly ObjectKey[] }
   | { readonly kind: 'prove-equal' }
   | { readonly kind: 'checks'; readonly when: 'before' | 'after'; readonly names: readonly string[] }

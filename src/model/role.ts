@@ -1,4 +1,4 @@
-import { groupOf, type KubeObject } from './object.ts';
+import { groupOf, type KubeObject, keyOf, type ObjectKey } from './object.ts';
 import { matchesGlob, matchesPattern } from './pattern.ts';
 import type { ObjectPattern, Stack } from './stack.ts';
 
@@ -36,6 +36,18 @@ export function roleOf(object: KubeObject, stack: Pick<Stack, 'roles'>): Role {
   if (TRAFFIC_KINDS.has(kind) || TRAFFIC_GROUPS.has(group)) return 'traffic';
   if (kind === 'ConfigMap' || kind === 'Secret' || CONFIG_GROUPS.has(group)) return 'config';
   return 'infrastructure';
+}
+
+/** The workloads that a stack wants one after another, in its order; those of one name by key. `names` are the stack's. */
+export function declaredOrder(objects: readonly KubeObject[], names: readonly string[]): readonly ObjectKey[] {
+  const places = new Map(names.map((name, place) => [name, place]));
+  return objects
+    .flatMap((object) => {
+      const place = places.get(object.metadata.name);
+      return place === undefined || !WORKLOADS.has(object.kind) ? [] : [{ key: keyOf(object), place }];
+    })
+    .toSorted((a, b) => a.place - b.place || (a.key < b.key ? -1 : 1))
+    .map(({ key }) => key);
 }
 
 /** Whether a pattern is about this very kind: `{kind: ConfigMap, name: postgres-*}`. */

@@ -112,7 +112,7 @@ export interface Stack {
     /** Milliseconds: an older backup is restored only where it is named. @default an hour */
     readonly backupMaxAgeMs: number;
   };
-  /** Restart order hint: workloads by name, dependencies first. */
+  /** Workloads by name: of those that change, each is well before the next one is touched. Dependencies first. */
   readonly order: readonly string[];
   /** When the checks fail at the target: a person decides, or the run returns to *before* by itself. @default 'halt' */
   readonly onInvalid: 'halt' | 'return';

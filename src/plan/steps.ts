@@ -1,5 +1,7 @@
 import {
   type CheckSetting,
+  declaredOrder,
+  displayName,
   type HookSetting,
   type NamedScope,
   type ObjectKey,
@@ -126,7 +128,7 @@ function ownSteps(phase: Phase, input: PlanInput): readonly Step[] {
         ...(applied.length > 0
           ? [
               {
-                ...step('apply', applyTitle(applied), { kind: 'apply' }, riskOfChanges(applied)),
+                ...applyStep(applied, input),
                 destructive: replaces,
               },
             ]
@@ -186,6 +188,16 @@ function evidenceStep({ stack, options }: PlanInput): Step {
   const kept = stack.metrics === undefined ? 'logs, events and objects' : 'logs, events, objects and metrics';
   const title = `Keep ${kept} of what is live as evidence`;
   return stepsOf('safeguarded')('evidence', title, { kind: 'evidence', limitMs: ms, limitBytes, logLines });
+}
+
+function applyStep(changes: PlanInput['changes'], { stack, desired }: PlanInput): Step {
+  const changing = new Set(changes.map(({ key }) => key));
+  const order = declaredOrder(desired, stack.order).filter((key) => changing.has(key));
+  const risk = riskOfChanges(changes);
+  // One alone waits for nobody.
+  if (order.length < 2) return stepsOf('applied')('apply', applyTitle(changes), { kind: 'apply' }, risk);
+  const title = `${applyTitle(changes)}, one after another: ${order.map(displayName).join(', ')}`;
+  return stepsOf('applied')('apply', title, { kind: 'apply', order }, risk);
 }
 
 function pruneStep(objects: readonly ObjectKey[], { changes }: PlanInput): Step {

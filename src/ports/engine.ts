@@ -19,6 +19,8 @@ export interface StateLock {
 export interface EngineUpdate {
   /** The objects to register, with real Secret values. Registered in dependency order. */
   readonly objects: readonly KubeObject[];
+  /** Each of these is touched once the one before is done and ready. Absent: only what they depend on comes first. */
+  readonly order?: readonly ObjectKey[];
   /**
    * What the in-process provider may do. An object that is registered but not permitted is neither changed nor deleted,
    * whatever it looks like: this is how a scope and an approved plan bind.

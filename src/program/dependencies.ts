@@ -21,19 +21,31 @@ const RANKS: readonly ReadonlySet<string>[] = [
   new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'ReplicaSet', 'Pod', 'Rollout']),
 ];
 
-/** The objects so ordered that each comes after those that it depends on; within a rank by key. */
-export function inOrder(objects: readonly KubeObject[]): readonly KubeObject[] {
+/**
+ * The objects so ordered that each comes after those that it depends on; within a rank by key. Those named in `order` change
+ * places among themselves.
+ */
+export function inOrder(objects: readonly KubeObject[], order: readonly ObjectKey[] = []): readonly KubeObject[] {
   const rank = (object: KubeObject): number => {
     const index = RANKS.findIndex((kinds) => kinds.has(object.kind));
     return index < 0 ? RANKS.length : index;
   };
   const text = (object: KubeObject): string => keyOf(object);
-  return [...objects].sort((a, b) => rank(a) - rank(b) || (text(a) < text(b) ? -1 : 1));
+  const ranked = [...objects].sort((a, b) => rank(a) - rank(b) || (text(a) < text(b) ? -1 : 1));
+  const byKey = new Map(ranked.map((object) => [keyOf(object), object]));
+  const queue = order.flatMap((key) => byKey.get(key) ?? []);
+  const named = new Set(queue);
+  return ranked.map((object) => (named.has(object) ? (queue.shift() ?? object) : object));
 }
 
-/** What each object must come after: its namespace, its definition, and what it names in its fields. */
-export function dependenciesOf(objects: readonly KubeObject[]): ReadonlyMap<ObjectKey, readonly ObjectKey[]> {
+/** What each object must come after: its namespace, its definition, what it names in its fields, and the one before in `order`. */
+export function dependenciesOf(
+  objects: readonly KubeObject[],
+  order: readonly ObjectKey[] = [],
+): ReadonlyMap<ObjectKey, readonly ObjectKey[]> {
   const keys = new Set(objects.map(keyOf));
+  const queue = order.filter((key) => keys.has(key));
+  const before = new Map(queue.slice(1).map((key, at) => [key, queue[at]]));
   const definitions = new Map<string, ObjectKey>();
   for (const object of objects) {
     if (object.kind !== 'CustomResourceDefinition') continue;
@@ -51,6 +63,7 @@ export function dependenciesOf(objects: readonly KubeObject[]): ReadonlyMap<Obje
         namespace === undefined ? undefined : lookup('', 'Namespace', namespace),
         definitions.get(`${groupOf(object.apiVersion)}/${object.kind}`),
         ...referencesOf(object, lookup),
+        before.get(keyOf(object)),
       ];
       const self = keyOf(object);
       return [self, [...new Set(found.filter((key) => key !== undefined && key !== self))] as readonly ObjectKey[]];

@@ -4,5 +4,5 @@ import { registerObjects } from './register.ts';
 import { loadTarget } from './target.ts';
 
 const target = new Config('backstay').require('target');
-const { objects, clusterUid } = await loadTarget({ stack: getStack(), target, env: process.env, cwd: process.cwd() });
-await registerObjects(objects, { clusterUid });
+const { objects, ...options } = await loadTarget({ stack: getStack(), target, env: process.env, cwd: process.cwd() });
+await registerObjects(objects, options);

@@ -6,6 +6,8 @@ import { dependenciesOf, inOrder } from './dependencies.ts';
 export interface RegisterOptions {
   /** UID of the kube-system namespace: by it the official plugin knows the cluster, whatever its address. */
   readonly clusterUid: string;
+  /** Each of these waits for the one before. @default what objects depend on alone */
+  readonly order?: readonly ObjectKey[];
 }
 
 /** Name of the one provider resource: with another name every object would be replaced. */
@@ -34,10 +36,11 @@ export async function registerObjects(
   objects: readonly KubeObject[],
   options: RegisterOptions,
 ): Promise<ReadonlyMap<ObjectKey, CustomResource>> {
-  const provider = await registerProvider(options.clusterUid);
-  const dependencies = dependenciesOf(objects);
+  const { clusterUid, order } = options;
+  const provider = await registerProvider(clusterUid);
+  const dependencies = dependenciesOf(objects, order);
   const resources = new Map<ObjectKey, CustomResource>();
-  for (const object of inOrder(objects)) {
+  for (const object of inOrder(objects, order)) {
     const key = keyOf(object);
     const needed = (dependencies.get(key) ?? []).map((other) => resources.get(other));
     const dependsOn = needed.filter((resource) => resource !== undefined);

@@ -1,13 +1,15 @@
 import { compose } from '../compose.ts';
 import type { Variables } from '../config/index.ts';
 import { BackstayError } from '../errors/index.ts';
-import type { KubeObject } from '../model/index.ts';
+import { declaredOrder, type KubeObject, type ObjectKey } from '../model/index.ts';
 
 export interface Target {
   /** The whole snapshot, with real Secret values. */
   readonly objects: readonly KubeObject[];
   /** UID of the kube-system namespace of the cluster that it belongs to. */
   readonly clusterUid: string;
+  /** What the stack wants one after another. */
+  readonly order: readonly ObjectKey[];
 }
 
 export interface TargetOptions {
@@ -35,7 +37,8 @@ export async function loadTarget({ stack, target, env, cwd }: TargetOptions): Pr
     }
     const hasher = await composition.hasher();
     const secrets = await store.secrets(stack, await store.get(stack, id));
-    return { objects: hasher.reveal(content.objects, secrets), clusterUid };
+    const objects = hasher.reveal(content.objects, secrets);
+    return { objects, clusterUid, order: declaredOrder(objects, composition.stack.order) };
   } finally {
     await composition.close();
   }

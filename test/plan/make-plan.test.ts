@@ -78,6 +78,35 @@ describe('the steps of a plan', () => {
     ]);
   });
 
+  test('touch the workloads of the stack in its order, where more than one of them changes', () => {
+    const order = ['auth', 'documents', 'chat', 'absent'];
+    const workloads = ['chat', 'documents', 'other', 'auth'].map((name) => deployment(name));
+    const apply = (...names: string[]): Step | undefined => {
+      const changes = names.map((name) => change(deployment(name), 'update'));
+      const desired = [...workloads, configMap('auth', {})];
+      return byId(
+        planned({ changes: [...changes, change(configMap('auth', {}), 'update')], desired }, { order }),
+        'apply',
+      );
+    };
+    expect(apply('chat', 'other', 'auth')).toMatchObject({
+      title: 'Update 4 by one update of the engine, one after another: deployment/auth, deployment/chat',
+      action: { kind: 'apply', order: [keyOf(deployment('auth')), keyOf(deployment('chat'))] },
+    });
+    expect(apply('chat', 'other')?.action).toEqual({ kind: 'apply' });
+  });
+
+  test('of two namespaces take turns by name, and by key where one name is in both', () => {
+    const there = (name: string) => deployment(name, {}, {}, { namespace: 'a-second' });
+    const workloads = [deployment('b'), deployment('a'), there('b')];
+    const changes = workloads.map((one) => change(one, 'update'));
+    const plan = planned({ changes, desired: workloads }, { order: ['b', 'a'] });
+    expect(byId(plan, 'apply')?.action).toEqual({
+      kind: 'apply',
+      order: [keyOf(there('b')), keyOf(deployment('b')), keyOf(deployment('a'))],
+    });
+  });
+
   test('stand in the order of the phases, with the hooks of each phase after its own steps', () => {
     const hooks = PHASES.toReversed().map((phase) => aHook(`at-${phase}`, phase));
     const plan = planned(

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf } from '../../src/model/index.ts';
 import { dependenciesOf, inOrder } from '../../src/program/dependencies.ts';
@@ -69,6 +70,25 @@ describe('the order of registration', () => {
       'Ingress',
     ]);
     expect(inOrder([...shuffled].reverse())).toEqual(inOrder(shuffled));
+  });
+
+  it('is that of the stack among the workloads that it names, and nothing comes before what it depends on', () => {
+    const workloads = ['auth', 'chat', 'documents', 'search'].map((name) => object('apps/v1', 'Deployment', name));
+    const settings = [namespace, config, object('networking.k8s.io/v1', 'Ingress', 'web')];
+    const all = [...settings, ...workloads, object('v1', 'ReplicationController', 'old')];
+    const keys = [...workloads.map(keyOf), keyOf(object('v1', 'ReplicationController', 'old')), keyOf(claim)];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(keys), fc.shuffledSubarray(all, { minLength: all.length }), (order, objects) => {
+        const registered = inOrder(objects, order).map(keyOf);
+        const here = order.filter((key) => key !== keyOf(claim));
+        expect(registered.filter((key) => order.includes(key))).toEqual(here);
+        expect(registered.toSorted()).toEqual(all.map(keyOf).toSorted());
+        const needed = dependenciesOf(objects, order);
+        here.forEach((key, at) => expect(needed.get(key)?.at(-1)).toBe(at === 0 ? keyOf(namespace) : here[at - 1]));
+        for (const [key, others] of needed)
+          for (const other of others) expect(registered.indexOf(other)).toBeLessThan(registered.indexOf(key));
+      }),
+    );
   });
 });
 

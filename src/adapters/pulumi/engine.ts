@@ -110,7 +110,8 @@ async function carry(
 
 async function program(update: EngineUpdate, clusterUid: string): Promise<void> {
   const { registerObjects } = await import('../../program/register.ts');
-  await registerObjects(update.objects, { clusterUid });
+  const { objects, order } = update;
+  await registerObjects(objects, { clusterUid, ...(order === undefined ? {} : { order }) });
 }
 
 /** The Pulumi stack of `options.stack`'s name, with that program and, where one is given, our provider instead of plugins. */

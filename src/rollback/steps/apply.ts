@@ -9,7 +9,7 @@ import {
   type Plan,
 } from '../../model/index.ts';
 import { sameForm } from '../../plan/index.ts';
-import type { EngineResult, Permit } from '../../ports/index.ts';
+import type { EngineResult, EngineUpdate, Permit } from '../../ports/index.ts';
 import type { Moved, Observation } from '../deps.ts';
 import type { Executor, StepContext, StepResult } from '../executor.ts';
 import { helpForPods } from './force-pods.ts';
@@ -32,7 +32,8 @@ export const apply: Executor = async (_action, context) => {
   const objects = await realObjects(context);
   // What a later step forces is not waited for here.
   const changes = plan.changes.filter(({ key, action }) => action !== 'delete' || !isForced(key, plan));
-  const updated = await engineUp(objects, permitFor(changes, seen, plan.options.takeFrom), context);
+  const permit = permitFor(changes, seen, plan.options.takeFrom);
+  const updated = await engineUp({ objects, permit, ...orderIn(plan) }, context);
   if ('outcome' in updated) return updated;
   return {
     outcome: 'done',
@@ -59,6 +60,12 @@ function isOurs({ key }: Moved, { live }: Observation, { state, deps, attempt }:
   const wanted = state.plan.desired.find((object) => keyOf(object) === key);
   const foreign = state.plan.foreign ?? deps.stack.foreign;
   return wanted !== undefined && sameForm(capturedForm(now, foreign), capturedForm(wanted, foreign));
+}
+
+/** Of a way back as well: it is a plan with the same steps. */
+function orderIn({ steps }: Plan): Pick<EngineUpdate, 'order'> {
+  const order = steps.flatMap(({ action }) => (action.kind === 'apply' ? (action.order ?? []) : []));
+  return order.length === 0 ? {} : { order };
 }
 
 async function realObjects({ state, deps }: StepContext): Promise<readonly KubeObject[]> {
@@ -98,8 +105,7 @@ function preconditions(
 }
 
 async function engineUp(
-  objects: readonly KubeObject[],
-  permit: Permit,
+  what: Pick<EngineUpdate, 'objects' | 'permit' | 'order'>,
   context: StepContext,
 ): Promise<EngineResult | StepResult> {
   const { deps, state, signal, effect, report } = context;
@@ -107,8 +113,7 @@ async function engineUp(
   const result = await effect(
     async () =>
       await deps.engine.up({
-        objects,
-        permit,
+        ...what,
         signal,
         readyTimeoutMs: deps.stack.readyTimeoutMs,
         onProgress: ({ key, state, message }) => {

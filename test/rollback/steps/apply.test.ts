@@ -99,6 +99,15 @@ describe('applying', () => {
     expect(updates).toEqual([]);
   });
 
+  test('hands the engine the order of the plan that is carried out, and none where there is none', async () => {
+    const order = [key(GATEWAY), key(CONFIG)];
+    const steps = [aStep('apply', 'applied', { action: { kind: 'apply', order } })];
+    const ordered = await perform({ kind: 'apply' }, { cluster: { objects }, plan: { ...plan, steps } });
+    expect(ordered.updates.map((update) => update.order)).toEqual([order]);
+    const { updates } = await perform({ kind: 'apply' }, { cluster: { objects }, plan });
+    expect(updates.map((update) => 'order' in update)).toEqual([false]);
+  });
+
   test('on a repeat takes what it brought to the target itself for its own doing, and nothing else', async () => {
     const moved = [
       { key: key(CONFIG), what: 'data.BACKEND changed' },
