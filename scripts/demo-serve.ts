@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
+import { attendRun, createClient, type PlanAsked } from '../src/client/index.ts';
 import { ensurePage } from './page.ts';
 
 /** A service of the demo: the page, and the API below it. */
 export interface DemoService {
   readonly url: string;
   /** Makes the plan and starts it; the run's id. */
-  rollback(stack: string, asked: { readonly target: string; readonly options: object }): Promise<string>;
+  rollback(stack: string, asked: PlanAsked & { readonly target: string }): Promise<string>;
   /** Waits until the run is over; its outcome. */
   ended(run: string): Promise<string>;
   stop(): Promise<void>;
@@ -22,24 +22,20 @@ export async function startService(bin: string, env: NodeJS.ProcessEnv, cwd: str
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await urlOf(child);
-  const ask = async <T>(path: string, body?: object): Promise<T> => {
-    const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
-    const answer = await fetch(`${url}${path}`, { ...init, headers: { 'content-type': 'application/json' } });
-    if (!answer.ok) throw new TypeError(`${path} answered ${answer.status}: ${await answer.text()}`);
-    return (await answer.json()) as T;
-  };
+  const client = createClient({ server: url });
   return {
     url,
     rollback: async (stack, asked) => {
-      const { plan } = await ask<{ plan: { hash: string } }>(`/v1/stacks/${stack}/plans`, asked);
-      return (await ask<{ run: string }>('/v1/runs', { plan: plan.hash })).run;
+      const planned = await client.plan(stack, asked);
+      if (planned.kind !== 'planned') throw new TypeError(`${stack} is at ${asked.target} already`);
+      const started = await client.start({ plan: planned.plan.hash });
+      if (!('run' in started)) throw new TypeError(`there was nothing left to do for ${stack}`);
+      return started.run;
     },
     ended: async (run) => {
-      for (;;) {
-        const { outcome } = await ask<{ outcome?: string }>(`/v1/runs/${run}`);
-        if (outcome !== undefined) return outcome;
-        await delay(1_000);
-      }
+      const { outcome } = (await attendRun(client, { run, onEvent: () => undefined })) ?? {};
+      if (outcome === undefined) throw new TypeError(`nobody goes on with the run ${run}`);
+      return outcome;
     },
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -12,7 +12,10 @@ const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3 } as const;
 /** More than anybody asks of a probe; what comes after it is dropped. */
 const MOST_BYTES = 256 * 1024;
 const NOT_THERE = 127;
-/** Bytes that may wait in the socket before more is read for it, and the pause between two looks at them, milliseconds. */
+/**
+ * Bytes that may wait in the socket before more is read for it, and the pause between two looks at them, milliseconds: a
+ * WebSocket tells how much it holds, and to nobody that it has become less.
+ */
 const WAITING_BYTES = 4 * 1024 * 1024;
 const LOOK_AGAIN_MS = 5;
 
