@@ -1,21 +1,25 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { BackstayError } from '../errors/index.ts';
+import type { CertificatePair } from './certificate.ts';
 import type { App } from './context.ts';
 
 export interface ListenOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  /** PEM. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: CertificatePair;
 }
 
 export interface Listening {
   readonly port: number;
   readonly url: string;
+  /** Only with TLS: serves another certificate from the next connection on. @throws SERVICE_INVALID: then nothing has changed */
+  readonly renew?: (pair: CertificatePair) => void;
   /** Takes no more; what is being answered has so many milliseconds, then its connection is cut. */
   close(graceMs: number): Promise<void>;
 }
@@ -26,7 +30,8 @@ const REQUEST_MS = 60_000;
 /** `makeApp` is told the port: which names are ours depends on it. @throws LISTEN_FAILED, SERVICE_INVALID for a certificate that is none */
 export async function listen(options: ListenOptions, makeApp: (port: number) => App): Promise<Listening> {
   const { host, port, tls } = options;
-  const server = tls === undefined ? createServer() : secureServer(tls);
+  const secure = tls === undefined ? undefined : createTlsServer(usable(tls));
+  const server = secure ?? createServer();
   server.requestTimeout = REQUEST_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
@@ -53,6 +58,7 @@ export async function listen(options: ListenOptions, makeApp: (port: number) => 
   return {
     port: at,
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${at}`,
+    ...(secure === undefined ? {} : { renew: (pair) => secure.setSecureContext(usable(pair)) }),
     close: async (graceMs) => {
       isClosing = true;
       const closed = new Promise((resolve) => server.close(resolve));
@@ -64,12 +70,16 @@ export async function listen(options: ListenOptions, makeApp: (port: number) => 
   };
 }
 
-function secureServer(tls: NonNullable<ListenOptions['tls']>): ReturnType<typeof createTlsServer> {
+/** What servers and contexts are made from, once it is known that they can be. @throws SERVICE_INVALID */
+function usable({ cert, key }: CertificatePair) {
+  const options = { cert, key, minVersion: 'TLSv1.2' } as const;
+  const text = 'The certificate and the key that tls names cannot be used together.';
   try {
-    return createTlsServer({ ...tls, minVersion: 'TLSv1.2' });
+    createSecureContext(options);
+    // An empty file is left out there without a word, and every connection would fail.
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return options;
   } catch (cause) {
-    throw new BackstayError('SERVICE_INVALID', 'The certificate and the key that tls names cannot be used together.', {
-      cause,
-    });
+    throw new BackstayError('SERVICE_INVALID', text, { cause });
   }
+  throw new BackstayError('SERVICE_INVALID', text);
 }

@@ -1,8 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createPki } from '../../src/sandbox/pki.ts';
 import { type Machine, machine, type Running } from '../support/backstay.ts';
 import { aStackFile } from '../support/service.ts';
@@ -150,16 +150,26 @@ describe('backstay serve', () => {
     await writeFile(settings, `tls: { cert: ${apiServer.cert}, key: ${apiServer.key} }\n`);
     const { url } = await serve();
     expect(url).toMatch(/^https:/);
-    const trusted = await readFile(ca);
-    const answer = await new Promise((resolve, reject) => {
-      secureRequest(`${url}/v1/me`, { ca: trusted }, (response) => {
-        response.resume();
-        resolve([response.statusCode, response.headers['content-type']]);
-      })
-        .on('error', reject)
-        .end();
+    const answer = async (authority: string) => {
+      const trusted = await readFile(authority);
+      return await new Promise((resolve, reject) => {
+        secureRequest(`${url}/v1/me`, { ca: trusted, agent: false }, (response) => {
+          response.resume();
+          resolve([response.statusCode, response.headers['content-type']]);
+        })
+          .on('error', reject)
+          .end();
+      });
+    };
+    expect(await answer(ca)).toEqual([200, 'application/json']);
+    // Renewed while it runs, by another authority.
+    const renewed = await createPki(join(here.dir, 'renewed'));
+    await rename(renewed.apiServer.cert, apiServer.cert);
+    await rename(renewed.apiServer.key, apiServer.key);
+    await vi.waitFor(async () => expect(await answer(renewed.ca)).toEqual([200, 'application/json']), {
+      timeout: 30_000,
+      interval: 100,
     });
-    expect(answer).toEqual([200, 'application/json']);
     await expect(fetch(url.replace('https:', 'http:'))).rejects.toBeInstanceOf(TypeError);
     await writeFile(settings, `tls: { cert: ${apiServer.cert}, key: /nowhere/key.pem }\n`);
     const refused = await here.refused(['serve', '--listen', '127.0.0.1:0']);

@@ -3,6 +3,7 @@ import { openService } from '../../compose.ts';
 import { loadServiceSettings, readEnvironment } from '../../config/index.ts';
 import { BackstayError } from '../../errors/index.ts';
 import { createApp } from '../../http/app.ts';
+import { type CertificatePair, followCertificate } from '../../http/certificate.ts';
 import { REQUEST_LIMITS } from '../../http/context.ts';
 import { frontOf } from '../../http/front.ts';
 import { listen } from '../../http/server.ts';
@@ -45,14 +46,22 @@ export const serve: CommandRun = async (invocation) => {
     const local = localPrincipal(settings, tokens, readEnvironment(env, cwd).user);
     const gate = createGate({ oidc: settings.oidc, ...(local === undefined ? {} : { local }) }, service);
     const limits = { ...REQUEST_LIMITS, perMinute: settings.limits.requestsPerMinute };
-    const listening = await listen({ ...settings.listen, ...(await tlsOf(settings)) }, (port) =>
+    const files = settings.tls;
+    const tls = files === undefined ? undefined : await pairIn(files);
+    const listening = await listen({ ...settings.listen, ...(tls === undefined ? {} : { tls }) }, (port) =>
       createApp({ service, gate, log, stopping: stopping.signal, front: frontOf(settings, port), limits }),
     );
-    const { url } = listening;
+    const { url, renew: use } = listening;
     terminal.result('Serving', { url }, () => `backstay serves at ${url}/`);
     log({ level: 'info', event: 'listening', url, access: local === undefined ? 'proven' : 'local' });
     void buildPage(log, stopping.signal);
     const loops = runLoops(LOOPS, { ...service, settings, log }, stopping.signal);
+    if (files !== undefined && tls !== undefined && use !== undefined)
+      void followCertificate(
+        tls,
+        { read: async () => await pairIn(files), use, clock: service.clock, log },
+        stopping.signal,
+      );
     await stopping.asked;
     log({ level: 'info', event: 'stopping' });
     await Promise.all([listening.close(GRACE_MS), loops]);
@@ -63,10 +72,9 @@ export const serve: CommandRun = async (invocation) => {
   }
 };
 
-async function tlsOf({ tls }: ServiceSettings) {
-  if (tls === undefined) return {};
-  const [cert, key] = await Promise.all([tls.cert, tls.key].map(readable));
-  return { tls: { cert: cert ?? '', key: key ?? '' } };
+async function pairIn({ cert, key }: NonNullable<ServiceSettings['tls']>): Promise<CertificatePair> {
+  const [certText, keyText] = await Promise.all([readable(cert), readable(key)]);
+  return { cert: certText, key: keyText };
 }
 
 async function readable(file: string): Promise<string> {
