@@ -14,7 +14,8 @@ export {
 export { linkOf, textOf } from './chain.ts';
 export { advance, fold } from './fold.ts';
 export { followEntries, type FollowSource } from './follow.ts';
-export { type Head, proven, type StoredText } from './stored.ts';
+export type { Head } from './stored.ts';
+export { entriesInRows, recordInRow, type Row, runsInRows } from './rows.ts';
 export { type Downtime, downtimeOf, type Span } from './downtime.ts';
 export { type Expectation, expectationOf } from './expected.ts';
 export { figureOf, type Figures, type Grouping, type RunFigure, type Stats, statsOf } from './figures.ts';

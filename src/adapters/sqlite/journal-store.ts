@@ -1,7 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { BackstayError, isBackstayError } from '../../errors/index.ts';
-import { followEntries, type Head, type JournalEntry, linkOf, proven, textOf } from '../../journal/index.ts';
-import type { Digest } from '../../model/index.ts';
+import {
+  entriesInRows,
+  followEntries,
+  type Head,
+  type JournalEntry,
+  linkOf,
+  runsInRows,
+  textOf,
+} from '../../journal/index.ts';
 import type { JournalStore } from '../../ports/index.ts';
 import { guard, openDatabase, type SqliteOptions } from './database.ts';
 import { Writes } from './writes.ts';
@@ -32,11 +39,7 @@ function storeOver(file: string, database: DatabaseSync): JournalStore {
   const readFrom = (run: string, after?: Head): readonly JournalEntry[] =>
     guard(file, () => {
       const rows = read.all({ run, after: after?.sequence ?? 0 });
-      const stored = rows.map((row) => ({ sequence: Number(row['sequence']), text: String(row['text']) }));
-      const [top] = stored;
-      const head = rows[0]?.['is_head'] === 1 && top ? { sequence: top.sequence, link: top.text as Digest } : undefined;
-      const texts = head === undefined ? stored : stored.slice(1);
-      return proven({ run, where: file, texts, head, ...(after === undefined ? {} : { after }) });
+      return entriesInRows({ run, where: file, rows, after });
     });
   return {
     append: async (entry) => {
@@ -48,14 +51,7 @@ function storeOver(file: string, database: DatabaseSync): JournalStore {
     },
     read: async (run) => readFrom(run),
     follow: (run, after, signal) => follow(writes, { run, after, signal, read: readFrom }),
-    runs: async (stack) =>
-      guard(file, () =>
-        all.all({ stack: stack ?? null }).map((row) => ({
-          run: String(row['run']),
-          stack: String(row['stack']),
-          startedAt: String(row['started_at']),
-        })),
-      ),
+    runs: async (stack) => guard(file, () => runsInRows(all.all({ stack: stack ?? null }))),
     close: async () => {
       if (database.isOpen) database.close();
     },

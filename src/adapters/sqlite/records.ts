@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Json } from '../../model/index.ts';
+import { recordInRow, type Row } from '../../journal/index.ts';
 import type { RecordKind, ServiceRecord, ServiceStore } from '../../ports/index.ts';
 import { guard, openDatabase, type SqliteOptions } from './database.ts';
 import { prepareRecords } from './schema.ts';
@@ -91,20 +91,8 @@ function storeOver(file: string, database: DatabaseSync): ServiceStore {
   };
 }
 
-type Row = Readonly<Record<string, unknown>>;
-
 function recordsIn(rows: readonly Row[]): readonly ServiceRecord[] {
-  return rows.map(recordOf);
-}
-
-function recordOf(row: Row): ServiceRecord {
-  return {
-    kind: String(row['kind']) as RecordKind,
-    key: String(row['key']),
-    version: Number(row['version']),
-    value: JSON.parse(String(row['value'])) as Json,
-    at: String(row['at']),
-  };
+  return rows.map((row) => recordInRow<RecordKind>(row));
 }
 
 function lastChange(file: string, database: DatabaseSync): number {
@@ -132,7 +120,7 @@ async function* followRecords(
         .all(kind, last)
         .map((row) => ({
           change: Number(row['change']),
-          told: { key: String(row['key']), ...(row['value'] === null ? {} : { record: recordOf(row) }) },
+          told: { key: String(row['key']), ...(row['value'] === null ? {} : { record: recordInRow<RecordKind>(row) }) },
         })),
     );
     for (const { change, told } of changed) {

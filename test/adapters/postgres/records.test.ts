@@ -101,7 +101,10 @@ describe('records in Postgres', () => {
     const store = await open(url);
     await store.put('token', 't', 0, 1);
     await server.query(url, "UPDATE backstay.records SET value = '{'");
-    await expect(store.get('token', 't')).rejects.toMatchObject({ code: 'JOURNAL_BROKEN' });
+    await expect(store.get('token', 't')).rejects.toMatchObject({
+      code: 'JOURNAL_BROKEN',
+      message: 'the record t of kind token is no JSON',
+    });
     await store.close();
   });
 });

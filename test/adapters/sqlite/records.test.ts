@@ -124,7 +124,10 @@ describe('records in SQLite', () => {
     const raw = new DatabaseSync(file);
     raw.exec("PRAGMA ignore_check_constraints = 1; UPDATE records SET value = '{'");
     raw.close();
-    await expect(store.get('token', 't')).rejects.toMatchObject({ code: 'JOURNAL_BROKEN' });
+    await expect(store.get('token', 't')).rejects.toMatchObject({
+      code: 'JOURNAL_BROKEN',
+      message: 'the record t of kind token is no JSON',
+    });
     await store.close();
   });
 });

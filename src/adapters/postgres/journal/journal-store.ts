@@ -1,6 +1,13 @@
 import { BackstayError, isBackstayError } from '../../../errors/index.ts';
-import { followEntries, type Head, type JournalEntry, linkOf, proven, textOf } from '../../../journal/index.ts';
-import type { Digest } from '../../../model/index.ts';
+import {
+  entriesInRows,
+  followEntries,
+  type Head,
+  type JournalEntry,
+  linkOf,
+  runsInRows,
+  textOf,
+} from '../../../journal/index.ts';
 import type { Clock, JournalStore } from '../../../ports/index.ts';
 import { addressOf, nameOf } from './address.ts';
 import type { Connection } from './connection.ts';
@@ -46,12 +53,7 @@ export async function createPostgresJournal(options: PostgresJournalOptions): Pr
     read: async (run) => await read(run),
     follow: (run, after, signal) => follow({ run, after, signal, listener, patienceMs, read }),
     runs: async (stack) => {
-      const rows = await link.use(async (connection) => await connection.query(RUNS, [stack ?? null]));
-      return rows.map((row) => ({
-        run: String(row['run']),
-        stack: String(row['stack']),
-        startedAt: String(row['started_at']),
-      }));
+      return runsInRows(await link.use(async (connection) => await connection.query(RUNS, [stack ?? null])));
     },
     close: async () => await link.close(),
   };
@@ -129,11 +131,7 @@ async function readFrom(
   { run, where, after }: { readonly run: string; readonly where: string; readonly after: Head | undefined },
 ): Promise<readonly JournalEntry[]> {
   const rows = await connection.query(READ, [run, after?.sequence ?? 0]);
-  const stored = rows.map((row) => ({ sequence: Number(row['sequence']), text: String(row['text']) }));
-  const [top] = stored;
-  const head = rows[0]?.['is_head'] === true && top ? { sequence: top.sequence, link: top.text as Digest } : undefined;
-  const texts = head === undefined ? stored : stored.slice(1);
-  return proven({ run, where, texts, head, ...(after === undefined ? {} : { after }) });
+  return entriesInRows({ run, where, rows, after });
 }
 
 interface Following {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { BackstayError } from '../../../errors/index.ts';
-import type { Json } from '../../../model/index.ts';
+import { recordInRow, type Row } from '../../../journal/index.ts';
 import type { Clock, RecordKind, ServiceRecord, ServiceStore } from '../../../ports/index.ts';
 import { addressOf, nameOf } from './address.ts';
 import type { Connection } from './connection.ts';
@@ -119,8 +118,6 @@ const LIST = { oldest: listed('ASC'), newest: listed('DESC') };
 const CHANGES = 'SELECT key, change FROM backstay.records WHERE kind = $1';
 const OF_KEYS = `SELECT ${COLUMNS} FROM backstay.records WHERE kind = $1 AND key = ANY($2) ORDER BY change`;
 
-type Row = Readonly<Record<string, unknown>>;
-
 async function writtenBy(connection: Connection, kind: string, key: string, writer: string): Promise<readonly Row[]> {
   return await connection.query(
     `SELECT ${COLUMNS} FROM backstay.records WHERE kind = $1 AND key = $2 AND writer = $3`,
@@ -133,32 +130,7 @@ function keyIn(row: Row): string {
 }
 
 function recordsIn(rows: readonly Row[]): readonly ServiceRecord[] {
-  return rows.map(recordOf);
-}
-
-function recordOf(row: Row): ServiceRecord {
-  return {
-    kind: String(row['kind']) as RecordKind,
-    key: String(row['key']),
-    version: Number(row['version']),
-    value: valueOf(row),
-    at: String(row['at']),
-  };
-}
-
-/** @throws JOURNAL_BROKEN for what somebody else wrote into the table */
-function valueOf(row: Row): Json {
-  try {
-    return JSON.parse(String(row['value'])) as Json;
-  } catch (cause) {
-    throw new BackstayError(
-      'JOURNAL_BROKEN',
-      `the record ${String(row['key'])} of kind ${String(row['kind'])} is no JSON`,
-      {
-        cause,
-      },
-    );
-  }
+  return rows.map((row) => recordInRow<RecordKind>(row));
 }
 
 interface Following {
@@ -218,7 +190,7 @@ async function* followRecords(
       if (!isNew(row)) continue;
       const key = keyIn(row);
       known.set(key, String(row['change']));
-      yield { key, ...(row['value'] === null ? {} : { record: recordOf(row) }) };
+      yield { key, ...(row['value'] === null ? {} : { record: recordInRow<RecordKind>(row) }) };
       if (signal.aborted) return;
     }
   }
