@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { RunState } from '../../journal/index.ts';
 import type { Json } from '../../model/index.ts';
 import type { RunMark, ServiceRecord } from '../../ports/index.ts';
+import type { Holder } from '../claim.ts';
 
 /**
  * That services carry a run, and which of them does: record `claim`, keyed by the run's id, from before the run is created
@@ -29,13 +30,10 @@ export interface Claim {
 }
 
 /** The service at work on it. */
-export interface Owner {
-  readonly service: string;
+export interface Owner extends Holder {
   readonly host: string;
   /** Its process: one that is gone has nothing any more. */
   readonly process?: RunMark;
-  /** ISO 8601: from then on others may take it. */
-  readonly until: string;
 }
 
 export interface ClaimedProcess extends RunMark {

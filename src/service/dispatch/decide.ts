@@ -1,5 +1,6 @@
 import type { RunState } from '../../journal/index.ts';
 import { hasBegun, standingOf } from '../../rollback/index.ts';
+import { heldByOther } from '../claim.ts';
 import { CLAIM_MS, type Claim, isCarriedOut, type Problem } from './claim.ts';
 import type { Sight } from './sight.ts';
 
@@ -98,9 +99,9 @@ function withoutRun({ askedAt }: Claim, now: number): Act {
 }
 
 function ownedByOther({ claim: { owner }, isOwnerGone }: Sight, { self, now }: Around): Act | undefined {
-  if (owner === undefined || owner.service === self || isOwnerGone === true) return undefined;
-  const until = Date.parse(owner.until);
-  return now < until ? { kind: 'leave', until, because: `carried by the service on ${owner.host}` } : undefined;
+  const until = isOwnerGone === true ? undefined : heldByOther(owner, self, now);
+  if (owner === undefined || until === undefined) return undefined;
+  return { kind: 'leave', until, because: `carried by the service on ${owner.host}` };
 }
 
 /** When our claim is to be renewed; undefined: now, or it is not ours yet. */

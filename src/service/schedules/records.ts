@@ -1,5 +1,6 @@
 import type { Json, Schedule } from '../../model/index.ts';
 import type { RunMark, ServiceRecord, ServiceStore } from '../../ports/index.ts';
+import type { Holder } from '../claim.ts';
 import { due } from './due.ts';
 
 /** What is known of a schedule: record `schedule`, keyed `STACK/NAME`. Times are ISO 8601. */
@@ -14,12 +15,9 @@ export interface ScheduleRecord {
   readonly succeededAt?: string;
 }
 
-export interface Firing {
+/** With the service at it, and when nobody is at it any more unless that is put off. */
+export interface Firing extends Holder {
   readonly attempt: number;
-  /** The service at it. */
-  readonly service: string;
-  /** From then on nobody is at it, unless this was put off. */
-  readonly until: string;
   /** A process of its own, which outlives the service. */
   readonly work?: Work;
 }
@@ -45,13 +43,13 @@ export function recordIn(seen: ServiceRecord | undefined): ScheduleRecord | unde
   return seen?.value as unknown as ScheduleRecord | undefined;
 }
 
-/** Undefined: somebody else was first. */
+/** False: somebody else was first. */
 export async function replace(
   records: ServiceStore,
   seen: { readonly key: string; readonly version: number },
   value: ScheduleRecord,
-): Promise<ServiceRecord | undefined> {
-  return await records.put('schedule', seen.key, seen.version, value as unknown as Json);
+): Promise<boolean> {
+  return (await records.put('schedule', seen.key, seen.version, value as unknown as Json)) !== undefined;
 }
 
 /** The record once it is known how the firing went. */

@@ -2,11 +2,12 @@ import { isBackstayError } from '../../errors/index.ts';
 import type { Schedule, Stack } from '../../model/index.ts';
 import type { ServiceRecord } from '../../ports/index.ts';
 import { type Log, whyOf } from '../log.ts';
+import { type Held, take } from '../claim.ts';
 import type { ServiceDeps } from '../deps.ts';
 import { runsOf } from '../stacks/view.ts';
-import { begin, type Ending, follow } from './deeds.ts';
+import { begin, type Begun, type Ending, follow } from './deeds.ts';
 import { due, next } from './due.ts';
-import { ended, type Firing, keyOf, recordIn, replace, type ScheduleRecord } from './records.ts';
+import { ended, keyOf, recordIn, replace, type ScheduleRecord } from './records.ts';
 
 /** Milliseconds: of a service that says nothing for so long, another takes over what it had not begun or was capturing. */
 export const CLAIM_MS = 60_000;
@@ -27,11 +28,8 @@ interface One {
   readonly facts: { readonly stack: string; readonly schedule: string; readonly do: string };
 }
 
-/** A firing that is this service's: its record as it was written last. */
-interface Hold {
-  seen: ServiceRecord;
-  value: ScheduleRecord & { readonly firing: Firing };
-}
+/** Writes over the record that was read, or is held; false: somebody else did before. */
+type Keep = (then: ScheduleRecord) => Promise<boolean>;
 
 /** The schedules of all stacks, as one of several services sees to them. The records are all that it shares with others. */
 export class Scheduler {
@@ -112,14 +110,15 @@ export class Scheduler {
     const now = clock.now();
     const what = next(one.schedule, record, now);
     const at = { key: one.key, version: seen?.version ?? 0 };
+    const keep: Keep = async (then) => await replace(records, at, then);
     if (what.kind === 'wait') return what.until;
     if (record === undefined || what.kind === 'see') {
-      await replace(records, at, { do: one.schedule.do, seenAt: new Date(now).toISOString() });
+      await keep({ do: one.schedule.do, seenAt: new Date(now).toISOString() });
       return now + one.schedule.everyMs;
     }
     if (what.kind === 'fire') return await this.#fire(one, at, record, what.attempt);
-    if (what.kind === 'follow') return await this.#follow(one, at, record);
-    return await this.#end(one, at, record, { outcome: 'lost' });
+    if (what.kind === 'follow') return await this.#follow(one, record, keep);
+    return await this.#end(one, record, { outcome: 'lost' }, keep);
   }
 
   async #fire(
@@ -138,105 +137,78 @@ export class Scheduler {
       return now + AGAIN_MS;
     }
     this.#putOff.delete(one.key);
-    const until = new Date(now + CLAIM_MS).toISOString();
     const firedAt = attempt === 1 ? new Date(now).toISOString() : (before.firedAt ?? before.seenAt);
-    const value = { ...before, firedAt, firing: { attempt, service: this.#self, until } };
-    const seen = await replace(records, at, value);
-    // Another service was first.
-    if (seen === undefined) return now + AGAIN_MS;
+    const held = await take(
+      {
+        kind: 'schedule',
+        ...at,
+        held: (holder): ScheduleRecord => ({ ...before, firedAt, firing: { attempt, ...holder } }),
+      },
+      { records, clock, self: this.#self, ms: CLAIM_MS },
+    );
+    if (held === undefined) return now + AGAIN_MS;
     log({ level: 'info', event: 'schedule.fired', ...one.facts, attempt });
-    const work = this.#carry(one, { seen, value }, before)
+    const work = this.#carry(one, held, { before, attempt })
       .catch((error: unknown) => log({ level: 'error', event: 'schedule.unsettled', ...one.facts, ...whyOf(error) }))
       .finally(() => this.#work.delete(one.key));
     this.#work.set(one.key, work);
     return now + AGAIN_MS;
   }
 
-  /** Never longer than the claim holds: it is renewed while this is at work, and where another took it, this ends. */
-  async #carry(one: One, hold: Hold, before: ScheduleRecord): Promise<void> {
-    const { records, clock } = this.#deps;
-    const over = new AbortController();
-    const lost = new AbortController();
-    const renewing = this.#renew(hold, over.signal).catch((error: unknown) => lost.abort(error));
-    const signal = AbortSignal.any([this.#signal, lost.signal]);
-    let ending: Ending;
+  /** Never longer than the firing is ours: where another service took it, this ends. */
+  async #carry(
+    one: One,
+    held: Held<ScheduleRecord>,
+    { before, attempt }: { readonly before: ScheduleRecord; readonly attempt: number },
+  ): Promise<void> {
+    const begun = await this.#begin(one, held.lost);
+    // This service stops: the next one begins it, at once.
+    if (begun === undefined) return void (await held.leave(before));
+    if (begun.kind === 'done') {
+      await this.#end(one, held.value, begun.ending, async (then) => await held.leave(then));
+      return;
+    }
+    const until = new Date(this.#deps.clock.now() + WORK_MS).toISOString();
+    await held.leave({ ...held.value, firing: { attempt, service: this.#self, until, work: begun.work } });
+  }
+
+  /** Undefined: this service was stopped first. @throws why it was lost */
+  async #begin({ stack, schedule }: One, lost: AbortSignal): Promise<Begun | undefined> {
     try {
-      const begun = await this.#deeds.begin(one.stack, one.schedule, this.#deps, signal);
-      over.abort();
-      await renewing;
-      if (begun.kind === 'at work') {
-        const until = new Date(clock.now() + WORK_MS).toISOString();
-        const { value } = hold;
-        await replace(records, hold.seen, { ...value, firing: { ...value.firing, until, work: begun.work } });
-        return;
-      }
-      ending = begun.ending;
+      return await this.#deeds.begin(stack, schedule, this.#deps, AbortSignal.any([this.#signal, lost]));
     } catch (error) {
-      over.abort();
-      await renewing;
-      if (lost.signal.aborted) throw lost.signal.reason;
-      // This service stops: the next one begins it, at once.
-      if (this.#signal.aborted) return void (await replace(records, hold.seen, before));
-      ending = { outcome: 'failed', ...whyOf(error) };
-    }
-    await this.#end(one, hold.seen, hold.value, ending);
-  }
-
-  /** Until the signal fires. @throws the error of the store; TakenOver */
-  async #renew(hold: Hold, signal: AbortSignal): Promise<void> {
-    const { records, clock } = this.#deps;
-    while (!signal.aborted) {
-      const isOver = await clock.delay(CLAIM_MS / 4, signal).then(
-        () => false,
-        () => true,
-      );
-      if (isOver) return;
-      const until = new Date(clock.now() + CLAIM_MS).toISOString();
-      const value = { ...hold.value, firing: { ...hold.value.firing, until } };
-      const seen = await replace(records, hold.seen, value);
-      if (seen === undefined) throw new TakenOver();
-      hold.seen = seen;
-      hold.value = value;
+      lost.throwIfAborted();
+      return this.#signal.aborted ? undefined : { kind: 'done', ending: { outcome: 'failed', ...whyOf(error) } };
     }
   }
 
-  async #follow(one: One, at: Pick<ServiceRecord, 'key' | 'version'>, record: ScheduleRecord): Promise<number> {
-    const { records, clock } = this.#deps;
+  async #follow(one: One, record: ScheduleRecord, keep: Keep): Promise<number> {
+    const { clock } = this.#deps;
     const { firing } = record;
     const now = clock.now();
     if (firing?.work === undefined) return now;
     const found = await follow(one.stack.name, firing.work, this.#deps);
-    if (found.kind === 'done') return await this.#end(one, at, record, found.ending);
+    if (found.kind === 'done') return await this.#end(one, record, found.ending, keep);
     const left = Date.parse(firing.until) - now;
-    if (!found.isSeen && left <= 0) return await this.#end(one, at, record, { outcome: 'lost' });
+    if (!found.isSeen && left <= 0) return await this.#end(one, record, { outcome: 'lost' }, keep);
     if (found.isSeen && left < WORK_MS / 2) {
       const until = new Date(now + WORK_MS).toISOString();
-      await replace(records, at, { ...record, firing: { ...firing, until } });
+      await keep({ ...record, firing: { ...firing, until } });
     }
     return now + AGAIN_MS;
   }
 
   /** Kept, and said by whichever service was the one to keep it. */
-  async #end(
-    one: One,
-    at: Pick<ServiceRecord, 'key' | 'version'>,
-    record: ScheduleRecord,
-    ending: Ending,
-  ): Promise<number> {
-    const { records, clock, log } = this.#deps;
+  async #end(one: One, record: ScheduleRecord, ending: Ending, keep: Keep): Promise<number> {
+    const { clock, log } = this.#deps;
     const now = clock.now();
     const value = ended(record, { at: new Date(now).toISOString(), ...ending });
-    if ((await replace(records, at, value)) === undefined) return now + AGAIN_MS;
+    if (!(await keep(value))) return now + AGAIN_MS;
     const level = ending.outcome === 'succeeded' ? 'info' : 'error';
     log({ level, event: `schedule.${ending.outcome}`, ...one.facts, ...because(ending) });
     const when = due(one.schedule, value, now);
     return when.kind === 'now' ? now : when.at;
   }
-}
-
-/** Another service has it: this one was silent for too long. */
-class TakenOver extends Error {
-  override readonly name = 'TakenOver';
 }
 
 function because({ code, message }: Ending): { readonly code?: string; readonly message?: string } {

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Alert } from '../../../src/model/index.ts';
+import { heldByOther, type Holder } from '../../../src/service/claim.ts';
 import type { ServiceDeps } from '../../../src/service/deps.ts';
 import type { LoopDeps } from '../../../src/service/loops.ts';
 import type { LogLine } from '../../../src/service/log.ts';
@@ -90,6 +91,16 @@ describe('the loops of a service', () => {
     await until('proposal', async () => (await proposals(service.deps)).length > 0);
     expect(await alerts()).toHaveLength(1);
     expect(await proposals(service.deps)).toHaveLength(1);
+  });
+
+  test('give a stack to the next service when they stop', { timeout: 60_000 }, async () => {
+    const holder = async (): Promise<Holder | undefined> =>
+      (await service.deps.records.get('trigger', 'shop/watch'))?.value as unknown as Holder | undefined;
+    start(service.deps);
+    await until('trigger', async () => heldByOther(await holder(), 'the next', Date.now()) !== undefined);
+    ending.abort();
+    await Promise.all(work);
+    expect(heldByOther(await holder(), 'the next', Date.now())).toBeUndefined();
   });
 
   test('go on with what a killed service had heard', { timeout: 60_000 }, async () => {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { isBackstayError } from '../../../errors/index.ts';
-import { digestOf } from '../../../model/index.ts';
+import { digestOf, type TriggerPolicy } from '../../../model/index.ts';
 import type { Cluster } from '../../../ports/index.ts';
+import { type Held, heldByOther, type Holder, take } from '../../claim.ts';
 import type { Loop, LoopDeps } from '../../loops.ts';
 import { watchAll } from './watcher.ts';
 
@@ -50,7 +51,20 @@ async function keepWatch(stack: string, service: string, deps: LoopDeps, signal:
 
 async function watchOnce(name: string, service: string, deps: LoopDeps, signal: AbortSignal): Promise<void> {
   const { triggers: policy } = await settingsOf(name, deps);
-  if (policy === undefined || policy.watches.length === 0 || !(await hasClaim(name, service, deps))) return;
+  if (policy === undefined || policy.watches.length === 0) return;
+  const held = await claimed(name, service, deps);
+  if (held === undefined) return;
+  try {
+    await watchWhile(name, policy, deps, AbortSignal.any([signal, held.lost]));
+    held.lost.throwIfAborted();
+  } finally {
+    // Whoever is next need not wait until this service is taken for gone.
+    await held.leave({ service, until: new Date(deps.clock.now()).toISOString() });
+  }
+}
+
+/** Until the stack file asks for something else, or the signal fires. */
+async function watchWhile(name: string, policy: TriggerPolicy, deps: LoopDeps, signal: AbortSignal): Promise<void> {
   await deps.withStack(name, deps.by, async (reached) => {
     const asked = digestOf(reached.stack.triggers ?? {});
     const own = new AbortController();
@@ -59,7 +73,7 @@ async function watchOnce(name: string, service: string, deps: LoopDeps, signal: 
     const work = watchAll({ stack: name, policy, measure }, deps, ending);
     try {
       do await pause(deps, ending);
-      while (!signal.aborted && (await isStill(name, asked, deps)) && (await hasClaim(name, service, deps)));
+      while (!signal.aborted && (await isStill(name, asked, deps)));
     } finally {
       own.abort();
       await work;
@@ -68,10 +82,7 @@ async function watchOnce(name: string, service: string, deps: LoopDeps, signal: 
 }
 
 /** A stack file that cannot be used has nothing to watch; whoever uses the stack is told why. */
-async function settingsOf(
-  name: string,
-  deps: LoopDeps,
-): Promise<{ readonly triggers?: Awaited<ReturnType<LoopDeps['stack']>>['triggers'] }> {
+async function settingsOf(name: string, deps: LoopDeps): Promise<{ readonly triggers?: TriggerPolicy }> {
   try {
     return await deps.stack(name);
   } catch (error) {
@@ -101,21 +112,18 @@ function clusterOf(reached: Reached): () => Promise<Cluster> {
   };
 }
 
-interface Claim {
-  readonly service: string;
-  /** ISO 8601. */
-  readonly until: string;
-}
-
-/** Taken, or renewed. It saves work and proves nothing: what two would tell is one alert in one proposal. */
-async function hasClaim(stack: string, service: string, { records, clock }: LoopDeps): Promise<boolean> {
+/** Undefined: another service measures. It saves work and proves nothing: what two would tell is one alert in one proposal. */
+async function claimed(
+  stack: string,
+  service: string,
+  { records, clock }: LoopDeps,
+): Promise<Held<Holder> | undefined> {
   const key = `${stack}/watch`;
   const there = await records.get('trigger', key);
-  const claim = there?.value as unknown as Claim | undefined;
-  const now = clock.now();
-  if (claim !== undefined && claim.service !== service && Date.parse(claim.until) > now) return false;
-  const next = { service, until: new Date(now + CLAIM_MS).toISOString() };
-  return (await records.put('trigger', key, there?.version ?? 0, next)) !== undefined;
+  const holder = there?.value as unknown as Holder | undefined;
+  if (heldByOther(holder, service, clock.now()) !== undefined) return undefined;
+  const what = { kind: 'trigger', key, version: there?.version ?? 0, held: (by: Holder) => by } as const;
+  return await take(what, { records, clock, self: service, ms: CLAIM_MS });
 }
 
 async function pause({ clock }: LoopDeps, signal: AbortSignal): Promise<void> {
