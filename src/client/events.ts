@@ -50,7 +50,7 @@ export async function* follow(transport: Transport, options: FollowOptions): Asy
       throw new BackstayError('SERVICE_UNREACHABLE', `${transport.server.host} closed the connection.`);
     } catch (error) {
       if (isLeft()) return;
-      if (!isUnreachable(error) || waited >= patienceMs) throw error;
+      if (!isPassing(error) || waited >= patienceMs) throw error;
       if (tries === 0) options.onLost?.((error as Error).message);
     }
     tries += 1;
@@ -58,6 +58,11 @@ export async function* follow(transport: Transport, options: FollowOptions): Asy
     waited += ms;
     await transport.delay(ms, signal).catch(() => undefined);
   }
+}
+
+/** It is not there, or has no place just now: those of connections that were lost are free again before long. */
+function isPassing(error: unknown): boolean {
+  return isUnreachable(error) || (error instanceof BackstayError && error.code === 'REQUESTS_TOO_MANY');
 }
 
 /** Ids of a run are the sequence of its journal: they grow. Others are only ever equal. */

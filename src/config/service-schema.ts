@@ -83,8 +83,14 @@ export const serviceSchema = z.strictObject(
         {
           runs: z.int().min(1).max(100).default(4).describe('Runs at a time that this service carries.'),
           requestsPerMinute: z.int().min(10).max(100_000).default(600).describe('Of one principal.'),
+          streams: z
+            .int()
+            .min(1)
+            .max(10_000)
+            .default(100)
+            .describe('Streams of events that one principal may have open.'),
         },
-        { error: '{runs, requestsPerMinute}' },
+        { error: '{runs, requestsPerMinute, streams}' },
       )
       .prefault({}),
     retention: z

@@ -50,9 +50,11 @@ export interface RequestLimits {
   readonly bodyDepth: number;
   /** Of one principal, and of one address that has shown nothing. */
   readonly perMinute: number;
+  /** Streams of events that one principal may have open. */
+  readonly streams: number;
 }
 
 /** @default of the settings file */
-export const REQUEST_LIMITS: RequestLimits = { bodyBytes: 1_048_576, bodyDepth: 32, perMinute: 600 };
+export const REQUEST_LIMITS: RequestLimits = { bodyBytes: 1_048_576, bodyDepth: 32, perMinute: 600, streams: 100 };
 
 export type Routes = (app: App, deps: HttpDeps) => void;

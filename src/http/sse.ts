@@ -12,6 +12,8 @@ export interface StreamOptions {
   readonly clock: Pick<Clock, 'delay'>;
   /** Until when it may go on. */
   readonly signal: AbortSignal;
+  /** Called once, when it is over: to its end, by the signal, left by its reader, cut off, broken. */
+  readonly onOver?: () => void;
   readonly heartbeatMs?: number;
   readonly stallMs?: number;
 }
@@ -22,10 +24,13 @@ export interface StreamOptions {
  */
 export function streamed(
   framesUntil: (signal: AbortSignal) => AsyncGenerator<Uint8Array, void, undefined>,
-  { clock, signal, heartbeatMs = HEARTBEAT_MS, stallMs = STALL_MS }: StreamOptions,
+  { clock, signal, onOver, heartbeatMs = HEARTBEAT_MS, stallMs = STALL_MS }: StreamOptions,
 ): Response {
   const over = new AbortController();
-  const frames = framesUntil(AbortSignal.any([signal, over.signal]));
+  const either = AbortSignal.any([signal, over.signal]);
+  if (either.aborted) onOver?.();
+  else either.addEventListener('abort', () => onOver?.(), { once: true });
+  const frames = framesUntil(either);
   let next: Promise<IteratorResult<Uint8Array, void>> | undefined;
   let beat: Promise<'beat'> | undefined;
   /** Counts what was taken; where it does not grow though something waits to be, the reader stalls. */
@@ -59,7 +64,10 @@ export function streamed(
           () => 'beat' as const,
           () => 'beat' as const,
         );
-        const first = await Promise.race([next, beat]);
+        const first = await Promise.race([next, beat]).catch((error: unknown) => {
+          over.abort();
+          throw error;
+        });
         if (over.signal.aborted) return;
         isWaiting = true;
         if (first === 'beat') {

@@ -15,6 +15,8 @@ export interface ServiceSettings {
     readonly runs: number;
     /** Requests a minute, of one principal. */
     readonly requestsPerMinute: number;
+    /** Streams of events that one principal may have open at a time. */
+    readonly streams: number;
   };
   /** Milliseconds for which records are kept since they were last changed, deliveries since they were settled. */
   readonly retention: {

@@ -88,6 +88,22 @@ describe('the events of a run that a service carries', () => {
     await expect(collect(fetch)).rejects.toMatchObject({ code: 'ACCESS_DENIED' });
   });
 
+  it('are asked for again when the service has no place just now', async () => {
+    const { fetch: whole } = service([], 1000);
+    let refused = 0;
+    const fetch: Fetch = async (...args) => {
+      refused += 1;
+      if (refused > 3) return await whole(...args);
+      return new Response(JSON.stringify({ code: 'REQUESTS_TOO_MANY', detail: '100 streams are open' }), {
+        status: 429,
+        headers: { 'content-type': 'application/problem+json', 'retry-after': '10' },
+      });
+    };
+    const lost: string[] = [];
+    expect(await collect(fetch, lost)).toHaveLength(COUNT);
+    expect(lost).toEqual([expect.stringContaining('100 streams are open')]);
+  });
+
   it('are given up where the service stays away for ten minutes', async () => {
     let waited = 0;
     const client = createClient({

@@ -35,7 +35,7 @@ describe('backstay.service.yaml', () => {
       listen: { host: '127.0.0.1', port: 7787 },
       oidc: [],
       hosts: [],
-      limits: { runs: 4, requestsPerMinute: 600 },
+      limits: { runs: 4, requestsPerMinute: 600, streams: 100 },
       retention: { decisionsMs: 90 * 86_400_000, plansMs: 30 * 86_400_000 },
     });
     expect(settings).not.toHaveProperty('tls');
@@ -61,14 +61,14 @@ oidc:
     jwks: keys/cluster.json
     audience: backstay
     rules: [{ claims: { sub: "system:serviceaccount:ops:*" }, role: viewer, stacks: ["*"] }]
-limits: { runs: 2 }
+limits: { runs: 2, streams: 7 }
 retention: { decisions: 365d }
 `);
     expect(settings).toMatchObject({
       listen: { host: '::', port: 8443 },
       tls: { cert: join(dir, 'tls/cert.pem'), key: '/etc/key.pem' },
       proxy: { trusted: ['10.0.0.0/8', 'fd00::1'] },
-      limits: { runs: 2, requestsPerMinute: 600 },
+      limits: { runs: 2, requestsPerMinute: 600, streams: 7 },
       retention: { decisionsMs: 365 * 86_400_000 },
     });
     expect(settings.oidc.map(({ jwks }) => jwks)).toEqual([undefined, join(dir, 'keys/cluster.json')]);

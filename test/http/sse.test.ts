@@ -9,8 +9,14 @@ function clockByHand() {
       await new Promise<void>((resolve, reject) => {
         const one = { ms, go: resolve };
         waiting.push(one);
-        signal?.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+        const leave = (): void => {
+          waiting.splice(waiting.indexOf(one), 1);
+          reject(new Error('aborted'));
+        };
+        signal?.addEventListener('abort', leave, { once: true });
       }),
+    /** How many wait that nobody has called off. */
+    waiting: (): number => waiting.length,
     /** Everything that waits for so long is over. */
     pass: (ms: number): void => {
       for (const one of waiting.splice(0).filter((each) => each.ms === ms || void waiting.push(each))) one.go();
@@ -99,6 +105,74 @@ describe('a stream of events', () => {
     expect((await next)?.done).toBe(true);
     await settle();
     expect(isOver).toBe(true);
+  });
+
+  test.each<
+    [
+      string,
+      (
+        answer: Response,
+        ways: { readonly clock: ReturnType<typeof clockByHand>; readonly until: AbortController },
+      ) => Promise<unknown>,
+    ]
+  >([
+    ['read to its end', async (answer) => await answer.text()],
+    [
+      'left',
+      async (answer) => {
+        const reader = answer.body?.getReader();
+        await reader?.read();
+        await reader?.cancel();
+      },
+    ],
+    ['left before anything was read', async (answer) => await answer.body?.cancel()],
+    ['ended by us, with nobody who reads', async (_, { until }) => until.abort()],
+    [
+      'cut off',
+      async (_, { clock }) => {
+        clock.pass(30);
+        await settle();
+      },
+    ],
+  ])('tells once that it is over when it is %s', async (_, end) => {
+    const [clock, until] = [clockByHand(), new AbortController()];
+    let times = 0;
+    const onOver = (): void => void (times += 1);
+    const answer = streamed(three, { clock, signal: until.signal, onOver, heartbeatMs: 15, stallMs: 30 });
+    expect(times).toBe(0);
+    await end(answer, { clock, until });
+    expect(times).toBe(1);
+    until.abort();
+    clock.pass(30);
+    await settle();
+    expect(times).toBe(1);
+  });
+
+  test('tells that it is over when its source breaks, and looks after it no more', async () => {
+    const clock = clockByHand();
+    let times = 0;
+    async function* broken(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield frame('step', { n: 1 }, 1);
+      throw new TypeError('the journal is gone');
+    }
+    const answer = streamed(broken, {
+      clock,
+      signal: never,
+      onOver: () => void (times += 1),
+      heartbeatMs: 15,
+      stallMs: 30,
+    });
+    await expect(answer.text()).rejects.toThrow('the journal is gone');
+    expect(times).toBe(1);
+    expect(clock.waiting()).toBe(0);
+  });
+
+  test('is over at once where its time was over before it began', async () => {
+    let times = 0;
+    streamed(three, { clock: clockByHand(), signal: AbortSignal.abort(), onOver: () => void (times += 1) });
+    expect(times).toBe(1);
+    await settle();
+    expect(times).toBe(1);
   });
 
   test('ends when its time is over, so that whoever watches asks again', async () => {

@@ -45,7 +45,8 @@ export const serve: CommandRun = async (invocation) => {
     refuseOpen(settings, tokens);
     const local = localPrincipal(settings, tokens, readEnvironment(env, cwd).user);
     const gate = createGate({ oidc: settings.oidc, ...(local === undefined ? {} : { local }) }, service);
-    const limits = { ...REQUEST_LIMITS, perMinute: settings.limits.requestsPerMinute };
+    const { requestsPerMinute: perMinute, streams } = settings.limits;
+    const limits = { ...REQUEST_LIMITS, perMinute, streams };
     const files = settings.tls;
     const tls = files === undefined ? undefined : await pairIn(files);
     const listening = await listen({ ...settings.listen, ...(tls === undefined ? {} : { tls }) }, (port) =>

@@ -1,12 +1,14 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { Changes } from '../../service/changes.ts';
 import type { RunFeeds } from '../../service/feeds.ts';
 import { PROBLEMS, runId, stackName } from '../answers.ts';
 import { mayWatch, requireDeed } from '../authorize.ts';
-import type { Routes } from '../context.ts';
+import type { AppEnv, Routes } from '../context.ts';
 import { lifetimeOf } from '../lifetime.ts';
 import { requireRun } from '../run-of.ts';
-import { frame, framesOf, streamed } from '../sse.ts';
+import { StreamPlaces } from '../places.ts';
+import { frame, framesOf, type StreamOptions, streamed } from '../sse.ts';
 
 const sequence = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -50,25 +52,25 @@ const ofAll = createRoute({
 export const events: Routes = (app, deps) => {
   const { service } = deps;
   const changes = new Changes(service);
+  const places = new StreamPlaces(deps.limits.streams);
+  /** Takes a place: ask what may refuse before it. */
+  const options = (c: Context<AppEnv>): StreamOptions => {
+    const onOver = places.take(c.get('principal').id);
+    return { clock: service.clock, signal: lifetimeOf(c, deps), onOver };
+  };
 
   app.openapi(ofRun, async (c) => {
     const { run } = c.req.valid('param');
     await requireRun(c, deps, 'watch', run);
     const after = c.req.valid('header')['last-event-id'] ?? c.req.valid('query').after ?? 0;
-    return streamed((signal) => runFrames(service.feeds, { run, after, signal }), {
-      clock: service.clock,
-      signal: lifetimeOf(c, deps),
-    });
+    return streamed((signal) => runFrames(service.feeds, { run, after, signal }), options(c));
   });
 
   app.openapi(ofAll, async (c) => {
     const { stack } = c.req.valid('query');
     if (stack !== undefined) await requireDeed(c, deps, 'watch', stack);
     const isWanted = (of: string): boolean => (stack === undefined ? mayWatch(c, of) : of === stack);
-    return streamed((signal) => changeFrames(changes, isWanted, signal), {
-      clock: service.clock,
-      signal: lifetimeOf(c, deps),
-    });
+    return streamed((signal) => changeFrames(changes, isWanted, signal), options(c));
   });
 };
 
