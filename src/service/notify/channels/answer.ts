@@ -23,7 +23,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** In the receiver's own words, what is wrong. */
-  readonly words?: string;
+  readonly words: string | undefined;
 }
 
 /** What an answer is to a message. `name` is the channel's. @param now milliseconds since the epoch */

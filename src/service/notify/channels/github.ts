@@ -1,7 +1,8 @@
 import { askIssues, type IssueAnswer, type IssuePlace, markedIn, NEWEST_ISSUES } from '../../../hooks/index.ts';
 import type { NotificationSetting } from '../../../model/index.ts';
 import type { Channel, Message, Sending, Sent } from '../channel.ts';
-import { type ChannelDeps, failureOf, REQUEST_MS, sentOf } from './answer.ts';
+import { type ChannelDeps, REQUEST_MS, sentOf } from './answer.ts';
+import { keyed } from './keyed.ts';
 
 type Setting = Extract<NotificationSetting, { kind: 'github' }>;
 
@@ -9,25 +10,15 @@ type Setting = Extract<NotificationSetting, { kind: 'github' }>;
  * One issue a run or proposal; what comes later is a comment on it. Both carry marks that a repeat looks for first, so that
  * nothing is there twice although the API knows no idempotency.
  */
-export function github(setting: Setting, { http, keys, clock }: ChannelDeps): Channel {
-  const { name, api, repository } = setting;
-  return {
-    send: async (message, sending) => {
-      const { signal } = sending;
-      try {
-        const token = await keys.read(setting.token);
-        const place = { http, api, repository, token, timeoutMs: REQUEST_MS, signal };
-        const judge = (answer: IssueAnswer): Sent => {
-          const { message: words } = answer;
-          const known = { now: clock.now(), secrets: [token] };
-          return sentOf({ ...answer, ...(words === undefined ? {} : { words }) }, name, known);
-        };
-        return await tell(setting, place, message, sending, judge);
-      } catch (error) {
-        return failureOf(error, name, signal);
-      }
-    },
-  };
+export function github(setting: Setting, deps: ChannelDeps): Channel {
+  const { name, api, repository, token: key } = setting;
+  const { http, clock } = deps;
+  return keyed({ name, key }, deps, async (message, sending, token) => {
+    const place = { http, api, repository, token, timeoutMs: REQUEST_MS, signal: sending.signal };
+    const judge = (answer: IssueAnswer): Sent =>
+      sentOf({ ...answer, words: answer.message }, name, { now: clock.now(), secrets: [token] });
+    return await tell(setting, place, message, sending, judge);
+  });
 }
 
 type Judge = (answer: IssueAnswer) => Sent;

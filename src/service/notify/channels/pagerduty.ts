@@ -1,8 +1,8 @@
 import type { NotificationSetting } from '../../../model/index.ts';
 import type { Channel, Message } from '../channel.ts';
 import type { Effect } from '../telling.ts';
-import { type ChannelDeps, failureOf } from './answer.ts';
-import { post } from './post.ts';
+import type { ChannelDeps } from './answer.ts';
+import { posting } from './post.ts';
 
 /** Characters that the Events API takes of a summary. */
 const LONGEST_SUMMARY = 1_024;
@@ -16,22 +16,12 @@ const ACTIONS: Readonly<Record<Effect, 'trigger' | 'acknowledge' | 'resolve'>> =
 
 /** Events API version 2. The run or proposal is the key by which PagerDuty takes several events for one incident. */
 export function pagerduty(
-  setting: Extract<NotificationSetting, { kind: 'pagerduty' }>,
-  { http, keys, clock }: ChannelDeps,
+  { name, url, routingKey: key }: Extract<NotificationSetting, { kind: 'pagerduty' }>,
+  deps: ChannelDeps,
 ): Channel {
-  const { name, url } = setting;
-  return {
-    send: async (message, { signal }) => {
-      try {
-        const key = await keys.read(setting.routingKey);
-        const body = JSON.stringify({ routing_key: key, ...eventOf(message) });
-        const headers = { 'idempotency-key': message.id };
-        return await post({ http, name, url, body, headers, secrets: [key], now: clock.now(), signal });
-      } catch (error) {
-        return failureOf(error, name, signal);
-      }
-    },
-  };
+  return posting({ name, url, key }, deps, (message, secret) => ({
+    body: { routing_key: secret, ...eventOf(message) },
+  }));
 }
 
 function eventOf({ id, subject, stack, at, effect, title, text, link, values }: Message): Record<string, unknown> {

@@ -1,41 +1,32 @@
 import { postToWebhook } from '../../../hooks/index.ts';
 import type { NotificationSetting } from '../../../model/index.ts';
 import type { Channel } from '../channel.ts';
-import { type ChannelDeps, failureOf, REQUEST_MS, sentOf, wordsOf } from './answer.ts';
+import { type ChannelDeps, REQUEST_MS, sentOf, wordsOf } from './answer.ts';
+import { keyed } from './keyed.ts';
 
 const SHORTEST_SECRET = 4;
 
 /** An incoming webhook of Slack, or of one that speaks as Slack does. */
 export function slack(
-  setting: Extract<NotificationSetting, { kind: 'slack' }>,
-  { http, keys, clock }: ChannelDeps,
+  { name, webhook: key, channel }: Extract<NotificationSetting, { kind: 'slack' }>,
+  deps: ChannelDeps,
 ): Channel {
-  const { name, webhook, channel } = setting;
-  return {
-    send: async ({ id, title, text }, { signal }) => {
-      try {
-        const url = await keys.read(webhook);
-        if (!URL.canParse(url)) return { kind: 'retry', because: `what ${name} has for its address is not a URL` };
-        const answer = await postToWebhook({
-          http,
-          name,
-          url,
-          text: text === '' ? `*${title}*` : `*${title}*\n${text}`,
-          ...(channel === undefined ? {} : { channel }),
-          id,
-          timeoutMs: REQUEST_MS,
-          signal,
-        });
-        const words = wordsOf(answer.body);
-        return sentOf({ ...answer, ...(words === undefined ? {} : { words }) }, name, {
-          now: clock.now(),
-          secrets: secretsIn(url),
-        });
-      } catch (error) {
-        return failureOf(error, name, signal);
-      }
-    },
-  };
+  const { http, clock } = deps;
+  return keyed({ name, key }, deps, async ({ id, title, text }, { signal }, url) => {
+    if (!URL.canParse(url)) return { kind: 'retry', because: `what ${name} has for its address is not a URL` };
+    const answer = await postToWebhook({
+      http,
+      name,
+      url,
+      text: text === '' ? `*${title}*` : `*${title}*\n${text}`,
+      ...(channel === undefined ? {} : { channel }),
+      id,
+      timeoutMs: REQUEST_MS,
+      signal,
+    });
+    const known = { now: clock.now(), secrets: secretsIn(url) };
+    return sentOf({ ...answer, words: wordsOf(answer.body) }, name, known);
+  });
 }
 
 /** Of an address: its path, and each part of it that is long enough to be a password. */

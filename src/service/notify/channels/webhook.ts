@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import type { NotificationSetting } from '../../../model/index.ts';
 import type { Channel, Message } from '../channel.ts';
-import { type ChannelDeps, failureOf } from './answer.ts';
-import { post } from './post.ts';
+import type { ChannelDeps } from './answer.ts';
+import { posting } from './post.ts';
 
 /** A shorter one can be guessed. */
 const SHORTEST_SECRET = 16;
@@ -12,32 +12,24 @@ const SHORTEST_SECRET = 16;
  * `backstay-timestamp` (seconds), a dot and the body. docs/notifications.md shows how to verify it.
  */
 export function webhook(
-  setting: Extract<NotificationSetting, { kind: 'webhook' }>,
-  { http, keys, clock }: ChannelDeps,
+  { name, url, secret: key }: Extract<NotificationSetting, { kind: 'webhook' }>,
+  deps: ChannelDeps,
 ): Channel {
-  const { name, url } = setting;
-  return {
-    send: async (message, { signal }) => {
-      try {
-        const secret = await keys.read(setting.secret);
-        if (secret.length < SHORTEST_SECRET) {
-          return { kind: 'refused', because: `the secret of ${name} is shorter than ${SHORTEST_SECRET} characters` };
-        }
-        const body = JSON.stringify(cloudEventOf(message));
-        const now = clock.now();
-        const timestamp = String(Math.floor(now / 1000));
-        const headers = {
-          'content-type': 'application/cloudevents+json',
-          'idempotency-key': message.id,
-          'backstay-timestamp': timestamp,
-          'backstay-signature': `v1=${createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')}`,
-        };
-        return await post({ http, name, url, body, headers, secrets: [secret], now, signal });
-      } catch (error) {
-        return failureOf(error, name, signal);
-      }
-    },
-  };
+  return posting({ name, url, key }, deps, (message, secret, now) => {
+    if (secret.length < SHORTEST_SECRET)
+      return { kind: 'refused', because: `the secret of ${name} is shorter than ${SHORTEST_SECRET} characters` };
+    const body = JSON.stringify(cloudEventOf(message));
+    const timestamp = String(Math.floor(now / 1000));
+    const signature = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
+    return {
+      body,
+      headers: {
+        'content-type': 'application/cloudevents+json',
+        'backstay-timestamp': timestamp,
+        'backstay-signature': `v1=${signature}`,
+      },
+    };
+  });
 }
 
 function cloudEventOf({ id, subject, notice, stack, run, proposal, at, title, text, link, values }: Message): unknown {
