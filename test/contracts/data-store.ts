@@ -24,7 +24,7 @@ export interface DataStoreFixture {
   /** Makes the live data contradict itself (a reference to nothing). Absent: the engine cannot be brought to that. */
   readonly spoil?: () => Promise<void>;
   /** Puts something in the way that `obstacles` has to tell; given back by what it returns. */
-  readonly obstruct?: () => Promise<() => Promise<void>>;
+  readonly obstruct: () => Promise<() => Promise<void>>;
   /** Adds a column or property to the live schema. Absent: the engine has no schema, and its shape is empty. */
   readonly alter?: () => Promise<void>;
   /** Answers as soon as a restore is visibly at work. Absent: it is too short to be seen. */
@@ -33,8 +33,22 @@ export interface DataStoreFixture {
   readonly stop: () => Promise<void>;
 }
 
-/** What every data store keeps. `limit` is the time of one test in milliseconds: some servers take seconds to restart. */
-export function dataStoreContract(name: string, make: () => Promise<DataStoreFixture>, limit = 120_000): void {
+/** What a fixture may be unable to do. Its engine says so itself, so that nothing is passed over because it was forgotten. */
+type Ability = 'spoil' | 'alter' | 'untilRestoring';
+
+export interface ContractOptions {
+  /** Of one test, in milliseconds: some servers take seconds to restart. @default 120_000 */
+  readonly limit?: number;
+  /** @default none */
+  readonly lacks?: readonly Ability[];
+}
+
+/** What every data store keeps. */
+export function dataStoreContract(
+  name: string,
+  make: () => Promise<DataStoreFixture>,
+  { limit = 120_000, lacks = [] }: ContractOptions = {},
+): void {
   const it = (what: string, work: (fixture: DataStoreFixture) => Promise<void>): void => {
     test(
       `${name} ${what}`,
@@ -42,6 +56,7 @@ export function dataStoreContract(name: string, make: () => Promise<DataStoreFix
         expect.hasAssertions();
         const fixture = await make();
         try {
+          for (const ability of lacks) expect(fixture).not.toHaveProperty(ability);
           await work(fixture);
         } finally {
           await fixture.stop();
@@ -53,11 +68,21 @@ export function dataStoreContract(name: string, make: () => Promise<DataStoreFix
 
   describe(`data store contract: ${name}`, () => {
     lookingTests(it);
+    if (lacks.includes('alter')) noSchemaTest(it);
+    else schemaTest(it);
+    if (!lacks.includes('spoil')) contradictionTest(it);
     backupTests(it);
     damagedTests(it);
     exchangeTests(it);
     abortTests(it);
+    if (!lacks.includes('untilRestoring')) stopTest(it);
   });
+}
+
+function able<A extends Ability>(fixture: DataStoreFixture, ability: A): NonNullable<DataStoreFixture[A]> {
+  const does = fixture[ability];
+  if (does === undefined) throw new TypeError(`the fixture has no ${ability}, and its engine does not lack it`);
+  return does;
 }
 
 type It = (what: string, work: (fixture: DataStoreFixture) => Promise<void>) => void;
@@ -82,22 +107,6 @@ function lookingTests(it: It): void {
     await expect.poll(async () => await store.sessions(), { timeout: 10_000 }).toEqual([]);
   });
 
-  it('tells its shape: the schema stays when values change, and changes with it', async (fixture) => {
-    const { store, damage, alter } = fixture;
-    const before = await store.shape();
-    if (alter === undefined) {
-      expect(before.tables).toEqual({});
-      return;
-    }
-    expect(Object.keys(before.tables).length).toBeGreaterThan(0);
-    await damage();
-    const damaged = await store.shape();
-    expect(damaged.schema).toBe(before.schema);
-    expect(damaged.tables).not.toEqual(before.tables);
-    await alter();
-    expect((await store.shape()).schema).not.toBe(before.schema);
-  });
-
   it('finds contents that differ, and none where nothing does', async ({ store, damage }) => {
     const before = await store.integrity();
     expect(before.problems).toEqual([]);
@@ -107,21 +116,45 @@ function lookingTests(it: It): void {
     expect((await store.integrity()).contents).not.toEqual(before.contents);
   });
 
-  it('finds data that contradicts itself', async ({ store, spoil }) => {
-    expect((await store.integrity()).problems).toEqual([]);
-    if (spoil === undefined) return;
-    await spoil();
-    expect((await store.integrity()).problems).not.toEqual([]);
-  });
-
   it('tells what would keep a restore from its end', async ({ store, obstruct }) => {
     const backup = await store.backup();
     expect(await store.obstacles(backup)).toEqual([]);
-    if (obstruct === undefined) return;
     const clear = await obstruct();
     expect(await store.obstacles(backup)).not.toEqual([]);
     await clear();
     expect(await store.obstacles(backup)).toEqual([]);
+  });
+}
+
+function schemaTest(it: It): void {
+  it('tells its shape: the schema stays when values change, and changes with it', async (fixture) => {
+    const { store, damage } = fixture;
+    const before = await store.shape();
+    expect(Object.keys(before.tables).length).toBeGreaterThan(0);
+    await damage();
+    const damaged = await store.shape();
+    expect(damaged.schema).toBe(before.schema);
+    expect(damaged.tables).not.toEqual(before.tables);
+    await able(fixture, 'alter')();
+    expect((await store.shape()).schema).not.toBe(before.schema);
+  });
+}
+
+function noSchemaTest(it: It): void {
+  it('has a shape without tables, whatever its values are', async ({ store, damage }) => {
+    const before = await store.shape();
+    expect(before.tables).toEqual({});
+    await damage();
+    expect(await store.shape()).toEqual(before);
+  });
+}
+
+function contradictionTest(it: It): void {
+  it('finds data that contradicts itself', async (fixture) => {
+    const { store } = fixture;
+    expect((await store.integrity()).problems).toEqual([]);
+    await able(fixture, 'spoil')();
+    expect((await store.integrity()).problems).not.toEqual([]);
   });
 }
 
@@ -317,11 +350,13 @@ function abortTests(it: It): void {
     expect(await store.stateOf('r1')).toBe('nothing');
     expect(await marker()).toBe('one');
   });
+}
 
+function stopTest(it: It): void {
   it('leaves nothing of a restore that is stopped in its middle, and begins anew', async (fixture) => {
-    const { store, beside, untilRestoring, rows } = fixture;
+    const { store, beside, rows } = fixture;
+    const untilRestoring = able(fixture, 'untilRestoring');
     expect(await beside()).toEqual([]);
-    if (untilRestoring === undefined) return;
     const backup = await store.backup();
     const stop = new AbortController();
     const restoring = store.restoreBeside(backup, 'r1', stop.signal);

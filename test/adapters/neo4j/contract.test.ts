@@ -18,4 +18,8 @@ afterAll(async () => {
   await warm?.stop();
 });
 
-dataStoreContract('Neo4j', async () => await makeFixture(await (neo4j ??= start())), 300_000);
+// What is cut off in its middle is cut off with the programs themselves, in faults.test.ts.
+dataStoreContract('Neo4j', async () => await makeFixture(await (neo4j ??= start())), {
+  limit: 300_000,
+  lacks: ['spoil', 'untilRestoring'],
+});

@@ -82,7 +82,6 @@ export async function makeFixture(neo4j: TestNeo4j): Promise<DataStoreFixture> {
       return async () => await writeFile(neo4j.conf, text);
     },
     alter: async () => void (await neo4j.run("MATCH (d:Document) WHERE d.number < 5 SET d.author = 'ada'")),
-    // No untilRestoring: what is cut off in its middle is cut off with the programs themselves, in faults.test.ts.
     stop: async () => await rm(root, { recursive: true, force: true }),
   };
 }

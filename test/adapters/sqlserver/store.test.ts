@@ -85,7 +85,7 @@ async function fake(password = PASSWORD): Promise<Fake> {
   };
 }
 
-dataStoreContract('SQL Server (stand-in)', fake);
+dataStoreContract('SQL Server (stand-in)', fake, { lacks: ['spoil', 'untilRestoring'] });
 
 describe('what sqlcmd is given and what its end means', { timeout: 120_000 }, () => {
   const withFake = async (work: (made: Fake & { readonly store: DataStore }) => Promise<void>, password?: string) => {
