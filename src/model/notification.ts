@@ -12,6 +12,8 @@ export const NOTICES = [
   'run.ended',
   /** It is neither over nor waiting for anybody, and its journal has been silent for long. */
   'run.stuck',
+  /** The deadline of its severity passed, and it is not done. */
+  'run.late',
   /** Goes to those whom the level names, and to nobody else. */
   'escalation',
 ] as const;
@@ -24,6 +26,7 @@ export const NOTICE_PLACEHOLDERS = [
   'by',
   'contact',
   'count',
+  'deadline',
   'decision',
   'duration',
   'elapsed',

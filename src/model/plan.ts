@@ -176,7 +176,7 @@ export interface Plan {
   readonly approval?: ApprovalNeed;
   /** What the policy says of rolling back for this severity; shown, not enforced. */
   readonly advice?: string;
-  /** Milliseconds from the plan's making within which the policy wants it done; shown and reported, not enforced. */
+  /** Milliseconds from when the run is asked for until the policy wants it done; told when it passes, not enforced. */
   readonly deadlineMs?: number;
   /** Milliseconds after its end by which the post-mortem is due, from the policy of the severity. */
   readonly postMortemMs?: number;

@@ -169,7 +169,7 @@ export interface SeverityPolicy {
     /** Milliseconds. @default an hour for `before`, a day for `after` */
     readonly expiresMs: number;
   };
-  /** Milliseconds within which the rollback should be done. */
+  /** Milliseconds from when a run is asked for until it should be done. */
   readonly deadlineMs?: number;
   /** Milliseconds from a run's end until its post-mortem is due. */
   readonly postMortemMs?: number;

@@ -29,6 +29,7 @@ export { exitCodeOf } from './exit-code.ts';
 export { heldDeliveries, letDeliveriesGo, releaseSnapshots } from './let-go.ts';
 export { unmarkHeld } from './steps/held-mark.ts';
 export { type Exit, PHASE_TABLE, type PhaseRow, type SafeWay } from './phases.ts';
+export { deadlineOf } from './report/findings.ts';
 export { type ReportedStep, type RunReport, reportOf } from './report/index.ts';
 export { rehearse, type Rehearsed } from './rehearsal.ts';
 export { Recorder } from './recorder.ts';

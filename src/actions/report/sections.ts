@@ -19,6 +19,7 @@ export function factsOf(report: RunReport): readonly (readonly [name: string, va
     ['Severity', report.severity],
     ['Started', moment(report.startedAt)],
     ['Ended', report.endedAt === undefined ? undefined : moment(report.endedAt)],
+    ['To be done by', deadlineInShort(report)],
     ['Duration', spell(report.time.totalMs)],
     ['Downtime', downtimeInShort(report) ?? 'not measured: the stack file has no probes'],
     ['Impact', findings.impact?.text],
@@ -55,6 +56,15 @@ export function factsOf(report: RunReport): readonly (readonly [name: string, va
 }
 
 function databasesInShort({ scenarios = [] }: RunReport): string | undefined {
+/** Whether it was kept is said of what has arrived alone. */
+function deadlineInShort({ deadline, endedAt, outcome }: RunReport): string | undefined {
+  if (deadline === undefined) return undefined;
+  const isDone = outcome === 'succeeded' || outcome === 'unvalidated' || outcome === 'nothing-to-do';
+  if (!isDone || endedAt === undefined) return moment(deadline);
+  const late = Date.parse(endedAt) - Date.parse(deadline);
+  return `${moment(deadline)}: ${late <= 0 ? 'kept' : `missed by ${spell(late)}`}`;
+}
+
   if (scenarios.length === 0) return undefined;
   return scenarios.map(({ store, scenario, because }) => `${store}: scenario ${scenario}, ${because}`).join('; ');
 }

@@ -20,6 +20,12 @@ export function postMortemDue({ plan, ended }: RunState): string | undefined {
   return new Date(Date.parse(ended.at) + plan.postMortemMs).toISOString();
 }
 
+/** ISO 8601: when the policy wanted it done; undefined where it does not say. */
+export function deadlineOf({ plan, startedAt }: RunState): string | undefined {
+  if (plan.deadlineMs === undefined) return undefined;
+  return new Date(Date.parse(startedAt) + plan.deadlineMs).toISOString();
+}
+
 /** What the run left for people to do, then what people themselves wrote down. */
 export function followUps(state: RunState): readonly string[] {
   const { ended, stack, run, plan } = state;

@@ -4,7 +4,7 @@ import { lossInWords } from '../../plan/index.ts';
 import { measuredChecks } from '../steps/checks.ts';
 import { reportedLoss } from '../steps/migrations.ts';
 import { beforeId } from '../steps/record-after.ts';
-import { findingsOf, followUps, postMortemDue } from './findings.ts';
+import { deadlineOf, findingsOf, followUps, postMortemDue } from './findings.ts';
 import type {
   ChangedImage,
   ReportedChange,
@@ -25,6 +25,7 @@ export function reportOf(state: RunState, entries: readonly JournalEntry[] = [])
   const recorded = resultOf(state, 'record-after');
   const endedAt = ended?.at ?? state.workedAt;
   const due = postMortemDue(state);
+  const deadline = deadlineOf(state);
   return {
     apiVersion: 'backstay.dev/v1',
     kind: 'RunReport',
@@ -37,6 +38,7 @@ export function reportOf(state: RunState, entries: readonly JournalEntry[] = [])
     trigger: state.trigger,
     ...(options.severity === undefined ? {} : { severity: options.severity }),
     startedAt: state.startedAt,
+    ...(deadline === undefined ? {} : { deadline }),
     ...(ended === undefined ? {} : { endedAt: ended.at }),
     from: { ...(before === undefined ? {} : { snapshot: before }), images: plan.changes.flatMap(changedImages) },
     target: plan.target,

@@ -24,6 +24,8 @@ export interface RunReport {
   readonly severity?: string;
   readonly startedAt: string;
   readonly endedAt?: string;
+  /** ISO 8601: when the policy of its severity wanted it done. */
+  readonly deadline?: string;
   /** What was live before: its snapshot, and the images that the run changed. */
   readonly from: { readonly snapshot?: Digest; readonly images: readonly ChangedImage[] };
   readonly target: { readonly id: Digest; readonly said: string; readonly labels: readonly string[] };

@@ -1,6 +1,6 @@
 import type { RunState } from '../../journal/index.ts';
 import type { NotificationPolicy } from '../../model/index.ts';
-import { readable, standingOf } from '../../rollback/index.ts';
+import { deadlineOf, readable, standingOf } from '../../rollback/index.ts';
 import { bounded, type Telling, valuesOfRun } from './telling.ts';
 
 export interface Alarm {
@@ -38,7 +38,7 @@ export function alarmsOf(
           };
           return { telling, dueAt };
         });
-  return [...levels, ...stuckOf(state, stuckAfterMs, now)].toSorted((a, b) => a.dueAt - b.dueAt);
+  return [...levels, ...stuckOf(state, stuckAfterMs, now), ...lateOf(state, now)].toSorted((a, b) => a.dueAt - b.dueAt);
 }
 
 /** Neither over nor halted for a person. */
@@ -95,6 +95,24 @@ function stuckOf(state: RunState, stuckAfterMs: number, now: number): readonly A
       },
     },
   ];
+}
+
+/** Once. A run that nobody approved in time is late as well, where its deadline passed before the approval ran out. */
+function lateOf(state: RunState, now: number): readonly Alarm[] {
+  const deadline = deadlineOf(state);
+  if (deadline === undefined || !isOpen(state)) return [];
+  const dueAt = Date.parse(deadline);
+  const standing = standingOf(state, now);
+  if (standing.kind === 'denied' || (standing.kind === 'expired' && dueAt > Date.parse(standing.at))) return [];
+  const because = clockOf(state, now)?.because ?? 'It was not approved in time.';
+  const next = standing.kind === 'waiting' ? { next: `backstay approve ${state.run}` } : {};
+  const telling: Telling = {
+    id: `${state.run}:deadline:run.late`,
+    notice: 'run.late',
+    ...common(state, dueAt),
+    values: bounded({ ...valuesOfRun(state, dueAt), because, ...next }),
+  };
+  return [{ dueAt, telling }];
 }
 
 function common({ run, stack }: RunState, dueAt: number): Pick<Telling, 'subject' | 'run' | 'stack' | 'at' | 'effect'> {

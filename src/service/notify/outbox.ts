@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isBackstayError } from '../../errors/index.ts';
 import { fold } from '../../journal/index.ts';
-import type { NotificationPolicy, NotificationSetting } from '../../model/index.ts';
+import type { Notice, NotificationPolicy, NotificationSetting } from '../../model/index.ts';
 import type { ServiceRecord } from '../../ports/index.ts';
 import { Bell } from '../bell.ts';
 import type { ServiceDeps } from '../deps.ts';
@@ -28,6 +28,8 @@ const GRACE_MS = 3_000;
  * we first saw it, so that no two clocks have to agree. Longer than any sending that is alive.
  */
 const DEAD_MS = 2 * SENDING_MS;
+/** What only says that a run goes on too long. */
+const WAKING: ReadonlySet<Notice> = new Set(['escalation', 'run.stuck', 'run.late']);
 const ROOM: Room = { inAll: 32, perChannel: 2 };
 
 interface Held extends Waiting {
@@ -193,7 +195,7 @@ class Outbox {
 
   /** An alarm that was held up until it was none any more wakes nobody. */
   async #mootBecause({ notice, run }: Delivery['telling']): Promise<string | undefined> {
-    if (run === undefined || (notice !== 'escalation' && notice !== 'run.stuck')) return undefined;
+    if (run === undefined || !WAKING.has(notice)) return undefined;
     const entries = await this.#deps.journal.read(run);
     if (entries.length === 0) return 'the run is not there any more';
     return isOpen(fold(entries)) ? undefined : 'the run was over before it could be sent';

@@ -11,6 +11,7 @@ const NEWS: readonly Notice[] = [
   'run.started',
   'run.ended',
   'run.stuck',
+  'run.late',
 ];
 
 /** What a channel hears that does not say what it wants. */

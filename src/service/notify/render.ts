@@ -15,7 +15,7 @@ export function render(
   const { id, subject, notice, stack, run, proposal, at, effect } = telling;
   const values = { ...telling.values, ...linkOf(telling, page) };
   const shown = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, ESCAPES[setting.kind](value)]));
-  const template = setting.templates?.[notice];
+  const template = setting.templates?.[isIllForAll(telling, setting.kind) ? 'run.stuck' : notice];
   const builtIn = builtInOf(telling, setting.kind);
   return {
     id,
@@ -34,9 +34,14 @@ export function render(
   };
 }
 
-function builtInOf({ notice, effect }: Telling, kind: NotificationSetting['kind']): BuiltIn {
-  if (kind !== 'status') return TEXTS[notice];
-  return notice === 'run.ended' && effect !== 'closes' ? PUBLIC_ILL : PUBLIC_TEXTS[notice];
+function builtInOf(telling: Telling, kind: NotificationSetting['kind']): BuiltIn {
+  if (kind !== 'status') return TEXTS[telling.notice];
+  return isIllForAll(telling, kind) ? PUBLIC_ILL : PUBLIC_TEXTS[telling.notice];
+}
+
+/** Users take an end for a good one. Of any other they are told that the work goes on, in whosever words. */
+function isIllForAll({ notice, effect }: Telling, kind: NotificationSetting['kind']): boolean {
+  return kind === 'status' && notice === 'run.ended' && effect !== 'closes';
 }
 
 function linesOf({ lines }: BuiltIn, values: Readonly<Record<string, string>>): string {

@@ -8,7 +8,7 @@ import {
   type Proposal,
   shortId,
 } from '../../model/index.ts';
-import { beforeId, hasBegun, readable } from '../../rollback/index.ts';
+import { beforeId, deadlineOf, hasBegun, readable } from '../../rollback/index.ts';
 
 /** What a notice does to what a pager or a status page has open. */
 export type Effect = 'opens' | 'alarms' | 'acknowledges' | 'closes';
@@ -159,6 +159,7 @@ function laterOf(at: string, before: string | undefined): string {
 export function valuesOfRun(state: RunState, now: number): Values {
   const { plan, by, trigger, phase, startedAt } = state;
   const { reason, incident, severity } = plan.options;
+  const deadline = deadlineOf(state);
   return {
     run: state.run,
     stack: state.stack,
@@ -167,6 +168,7 @@ export function valuesOfRun(state: RunState, now: number): Values {
     ...(reason === undefined ? {} : { reason }),
     ...(incident === undefined ? {} : { incident }),
     ...(severity === undefined ? {} : { severity }),
+    ...(deadline === undefined ? {} : { deadline }),
     by: `${by.user}@${by.host}`,
     trigger,
     phase,

@@ -21,6 +21,7 @@ export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
     title: '{{stack}} to {{to}}: an approval is needed',
     lines: [
       'Severity {{severity}}: {{count}} of {{roles}} until {{until}}. {{because}}',
+      'To be done by {{deadline}}.',
       'Asked for by {{by}}.',
       'Why: {{reason}}',
       'Incident: {{incident}}',
@@ -37,6 +38,7 @@ export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
     title: '{{stack}} to {{to}}: begins',
     lines: [
       'From {{from}}, asked for by {{by}} ({{trigger}}).',
+      'To be done by {{deadline}}.',
       'Why: {{reason}}',
       'Incident: {{incident}}',
       'Run {{run}}.',
@@ -50,6 +52,18 @@ export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
   'run.stuck': {
     title: '{{stack}} to {{to}}: stuck in phase {{phase}}',
     lines: ['{{because}}', 'Run {{run}}.', 'Look: {{link}}', 'Go on: {{next}}'],
+  },
+  'run.late': {
+    title: '{{stack}} to {{to}}: not done by {{deadline}}',
+    lines: [
+      'The deadline of severity {{severity}} has passed. {{because}}',
+      'Asked for by {{by}}.',
+      'Why: {{reason}}',
+      'Incident: {{incident}}',
+      'Run {{run}}.',
+      'Look: {{link}}',
+      'Go on: {{next}}',
+    ],
   },
   escalation: {
     title: '{{stack}} to {{to}}: not done after {{elapsed}} (level {{level}})',
@@ -81,6 +95,7 @@ export const PUBLIC_TEXTS: Readonly<Record<Notice, BuiltIn>> = {
   'run.started': WORKING,
   'run.ended': DONE,
   'run.stuck': STILL_WORKING,
+  'run.late': STILL_WORKING,
   escalation: STILL_WORKING,
 };
 

@@ -57,6 +57,29 @@ function run(text = (said: string): string => said): readonly JournalEntry[] {
 
 const reportFrom = (entries: readonly JournalEntry[]): RunReport => reportOf(fold(entries), entries);
 
+describe('the deadline in a report', () => {
+  const row = (deadlineMs: number | undefined, ...facts: readonly JournalFact[]): string | undefined => {
+    const plan = aPlan(deadlineMs === undefined ? {} : { deadlineMs });
+    return /^\| To be done by \| (.*) \|$/m.exec(
+      renderMarkdown(reportFrom(journalOf([{ kind: 'run-created', plan, by }, ...facts]))),
+    )?.[1];
+  };
+  const ended = (outcome: Extract<JournalFact, { kind: 'run-ended' }>['outcome']): JournalFact => ({
+    kind: 'run-ended',
+    outcome,
+  });
+
+  it.each<[string, number | undefined, readonly JournalFact[], string | undefined]>([
+    ['none', undefined, [ended('succeeded')], undefined],
+    ['kept', 60_000, [ended('succeeded')], '2026-01-01 00:01:00 UTC: kept'],
+    ['missed', 250, [ended('unvalidated')], '2026-01-01 00:00:00 UTC: missed by 750 ms'],
+    ['neither by what went wrong', 60_000, [ended('failed')], '2026-01-01 00:01:00 UTC'],
+    ['neither by what is not over', 60_000, [], '2026-01-01 00:01:00 UTC'],
+  ])('is %s', (_what, deadlineMs, facts, expected) => {
+    expect(row(deadlineMs, ...facts)).toBe(expected);
+  });
+});
+
 describe('a report', () => {
   it('tells what a reviewer asks, from the journal alone', () => {
     const report = reportFrom(run());

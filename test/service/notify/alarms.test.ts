@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fold, type JournalFact, type RunState } from '../../../src/journal/index.ts';
-import type { ApprovalNeed } from '../../../src/model/index.ts';
+import type { ApprovalNeed, Plan } from '../../../src/model/index.ts';
 import { alarmsOf } from '../../../src/service/notify/alarms.ts';
+import { OPTIONS } from '../../plan/manifests.ts';
 import { aPlan, aStep } from '../../rollback/builders.ts';
 import { journalOf } from '../../support/journal.ts';
 
@@ -20,16 +21,24 @@ const POLICY = {
   ],
 };
 
-function stateOf(facts: readonly JournalFact[], approval?: ApprovalNeed): RunState {
-  const plan = aPlan({ steps: [aStep('a', 'applied')], ...(approval === undefined ? {} : { approval }) });
+function planOf(approval?: ApprovalNeed, deadlineMs?: number): Plan {
+  return aPlan({
+    steps: [aStep('a', 'applied')],
+    ...(approval === undefined ? {} : { approval }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs, options: { ...OPTIONS, severity: 'SEV-2' } }),
+  });
+}
+
+function stateOf(facts: readonly JournalFact[], approval?: ApprovalNeed, deadlineMs?: number): RunState {
+  const plan = planOf(approval, deadlineMs);
   return fold(journalOf([{ kind: 'run-created', plan, by: { user: 'ada', host: 'laptop' } }, ...facts]));
 }
 
 const BEGIN: JournalFact = { kind: 'step-begin', operation: 'o', step: 'a', attempt: 1 };
-const approvedBy = (user: string): JournalFact => ({
+const approvedBy = (user: string, plan = planOf(NEED)): JournalFact => ({
   kind: 'approval',
   decision: 'approved',
-  plan: aPlan({ steps: [aStep('a', 'applied')], approval: NEED }).hash,
+  plan: plan.hash,
   by: { user, host: 'desk' },
   role: 'lead',
 });
@@ -130,6 +139,73 @@ describe('a run that is stuck', () => {
       fc.property(moments, moments, fc.boolean(), (a, b, waits) => {
         const state = waits ? stateOf([], NEED) : stateOf([BEGIN]);
         expect(alarmsOf(state, POLICY, START + a)).toEqual(alarmsOf(state, POLICY, START + b));
+      }),
+    );
+  });
+});
+
+describe('a deadline', () => {
+  const DEADLINE = 15 * MINUTE;
+  /** Minutes after the asking, and what is said of it. */
+  const late = (state: RunState, minutes: number): readonly (readonly [number, unknown, unknown])[] =>
+    alarmsOf(state, { stuckAfterMs: 10 * MINUTE, escalation: [] }, START + minutes * MINUTE)
+      .filter(({ telling }) => telling.notice === 'run.late')
+      .map(({ dueAt, telling: { values } }) => [(dueAt - START) / MINUTE, values.because, values.next]);
+  const approved = approvedBy('lea', planOf(NEED, DEADLINE));
+  const denied = { ...approved, decision: 'denied' } as JournalFact;
+  const runsOut = { ...NEED, expiresMs: DEADLINE };
+
+  test.each<[string, RunState, number, ReturnType<typeof late>]>([
+    ['none is told of a run that has none', stateOf([BEGIN]), 20, []],
+    [
+      'counts from when it was asked for, also while it waits',
+      stateOf([], NEED, DEADLINE),
+      1,
+      [[15, 'It waits for its approval.', 'backstay approve r1']],
+    ],
+    [
+      'is that of the asking and not of the approval',
+      stateOf([approved, BEGIN], NEED, DEADLINE),
+      20,
+      [[15, 'It is not done (planned).', undefined]],
+    ],
+    [
+      'is not kept by a run that ended mixed',
+      stateOf([BEGIN, { kind: 'run-ended', outcome: 'mixed' }], undefined, DEADLINE),
+      20,
+      [[15, 'It ended mixed, and a person has to go on.', undefined]],
+    ],
+    [
+      'is over with the run',
+      stateOf([BEGIN, { kind: 'run-ended', outcome: 'succeeded' }], undefined, DEADLINE),
+      20,
+      [],
+    ],
+    ['is over with a denial', stateOf([denied], NEED, DEADLINE), 20, []],
+    [
+      'passes in the very moment in which the approval runs out',
+      stateOf([], runsOut, DEADLINE),
+      15,
+      [[15, 'It was not approved in time.', undefined]],
+    ],
+    ['is none any more once the approval has run out', stateOf([], runsOut, DEADLINE + 1), 15, []],
+  ])('%s', (_what, state, minutes, expected) => {
+    expect(late(state, minutes)).toEqual(expected);
+  });
+
+  test('is told once, with the same id whenever one looks, and says by when it should have been done', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 59 * MINUTE }), fc.boolean(), (at, waits) => {
+        const state = waits ? stateOf([], NEED, DEADLINE) : stateOf([BEGIN], undefined, DEADLINE);
+        const found = alarmsOf(state, POLICY, START + at).filter(({ telling }) => telling.notice === 'run.late');
+        expect(found.map(({ telling }) => telling)).toMatchObject([
+          {
+            id: 'r1:deadline:run.late',
+            at: '2026-01-01T00:15:00.000Z',
+            effect: 'alarms',
+            values: { severity: 'SEV-2', deadline: '2026-01-01T00:15:00.000Z', elapsed: '15 min' },
+          },
+        ]);
       }),
     );
   });

@@ -228,6 +228,28 @@ describe('who is told next', () => {
     expect(eventsOf(pager).slice(tried)).toEqual(['r1:00000003:run.ended']);
   });
 
+  test('a deadline that passes is told once, and not of a run that kept it', {
+    timeout: 120_000,
+  }, async () => {
+    const chat = await receiver();
+    world.policies['shop'] = policy([hook('chat', chat, { on: ['run.late'] })], { stuckAfterMs: 80_000_000 });
+    await world.service();
+    const kept = await world.run('kept', { deadlineMs: 900_000 });
+    await kept.begin();
+    const late = await world.run('late', { deadlineMs: 900_000 });
+    await late.begin();
+    await kept.end();
+    await world.until(() => chat.received.length === 1, 60_000);
+    world.clock.advance(3_600_000);
+    await late.end();
+    await world.until(async () => {
+      const all = await world.deliveries('late');
+      return all.length === 2 && all.every(({ settledAt }) => settledAt !== undefined);
+    });
+    expect(eventsOf(chat)).toEqual(['late:deadline:run.late', 'late:00000003:run.ended']);
+    expect(await world.deliveries('kept')).toEqual([]);
+  });
+
   test('a run that falls silent is told as stuck, once for each silence', { timeout: 120_000 }, async () => {
     const chat = await receiver();
     world.policies['shop'] = policy([hook('chat', chat, { on: ['run.stuck'] })], { stuckAfterMs: 600_000 });

@@ -69,6 +69,19 @@ describe('what the entries of a run are to people', () => {
     expect(told[1]?.values).toMatchObject({ decision: 'approved', by: 'lea, lead' });
   });
 
+  test('a run with a deadline says with each notice by when it is to be done', () => {
+    const plan = aPlan({ steps: STEPS, approval: NEED, deadlineMs: 600_000 });
+    const [entry] = journalOf([{ kind: 'run-created', plan, by: BY }]);
+    if (entry === undefined) throw new TypeError('no entry');
+    expect(tellingsOf(undefined, advance(undefined, entry), entry)).toMatchObject([
+      {
+        notice: 'approval.needed',
+        values: { until: '2026-01-01T00:15:00.000Z', deadline: '2026-01-01T00:10:00.000Z' },
+      },
+    ]);
+    for (const { values } of toldOf([begin('a')], NEED)) expect(values).not.toHaveProperty('deadline');
+  });
+
   test.each([
     ['succeeded', 'closes'],
     ['unvalidated', 'closes'],

@@ -52,6 +52,7 @@ describe('built-in texts', () => {
       duration: '1 s',
       decision: 'approved',
       phase: 'applied',
+      deadline: '2026-01-01T00:15:00.000Z',
       elapsed: '1 s',
       level: '1',
     };
@@ -113,6 +114,21 @@ describe('a status page', () => {
     expect(text('closes')).toContain('is done');
     expect(text('alarms')).toContain('still working');
   });
+
+  test('says in the words of the stack that it is done when it is, and that it goes on when it is not', () => {
+    const templates = { 'run.ended': 'All is well again.', 'run.stuck': 'We are still on it.' };
+    const text = (notice: Notice, effect: Effect, own: NotificationSetting['templates'] = templates): string =>
+      render(telling(notice, { effect }), { ...SETTINGS.status, templates: own ?? {} }).text;
+    expect(text('run.ended', 'closes')).toBe('All is well again.');
+    expect(text('run.ended', 'alarms')).toBe('We are still on it.');
+    expect(text('run.stuck', 'alarms')).toBe('We are still on it.');
+    // Without words of its own for that it is Backstay's, never those of a good end.
+    expect(text('run.ended', 'alarms', { 'run.ended': 'All is well again.' })).toContain('still working');
+    // For those who have to know, an end is an end.
+    expect(render(telling('run.ended', { effect: 'alarms' }), { kind: 'slack', templates }).text).toBe(
+      'All is well again.',
+    );
+  });
 });
 
 describe('who is told', () => {
@@ -137,10 +153,24 @@ describe('who is told', () => {
       ['slack', 'github', 'pagerduty', 'webhook', 'status'],
     ],
     ['a bad end wakes somebody', 'run.ended', { effect: 'alarms' }, [], ['slack', 'github', 'pagerduty', 'webhook']],
+    [
+      'a deadline that passed wakes somebody',
+      'run.late',
+      { effect: 'alarms' },
+      [],
+      ['slack', 'github', 'pagerduty', 'webhook'],
+    ],
     ['nobody has to know of what went away by itself', 'proposal.closed', { effect: 'closes' }, [], []],
     ['an escalation goes to those whom it names', 'escalation', { to: ['webhook'] }, ['slack'], ['webhook']],
   ])('%s', (_what, notice, part, heard, expected) => {
     expect(told(notice, part, heard)).toEqual(expected);
+  });
+
+  test('users who want to know that it takes longer hear so once it has begun, not while it waits', () => {
+    const users: NotificationSetting = { ...SETTINGS.status, on: ['run.started', 'run.late', 'run.ended'] };
+    const hear = (heard: readonly string[]): number =>
+      recipientsOf({ channels: [users] }, telling('run.late', { effect: 'alarms' }), new Set(heard)).length;
+    expect([hear([]), hear(['status'])]).toEqual([0, 1]);
   });
 
   test('one who wants little hears the end of what he heard the beginning of', () => {
