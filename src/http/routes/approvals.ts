@@ -4,34 +4,21 @@ import { approve, type ApproveDeps, listApprovals, listedRoles, lookAtApproval }
 import { BackstayError } from '../../errors/index.ts';
 import type { Stack } from '../../model/index.ts';
 import { approvingRoles } from '../../service/access/may.ts';
-import {
-  body,
-  document,
-  json,
-  lines,
-  page,
-  paged,
-  pageQuery,
-  planHash,
-  PROBLEMS,
-  runId,
-  stackName,
-} from '../answers.ts';
+import { body, document, json, lines, page, paged, pageQuery, planHash, PROBLEMS, stackName } from '../answers.ts';
 import { mayWatch, personOf, requireDeed } from '../authorize.ts';
 import type { AppEnv, HttpDeps, Routes } from '../context.ts';
-import { requireRun } from '../run-of.ts';
+import { requireRun, runParam } from '../run-of.ts';
 
 /** What an action gave, as it is. */
 type Document = z.infer<typeof document>;
 
-const params = z.object({ run: runId });
 const ifMatch = z.string().max(200).openapi({ description: 'The ETag of what was looked at.' });
 
 const look = createRoute({
   method: 'get',
   path: '/v1/runs/{run}/approval',
   summary: 'what there is to decide, who may, and who did',
-  request: { params },
+  request: runParam,
   responses: {
     200: {
       ...json(document, 'The plan, what it needs, what was given; `role` where the caller may decide, else `because`.'),
@@ -46,7 +33,7 @@ const decide = createRoute({
   path: '/v1/runs/{run}/approval',
   summary: 'approve or deny the plan of a run',
   request: {
-    params,
+    ...runParam,
     headers: z.object({ 'if-match': ifMatch.exactOptional() }),
     body: body(
       z

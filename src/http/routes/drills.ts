@@ -41,7 +41,7 @@ export const drills: Routes = (app, deps) => {
   app.openapi(list, async (c) => {
     const { stack } = c.req.valid('param');
     await requireDeed(c, deps, 'watch', stack);
-    const { items, next } = paged(await listDrills(stack, service), c.req.valid('query'), ({ id }) => id);
-    return c.json({ items: items.map((drill) => ({ ...drill })), ...(next === undefined ? {} : { next }) }, 200);
+    const { items, ...next } = paged(await listDrills(stack, service), c.req.valid('query'), ({ id }) => id);
+    return c.json({ items: items.map((drill) => ({ ...drill })), ...next }, 200);
   });
 };

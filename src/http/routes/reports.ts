@@ -3,12 +3,11 @@ import { accepts } from 'hono/accepts';
 import { evidencePath } from '../../actions/evidence.ts';
 import { renderReport } from '../../actions/report.ts';
 import { BackstayError } from '../../errors/index.ts';
-import { PROBLEMS, runId } from '../answers.ts';
+import { PROBLEMS } from '../answers.ts';
 import type { Routes } from '../context.ts';
 import { DOCUMENT_POLICY } from '../middleware/headers.ts';
-import { requireRun } from '../run-of.ts';
+import { requireRun, runParam } from '../run-of.ts';
 
-const params = z.object({ run: runId });
 const MARKDOWN = 'text/markdown';
 const HTML = 'text/html';
 const JSON_TYPE = 'application/json';
@@ -19,7 +18,7 @@ const report = createRoute({
   method: 'get',
   path: '/v1/runs/{run}/report',
   summary: 'the report of a run, also of one that is not over',
-  request: { params },
+  request: runParam,
   responses: {
     200: {
       description: 'By Accept; Markdown where it says nothing.',
@@ -37,7 +36,7 @@ const evidence = createRoute({
   method: 'get',
   path: '/v1/runs/{run}/evidence',
   summary: 'what the failing version left, as an archive',
-  request: { params },
+  request: runParam,
   responses: {
     200: {
       description: 'The archive; `backstay evidence verify` checks it.',

@@ -17,16 +17,9 @@ import {
   runId,
   stackName,
 } from '../answers.ts';
-import { mayWatch, requireDeed } from '../authorize.ts';
+import { askerOf, mayWatch, requireDeed } from '../authorize.ts';
 import type { Routes } from '../context.ts';
-import { requireRun } from '../run-of.ts';
-
-export const runParam = { params: z.object({ run: runId }) };
-
-/** Of what goes on without the one who asked. */
-export const started = z
-  .object({ run: z.string(), state: z.enum(['waiting', 'queued']), until: z.string().exactOptional() })
-  .openapi('RunStarted');
+import { answerStarted, requireRun, runParam, started } from '../run-of.ts';
 
 const pastRunItem = z
   .looseObject({ kind: z.enum(['run', 'damaged']), run: z.string(), stack: z.string(), startedAt: z.string() })
@@ -105,14 +98,13 @@ export const runs: Routes = (app, deps) => {
     const { plan: hash, trigger, abandon } = c.req.valid('json');
     const plan = await keptPlan(hash, service);
     await requireDeed(c, deps, 'act', plan.stack);
-    const { id: by } = c.get('principal');
     const result = await askForRun(
-      { plan, by, ...(trigger === undefined ? {} : { trigger }), ...(abandon === undefined ? {} : { abandon }) },
+      { plan, ...askerOf(c), ...(trigger === undefined ? {} : { trigger }), ...(abandon === undefined ? {} : { abandon }) },
       service,
     );
     if (result.kind === 'nothing-to-do') return c.json(result, 200);
     const { kind: _kind, ...run } = result;
-    return c.json(run, 202, { Location: `/v1/runs/${run.run}` });
+    return answerStarted(c, run);
   });
 
   app.openapi(list, async (c) => {
@@ -135,9 +127,7 @@ export const runs: Routes = (app, deps) => {
     await requireRun(c, deps, 'act', run);
     await askToResume({ run, by: c.get('principal').id }, service);
     const { state } = await seeRun(run, service);
-    return c.json({ run, state: state === 'waiting' ? ('waiting' as const) : ('queued' as const) }, 202, {
-      Location: `/v1/runs/${run}`,
-    });
+    return answerStarted(c, { run, state: state === 'waiting' ? 'waiting' : 'queued' });
   });
 
   app.openapi(cancel, async (c) => {

@@ -87,9 +87,9 @@ export const snapshots: Routes = (app, deps) => {
       async ({ store }) => await listSnapshots(stack, { store }),
     );
     const query = c.req.valid('query');
-    const { items, next } = paged(found.rows, query, ({ id, capturedAt }) => `${capturedAt} ${id}`);
+    const { items, ...next } = paged(found.rows, query, ({ id, capturedAt }) => `${capturedAt} ${id}`);
     const damaged = query.cursor === undefined ? found.damaged.map((one) => ({ ...one })) : [];
-    return c.json({ items: items.map((row) => ({ ...row })), damaged, ...(next === undefined ? {} : { next }) }, 200);
+    return c.json({ items: items.map((row) => ({ ...row })), damaged, ...next }, 200);
   });
   app.openapi(show, async (c) => {
     const { stack, ref: target } = c.req.valid('param');

@@ -57,9 +57,9 @@ export const stacks: Routes = (app, deps) => {
   const { service } = deps;
   app.openapi(list, async (c) => {
     const names = (await service.stackNames()).filter((name) => mayWatch(c, name));
-    const { items, next } = paged(names, c.req.valid('query'), (name) => name);
+    const { items, ...next } = paged(names, c.req.valid('query'), (name) => name);
     const views = await Promise.all(items.map(async (name) => await stackView(name, service)));
-    return c.json({ items: views.map(plain), ...(next === undefined ? {} : { next }) }, 200);
+    return c.json({ items: views.map(plain), ...next }, 200);
   });
   app.openapi(one, async (c) => {
     const { stack } = c.req.valid('param');

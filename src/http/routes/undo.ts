@@ -9,11 +9,10 @@ import { askForRun } from '../../service/ask.ts';
 import type { ReachedStack, ServiceDeps } from '../../service/deps.ts';
 import { keepPlan, keptPlan } from '../../service/plans.ts';
 import { document, flagQuery, json, lines, planHash, PROBLEMS } from '../answers.ts';
-import { personOf } from '../authorize.ts';
+import { askerOf, personOf } from '../authorize.ts';
 import type { Routes } from '../context.ts';
 import { planOptions } from '../plan-body.ts';
-import { requireRun } from '../run-of.ts';
-import { runParam, started } from './runs.ts';
+import { answerStarted, requireRun, runParam, started } from '../run-of.ts';
 
 const asks = z.strictObject({
   reason: lines.exactOptional(),
@@ -73,10 +72,10 @@ export const undos: Routes = (app, deps) => {
           )
         : await agreed(run, hash, service);
     if (dryRun) return c.json({ kind: 'planned' as const, plan: { ...plan } }, 200);
-    const result = await askForRun({ plan, by: c.get('principal').id }, service);
+    const result = await askForRun({ plan, ...askerOf(c) }, service);
     if (result.kind !== 'created') throw new BackstayError('INTERNAL', `an undo came back ${result.kind}`);
     const { kind: _kind, ...begun } = result;
-    return c.json(begun, 202, { Location: `/v1/runs/${begun.run}` });
+    return answerStarted(c, begun);
   });
 
   app.openapi(finalize, async (c) => {
