@@ -231,7 +231,7 @@ describe('who asks', () => {
       const over = Promise.withResolvers<void>();
       const begun = Promise.withResolvers<void>();
       app.get('/v1/stream', async (c) => {
-        const life = lifetimeOf(c, { stopping: stopping.signal });
+        const life = lifetimeOf(c, { stopping: stopping.signal }, new AbortController().signal);
         begun.resolve();
         if (!life.aborted) await new Promise((resolve) => life.addEventListener('abort', resolve, { once: true }));
         over.resolve();

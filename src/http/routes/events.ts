@@ -55,8 +55,13 @@ export const events: Routes = (app, deps) => {
   const places = new StreamPlaces(deps.limits.streams);
   /** Takes a place: ask what may refuse before it. */
   const options = (c: Context<AppEnv>): StreamOptions => {
-    const onOver = places.take(c.get('principal').id);
-    return { clock: service.clock, signal: lifetimeOf(c, deps), onOver };
+    const giveBack = places.take(c.get('principal').id);
+    const done = new AbortController();
+    const onOver = (): void => {
+      giveBack();
+      done.abort();
+    };
+    return { clock: service.clock, signal: lifetimeOf(c, deps, done.signal), onOver };
   };
 
   app.openapi(ofRun, async (c) => {
