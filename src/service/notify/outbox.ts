@@ -91,6 +91,8 @@ class Outbox {
     try {
       const changes = records.follow('delivery', this.#signal)[Symbol.asyncIterator]();
       let next = changes.next();
+      // What comes of it is seen below; an error that nobody awaits yet would end the process.
+      next.catch(() => undefined);
       for (const record of await records.list('delivery')) this.#take(record);
       for (let change = await next; change.done !== true; change = await next) {
         const { key, record } = change.value;

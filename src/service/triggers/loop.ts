@@ -28,7 +28,7 @@ export const triggerLoop: Loop = {
     };
     try {
       // Followed first and read then: what is written in between is heard of.
-      const heard = [
+      const heard = Promise.all([
         follow(deps.records.follow('alert', ending), ({ key }) => wake(stackOfAlertKey(key))),
         follow(deps.records.follow('proposal', ending), ({ record }) => {
           const stack = (record?.value as { readonly stack?: unknown } | undefined)?.stack;
@@ -39,10 +39,12 @@ export const triggerLoop: Loop = {
           for (const bell of tended.values()) bell.ring();
           await deps.clock.delay(RUNS_PACE_MS, ending).catch(() => undefined);
         }),
-      ];
+      ]);
+      // It is awaited below; an error that nobody awaits yet would end the process.
+      heard.catch(() => undefined);
       for (const { key } of await deps.records.list('trigger')) if (!key.includes('/')) wake(key);
       for (const { key } of await deps.records.list('alert')) wake(stackOfAlertKey(key));
-      await Promise.all(heard);
+      await heard;
     } finally {
       own.abort();
       await Promise.allSettled(work);
