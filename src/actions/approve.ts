@@ -252,7 +252,9 @@ export function listedRoles({ approvals }: Pick<Stack, 'approvals'>, user: strin
 }
 
 function deciderOf({ stack, by, roles = [], alsoKnownAs = [] }: ApproveDeps): Decider {
-  return { user: by.user, roles: [...new Set([...listedRoles(stack, by.user), ...roles])], alsoKnownAs };
+  const { user, person } = by;
+  const own = [...new Set([...listedRoles(stack, user), ...roles])];
+  return { user, ...(person === undefined ? {} : { person }), roles: own, alsoKnownAs };
 }
 
 function requireMay(

@@ -98,8 +98,10 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   const closers: (() => Promise<void>)[] = [];
   const store = around(
     'store',
-    await openSnapshots(environment, { stack, keys, clock, by: { ...by, version: VERSION } }, (close) =>
-      closers.push(close),
+    await openSnapshots(
+      environment,
+      { stack, keys, clock, by: { user: by.user, host: by.host, version: VERSION } },
+      (close) => closers.push(close),
     ),
     'snapshot',
   );

@@ -59,9 +59,10 @@ const issuer = z.strictObject(
       .exactOptional()
       .describe('URL or file of its keys. Default: where /.well-known/openid-configuration says.'),
     audience: text.describe('What tokens for this service are made out to.'),
+    person: text.exactOptional().describe('The claim that names the person behind a token: email, actor.'),
     rules: z.array(rule, { error: 'a list of rules' }).min(1, { error: 'at least one rule' }),
   },
-  { error: '{issuer, audience, rules, jwks?}' },
+  { error: '{issuer, audience, rules, jwks?, person?}' },
 );
 
 /** `backstay.service.yaml`. service-settings.ts turns it into ServiceSettings. */

@@ -50,5 +50,12 @@ export function mayWatch(c: Context<AppEnv>, stack: string): boolean {
 
 /** As whom journals and records know the one who asks. */
 export function personOf(c: Context<AppEnv>, { service }: Pick<HttpDeps, 'service'>): Person {
-  return { user: c.get('principal').id, host: service.by.host };
+  const { by: user, ...person } = askerOf(c);
+  return { user, host: service.by.host, ...person };
+}
+
+/** The same, for what a service does later in somebody's name. */
+export function askerOf(c: Context<AppEnv>): { readonly by: string; readonly person?: string } {
+  const { id, person } = c.get('principal');
+  return { by: id, ...(person === undefined ? {} : { person }) };
 }

@@ -41,6 +41,8 @@ export type Trigger = (typeof TRIGGERS)[number];
 export interface Person {
   readonly user: string;
   readonly host: string;
+  /** Who that is, where `user` names one of several things that a person may show (`token:anna-laptop`, of `anna`). */
+  readonly person?: string;
 }
 
 export interface LeaseHolder extends Person {

@@ -8,6 +8,8 @@ export interface Principal {
   readonly id: string;
   /** For people. */
   readonly name: string;
+  /** Whose it is: somebody with several tokens is one person where people agree to something. */
+  readonly person?: string;
   /** How it was proven. */
   readonly by: 'token' | 'oidc' | 'local';
   readonly grants: readonly Grant[];

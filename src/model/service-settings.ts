@@ -33,6 +33,8 @@ export interface OidcIssuer {
   readonly jwks?: string;
   /** What tokens for this service are made out to. */
   readonly audience: string;
+  /** The claim that names the person behind a token (`email`, `actor`). */
+  readonly person?: string;
   /** Tried one after the other; every one that fits grants. */
   readonly rules: readonly OidcRule[];
 }

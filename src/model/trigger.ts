@@ -96,6 +96,8 @@ export interface Proposal {
   readonly run?: string;
   /** Who started or dismissed it. */
   readonly by?: string;
+  /** Whose that is, as of a principal. */
+  readonly person?: string;
   /** ISO 8601. */
   readonly decidedAt?: string;
 }

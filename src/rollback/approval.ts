@@ -1,4 +1,4 @@
-import type { Approval, RunState } from '../journal/index.ts';
+import type { Approval, Person, RunState } from '../journal/index.ts';
 import type { ApprovalNeed } from '../model/index.ts';
 
 /** How a run stands with those who have to agree to it. Times are ISO 8601. */
@@ -53,8 +53,7 @@ export function standingOf(state: RunState, now: number): ApprovalStanding {
 }
 
 /** Somebody who wants to decide, with the roles that the stack file and their access give them. */
-export interface Decider {
-  readonly user: string;
+export interface Decider extends Pick<Person, 'user' | 'person'> {
   readonly roles: readonly string[];
   /** Other names by which the same person may have asked for the run, or agreed to it. */
   readonly alsoKnownAs?: readonly string[];
@@ -68,7 +67,8 @@ export type MayDecide =
  * Whether this person may decide about the run now, and in which role. Only a run that nobody carries is decided about: one
  * that waits, or one that is over and whose approval is due. So no two processes ever write one journal.
  */
-export function mayDecide(state: RunState, now: number, { user, roles, alsoKnownAs = [] }: Decider): MayDecide {
+export function mayDecide(state: RunState, now: number, decider: Decider): MayDecide {
+  const { user, roles, alsoKnownAs = [] } = decider;
   const refused = (because: string, code: 'APPROVAL_REFUSED' | 'APPROVAL_EXPIRED' = 'APPROVAL_REFUSED'): MayDecide => ({
     kind: 'refused',
     code,
@@ -76,7 +76,7 @@ export function mayDecide(state: RunState, now: number, { user, roles, alsoKnown
   });
   const standing = standingOf(state, now);
   const { ended } = state;
-  const names = new Set([user, ...alsoKnownAs].map(personNamed));
+  const names = new Set([...namesOf(decider), ...alsoKnownAs.map(compared)]);
   if (standing.kind === 'not-needed') return refused(`run ${state.run} needs no approval`);
   if (standing.kind === 'denied') return refused(`run ${state.run} was denied by ${standing.by.by.user} already`);
   if (standing.kind === 'granted') return refused(`run ${state.run} is approved already`);
@@ -85,20 +85,29 @@ export function mayDecide(state: RunState, now: number, { user, roles, alsoKnown
   if (standing.kind !== 'due' && ended !== undefined) return refused(`run ${state.run} is over (${ended.outcome})`);
   if (standing.kind === 'expired')
     return refused(`run ${state.run} had to be approved by ${standing.at}`, 'APPROVAL_EXPIRED');
-  if (names.has(personNamed(state.by.user)))
-    return refused(`${user} asked for run ${state.run}, and somebody else has to decide`);
+  if (isAnyOf(state.by, names)) return refused(`${user} asked for run ${state.run}, and somebody else has to decide`);
   const { need } = standing;
   const role = need.roles.find((wanted) => roles.includes(wanted));
   if (role === undefined)
     return refused(`${user} holds no role that may decide about run ${state.run}: ${need.roles.join(', ')}`);
-  if (standing.given.some(({ by }) => names.has(personNamed(by.user))))
-    return refused(`${user} approved run ${state.run} already`);
+  if (standing.given.some(({ by }) => isAnyOf(by, names))) return refused(`${user} approved run ${state.run} already`);
   return { kind: 'may', role, need };
 }
 
 /** Who came to the service of this machine without more proof is who they are at its command line. */
 export function personNamed(user: string): string {
   return user.replace(/^local:/, '');
+}
+
+const compared = (name: string): string => personNamed(name).toLowerCase();
+
+/** All that somebody is known by, as it is compared: two of whom one name is the same are one person. */
+function namesOf({ user, person }: Pick<Person, 'user' | 'person'>): readonly string[] {
+  return [user, ...(person === undefined ? [] : [person])].map(compared);
+}
+
+function isAnyOf(by: Person, names: ReadonlySet<string>): boolean {
+  return namesOf(by).some((name) => names.has(name));
 }
 
 /** Whether a step was ever begun: from then on nobody is waited for. */
@@ -113,13 +122,10 @@ export function needInWords({ roles, count }: ApprovalNeed, given: number): stri
 }
 
 function countedOf({ approvals, plan, by }: RunState, { roles }: ApprovalNeed): readonly Approval[] {
-  const people = new Set<string>();
-  const requester = personNamed(by.user);
+  const counted = new Set(namesOf(by));
   return approvals.filter((approval) => {
-    const user = personNamed(approval.by.user);
-    if (approval.plan !== plan.hash || user === requester || !roles.includes(approval.role) || people.has(user))
-      return false;
-    people.add(user);
+    if (approval.plan !== plan.hash || !roles.includes(approval.role) || isAnyOf(approval.by, counted)) return false;
+    for (const name of namesOf(approval.by)) counted.add(name);
     return true;
   });
 }

@@ -9,6 +9,8 @@ import { type Claim, claimIn, stored } from './dispatch/claim.ts';
 export interface AskOptions extends RequestOptions {
   /** The principal's id. */
   readonly by: string;
+  /** Whose it is. */
+  readonly person?: string;
 }
 
 type Deps = Pick<ServiceDeps, 'records' | 'journal' | 'clock' | 'by' | 'withStack'>;
@@ -17,7 +19,7 @@ type Deps = Pick<ServiceDeps, 'records' | 'journal' | 'clock' | 'by' | 'withStac
  * A new run, to be carried by whichever service is first. Claimed before it is journaled: killed in between, there is a claim
  * without a run, which is dropped, and never a run that nobody begins. @throws as `requestRun`
  */
-export async function askForRun({ by, ...options }: AskOptions, deps: Deps): Promise<RequestResult> {
+export async function askForRun({ by, person, ...options }: AskOptions, deps: Deps): Promise<RequestResult> {
   const { records, clock, withStack } = deps;
   const { stack } = options.plan;
   const run = options.run ?? newRunId(clock.now());
@@ -28,7 +30,7 @@ export async function askForRun({ by, ...options }: AskOptions, deps: Deps): Pro
   try {
     const result = await withStack(
       stack,
-      { user: by, host: deps.by.host },
+      { user: by, host: deps.by.host, ...(person === undefined ? {} : { person }) },
       async (reached) => await requestRun({ ...options, run }, await reached.requestDeps()),
     );
     if (result.kind === 'nothing-to-do') await drop();

@@ -35,7 +35,7 @@ describe('who asks', () => {
     expect((await app.request('/v1/me', { headers: { Authorization: `Basic ${token}` } })).status).toBe(401);
     const me = await ask(token, 'GET', '/v1/me');
     expect(await me.json()).toEqual({
-      principal: { id: 'token:proven', name: 'proven', by: 'token', grants: [operator] },
+      principal: { id: 'token:proven', name: 'proven', person: 'proven', by: 'token', grants: [operator] },
     });
     // For probes of Kubernetes and for whoever makes clients.
     for (const open of ['/livez', '/readyz', '/openapi.json']) expect((await app.request(open)).status).toBe(200);

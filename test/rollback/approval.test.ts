@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fold, type JournalFact, type RunState } from '../../src/journal/index.ts';
 import { type ApprovalNeed, digestOf } from '../../src/model/index.ts';
@@ -198,6 +199,87 @@ describe('who may decide', () => {
         at(state, 1),
       ).kind,
     ).toBe('waiting');
+  });
+
+  describe('several tokens of one person', () => {
+    type Shown = { readonly user: string; readonly person?: string };
+    const asked = (by: Shown, given: readonly Shown[]): RunState => {
+      const plan = planOf(TWO);
+      return fold(
+        journalOf([
+          { kind: 'run-created', plan, by: { ...by, host: 'laptop' } },
+          ...given.map(
+            (one): JournalFact => ({
+              kind: 'approval',
+              decision: 'approved',
+              plan: plan.hash,
+              by: { ...one, host: 'elsewhere' },
+              role: 'cto',
+            }),
+          ),
+        ]),
+      );
+    };
+    const may = (state: RunState, shown: Shown): string => {
+      const said = mayDecide(state, at(state, 1), { ...shown, roles: ['cto'] });
+      return said.kind === 'may' ? 'may' : said.because;
+    };
+    const laptop = { user: 'token:bo-laptop', person: 'bo' };
+    const ci = { user: 'token:bo-ci', person: 'Bo' };
+    const machine = { user: 'bo' };
+    const page = { user: 'local:bo', person: 'bo' };
+    const login = { user: 'oidc:https://login#7', person: 'bo' };
+    const named = { user: 'token:eve', person: 'oidc:https://login#7' };
+    const subject = { user: 'oidc:https://login#7' };
+    const other = { user: 'token:cy', person: 'cy' };
+
+    test.each([
+      ['two tokens', laptop, ci],
+      ['a token and the machine', laptop, machine],
+      ['the machine and a token', machine, laptop],
+      ['a token and the page of that machine', ci, page],
+      ['a token and a login', laptop, login],
+      ['a token that is for a subject, and the subject', named, subject],
+      ['the subject, and a token for it', subject, named],
+    ])('are one: %s', (_name, first, second) => {
+      expect(may(asked(first, []), second)).toContain('asked for');
+      expect(may(asked(other, [first]), second)).toContain('approved run');
+      for (const given of [
+        [first, second],
+        [second, first],
+      ])
+        expect(standingOf(asked(other, given), Date.parse(asked(other, given).startedAt) + 1)).toMatchObject({
+          kind: 'waiting',
+          given: [{ by: given[0] }],
+        });
+    });
+
+    test('are not somebody else’s', () => {
+      expect(may(asked(laptop, []), other)).toBe('may');
+      expect(may(asked(laptop, [other]), { user: 'token:di', person: 'di' })).toBe('may');
+      expect(may(asked(named, []), laptop)).toBe('may');
+    });
+
+    test('never make more people than there are', () => {
+      const shown = fc
+        .tuple(fc.constantFrom('ada', 'bo', 'cy'), fc.constantFrom('', 'token:', 'local:', 'oidc:https://login#'))
+        .map(([person, by]): Shown & { readonly is: string } => ({
+          is: person,
+          ...(by === '' ? { user: person } : { user: `${by}${person}`, person }),
+        }));
+      fc.assert(
+        fc.property(shown, fc.array(shown, { maxLength: 8 }), ({ is, ...by }, all) => {
+          const state = asked(
+            by,
+            all.map(({ is: _is, ...one }) => one),
+          );
+          const standing = standingOf(state, at(state, 1));
+          const others = new Set(all.map((one) => one.is).filter((one) => one !== is));
+          expect(standing.kind).toBe(others.size >= 2 ? 'granted' : 'waiting');
+          expect('given' in standing ? standing.given.length : 0).toBe(others.size);
+        }),
+      );
+    });
   });
 
   test('two whose proofs differ are two people', () => {

@@ -15,6 +15,7 @@ export const create: CommandRun = async (invocation) => {
   const stacks = (textOf(options['stack']) ?? '').split(',').filter((one) => one !== '');
   if (stacks.length === 0) throw new BackstayError('USAGE', "Name the stacks with --stack, such as --stack 'shop-*'.");
   const approves = (textOf(options['approves']) ?? '').split(',').filter((one) => one !== '');
+  const person = textOf(options['for']);
   const forMs = durationMsOf(textOf(options['expires']), '--expires');
   const { user, host } = readEnvironment(terminal.env, terminal.cwd);
   return await withRecords(invocation, async (service) => {
@@ -23,6 +24,7 @@ export const create: CommandRun = async (invocation) => {
         name: args[0] ?? '',
         grants: [{ role, stacks, ...(approves.length === 0 ? {} : { approves }) }],
         by: `${user}@${host}`,
+        ...(person === undefined ? {} : { person }),
         ...(forMs === undefined ? {} : { forMs }),
       },
       service,
@@ -40,9 +42,10 @@ export const list: CommandRun = async (invocation) =>
       items.length === 0
         ? 'no tokens'
         : table(
-            ['name', 'role', 'stacks', 'approves', 'expires', 'created by'],
-            items.map(({ name, grants, expiresAt, createdBy }) => [
+            ['name', 'for', 'role', 'stacks', 'approves', 'expires', 'created by'],
+            items.map(({ name, person, grants, expiresAt, createdBy }) => [
               name,
+              person ?? name,
               grants.map(({ role }) => role).join(','),
               grants.flatMap(({ stacks }) => stacks).join(','),
               grants.flatMap(({ approves }) => approves ?? []).join(','),

@@ -25,8 +25,9 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'token create',
     summary: 'make a token for the API, and print it: the only time that it is shown',
-    args: [['<name>', 'who it is for; what it does is journaled as token:NAME']],
+    args: [['<name>', 'what it is called; what it does is journaled as token:NAME']],
     options: [
+      ['--for <person>', 'whose it is, such as anna: their tokens are one person where people have to agree'],
       ['--role <role>', 'viewer (watch), operator (also plan and run) or admin (also tokens)', 'viewer'],
       ['--stack <names>', 'on which stacks, with commas and * as wildcard'],
       ['--approves <roles>', "roles of the stack's approval policy in which it may decide, with commas"],
@@ -34,7 +35,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: [
       "backstay token create deploy-bot --role operator --stack 'shop-*' --expires 90d",
-      "backstay token create carla --role operator --stack '*' --approves cto",
+      "backstay token create carla-laptop --for carla --role operator --stack '*' --approves cto",
     ],
     remote: 'here',
     load: async () => (await import('../commands/token.ts')).create,

@@ -10,6 +10,7 @@ const principal = z
   .object({
     id: z.string(),
     name: z.string(),
+    person: z.string().exactOptional(),
     by: z.enum(['token', 'oidc', 'local']),
     grants: z
       .array(

@@ -4,7 +4,7 @@ import { BackstayError } from '../../errors/index.ts';
 import { mayDo } from '../../service/access/may.ts';
 import { accept, dismiss, proposalOf, proposals as all } from '../../service/triggers/answer.ts';
 import { body, document, json, page, paged, pageQuery, PROBLEMS, runId, stackName } from '../answers.ts';
-import { mayWatch, requireDeed } from '../authorize.ts';
+import { askerOf, mayWatch, requireDeed } from '../authorize.ts';
 import type { AppEnv, Routes } from '../context.ts';
 import type { Context } from 'hono';
 
@@ -47,6 +47,7 @@ const proposal = z
     because: z.string().exactOptional(),
     run: z.string().exactOptional(),
     by: z.string().exactOptional(),
+    person: z.string().exactOptional(),
     decidedAt: z.string().exactOptional(),
   })
   .openapi('Proposal');
@@ -118,7 +119,7 @@ export const proposals: Routes = (app, deps) => {
     const { id: asked } = c.req.valid('param');
     const { stack } = await mine(c, asked);
     await requireDeed(c, deps, 'act', stack);
-    const started = await accept(asked, { by: c.get('principal').id, ...c.req.valid('json') }, service);
+    const started = await accept(asked, { ...askerOf(c), ...c.req.valid('json') }, service);
     c.header('Location', `/v1/runs/${started.run}`);
     return c.json({ run: started.run, proposal: written(started) }, 202);
   });
@@ -126,7 +127,7 @@ export const proposals: Routes = (app, deps) => {
     const { id: asked } = c.req.valid('param');
     const { stack } = await mine(c, asked);
     await requireDeed(c, deps, 'act', stack);
-    return c.json(written(await dismiss(asked, { by: c.get('principal').id, ...c.req.valid('json') }, service)), 200);
+    return c.json(written(await dismiss(asked, { ...askerOf(c), ...c.req.valid('json') }, service)), 200);
   });
 
   /** One of a stack that the caller may not watch is not there. */

@@ -8,6 +8,14 @@ const tokenName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 const pattern = z.string().regex(/^[A-Za-z0-9*][A-Za-z0-9*._-]{0,99}$/);
 const roleName = z.string().regex(/^[!-~\u00a1-\uffff]{1,100}$/);
 
+const person = z
+  .string()
+  .regex(/^[!-~\u00a1-\uffff]{1,300}$/)
+  .openapi({
+    description:
+      'Whose it is: tokens of one person are one where people agree. Absent: of the one whom it is called after.',
+  });
+
 const grant = z.strictObject({
   role: z.enum(['viewer', 'operator', 'admin']),
   stacks: z.array(pattern).min(1).max(100).readonly(),
@@ -19,6 +27,7 @@ const view = z
     id: z.string(),
     name: z.string(),
     grants: z.array(grant).readonly(),
+    person: person.exactOptional(),
     createdAt: z.string(),
     createdBy: z.string(),
     expiresAt: z.string().exactOptional(),
@@ -42,6 +51,7 @@ const create = createRoute({
       z.strictObject({
         name: tokenName,
         grants: z.array(grant).min(1).max(20),
+        person: person.exactOptional(),
         expiresInMs: z
           .number()
           .int()
@@ -73,9 +83,9 @@ export const tokens: Routes = (app, deps) => {
   });
   app.openapi(create, async (c) => {
     await requireDeed(c, deps, 'manage');
-    const { name, grants, expiresInMs } = c.req.valid('json');
+    const { expiresInMs, ...asked } = c.req.valid('json');
     const { token, made } = await createToken(
-      { name, grants, by: c.get('principal').id, ...(expiresInMs === undefined ? {} : { forMs: expiresInMs }) },
+      { ...asked, by: c.get('principal').id, ...(expiresInMs === undefined ? {} : { forMs: expiresInMs }) },
       service,
     );
     c.header('Cache-Control', 'no-store');

@@ -34,7 +34,7 @@ export function localPrincipal(
   user: string,
 ): Principal | undefined {
   if (!isLoopback(listen.host) || proxy !== undefined || oidc.length + tokens > 0) return undefined;
-  return { id: `local:${user}`, name: user, by: 'local', grants: [{ role: 'admin', stacks: ['*'] }] };
+  return { id: `local:${user}`, name: user, person: user, by: 'local', grants: [{ role: 'admin', stacks: ['*'] }] };
 }
 
 /**

@@ -82,12 +82,16 @@ function issuerIn(token: string): string | undefined {
   }
 }
 
-function principalOf(claims: JWTPayload, { issuer, rules }: OidcIssuer): Principal {
+function principalOf(claims: JWTPayload, { issuer, rules, person: claim }: OidcIssuer): Principal {
   const subject = claims.sub ?? '';
-  const called = [claims['preferred_username'], claims['email'], claims['name']].find((one) => typeof one === 'string');
+  const { preferred_username: login, email, name } = claims;
+  const called = [login, email, name].find((one) => typeof one === 'string');
+  // A name alone is no person: several people have it.
+  const person = [claim === undefined ? undefined : claims[claim], login, email].find((one) => typeof one === 'string');
   return {
     id: `oidc:${issuer}#${subject}`,
     name: called ?? subject,
+    ...(person === undefined ? {} : { person }),
     by: 'oidc',
     grants: grantsFor(claims, rules),
   };

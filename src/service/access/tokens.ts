@@ -12,6 +12,8 @@ interface KeptToken {
   /** SHA-256 of the token, hex. */
   readonly digest: string;
   readonly grants: readonly Grant[];
+  /** Whose it is. Absent: of the one who is called as it is. */
+  readonly person?: string;
   /** ISO 8601. */
   readonly createdAt: string;
   readonly createdBy: string;
@@ -26,6 +28,8 @@ export interface NewToken {
   /** Unique among the tokens that there are: the principal is called after it, in journals as well. */
   readonly name: string;
   readonly grants: readonly Grant[];
+  /** Whose it is: as journals name them elsewhere (`anna`, `oidc:ISSUER#SUBJECT`), or as the claim of an issuer does. */
+  readonly person?: string;
   /** Milliseconds from now. */
   readonly forMs?: number;
   /** Who makes it. */
@@ -34,6 +38,7 @@ export interface NewToken {
 
 type Deps = Pick<ServiceDeps, 'records' | 'clock'>;
 
+const PERSON = /^[!-~\u00a1-\uffff]{1,300}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** A name is held by a record of its own: of two makers one is told. */
@@ -42,17 +47,23 @@ const byName = (name: string): string => `name ${name}`;
 
 /** The text is shown here and never again. @throws TOKEN_EXISTS, USAGE */
 export async function createToken(
-  { name, grants, forMs, by }: NewToken,
+  { name, grants, person, forMs, by }: NewToken,
   { records, clock }: Deps,
 ): Promise<{ readonly token: string; readonly made: TokenView }> {
   if (!NAME.test(name))
     throw new BackstayError('USAGE', `${JSON.stringify(name)} is no name for a token: letters, digits, dots, dashes.`);
+  if (person !== undefined && !PERSON.test(person))
+    throw new BackstayError(
+      'USAGE',
+      `${JSON.stringify(person)} names no person: it has blanks, or more than 300 characters.`,
+    );
   const secret = makeSecret('bst');
   const now = clock.now();
   const made: TokenView = {
     id: secret.id,
     name,
     grants,
+    ...(person === undefined ? {} : { person }),
     createdAt: new Date(now).toISOString(),
     createdBy: by,
     ...(forMs === undefined ? {} : { expiresAt: new Date(now + forMs).toISOString() }),
@@ -93,10 +104,10 @@ export async function heldToken(text: string, { records, clock }: Deps): Promise
   return isSecretOf(text, kept.digest) ? heldAs(kept, record.key, clock.now()) : undefined;
 }
 
-function heldAs({ name, grants, expiresAt }: KeptToken, key: string, now: number): Held | undefined {
+function heldAs({ name, grants, person = name, expiresAt }: KeptToken, key: string, now: number): Held | undefined {
   const until = expiresAt === undefined ? undefined : Date.parse(expiresAt);
   if (until !== undefined && until <= now) return undefined;
-  const principal: Principal = { id: `token:${name}`, name, by: 'token', grants };
+  const principal: Principal = { id: `token:${name}`, name, person, by: 'token', grants };
   return { principal, keys: [key], ...(until === undefined ? {} : { expiresAt: until }) };
 }
 

@@ -128,12 +128,13 @@ async function begin(view: View, proposal: Proposal, deps: TriggerDeps, doing: D
 
 /** @throws what refuses a run; PLAN_UNKNOWN where the plan was too old to be kept */
 export async function carryOut(
-  { plan: hash = '', run = '', by }: Proposal,
+  { plan: hash = '', run = '', by, person }: Proposal,
   deps: Pick<TriggerDeps, 'records' | 'journal' | 'clock' | 'by' | 'withStack'>,
 ): Promise<void> {
   const frozen = await keptPlan(hash, deps);
   const trigger = by === undefined ? 'alert' : 'person';
-  await askForRun({ plan: frozen, run, trigger, by: by ?? deps.by.user }, deps);
+  const whose = person === undefined ? {} : { person };
+  await askForRun({ plan: frozen, run, trigger, by: by ?? deps.by.user, ...whose }, deps);
 }
 
 const DOING: Doing = { plan: planFor, begin: carryOut };

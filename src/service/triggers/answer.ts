@@ -22,6 +22,8 @@ export async function proposals({ records }: Pick<TriggerDeps, 'records'>): Prom
 export interface Answer {
   /** The principal's id. */
   readonly by: string;
+  /** Whose it is. */
+  readonly person?: string;
   readonly reason?: string;
 }
 
@@ -31,7 +33,7 @@ export interface Answer {
  */
 export async function accept(
   id: string,
-  { by, reason }: Answer,
+  { by, person, reason }: Answer,
   deps: Omit<TriggerDeps, 'stack'>,
   begin: typeof carryOut = carryOut,
 ): Promise<Proposal & { readonly run: string }> {
@@ -46,7 +48,8 @@ export async function accept(
       },
     );
   const run = newRunId(clock.now());
-  const start = { plan: plan ?? '', run, by, ...(reason === undefined ? {} : { because: reason }) };
+  const whose = person === undefined ? {} : { person };
+  const start = { plan: plan ?? '', run, by, ...whose, ...(reason === undefined ? {} : { because: reason }) };
   const written = await change(records, 'proposal', id, (then) => started(then, start, clock.now()));
   if (written?.value.run !== run) throw decided(written?.value ?? (await proposalOf(id, deps)));
   try {

@@ -51,7 +51,7 @@ export function troubled(proposal: Proposal, problem: Problem, retrying: boolean
   if (proposal.state !== 'planning' && proposal.state !== 'started') return undefined;
   if (retrying) return proposal.problem?.message === problem.message ? undefined : { ...proposal, problem };
   // What was to be begun was not: it may be decided about again.
-  const { run: _run, by: _by, decidedAt: _at, ...rest } = proposal;
+  const { run: _run, by: _by, person: _person, decidedAt: _at, ...rest } = proposal;
   return { ...rest, state: 'open', problem };
 }
 
@@ -61,15 +61,21 @@ export interface Start {
   readonly run: string;
   /** The person's; absent: the alerts' own doing. */
   readonly by?: string;
+  /** Whose that is. */
+  readonly person?: string;
   readonly because?: string;
 }
 
 /** Told before the run is asked for: whatever happens then, it is asked for once. */
-export function started(proposal: Proposal, { plan, run, by, because }: Start, now: number): Proposal | undefined {
+export function started(
+  proposal: Proposal,
+  { plan, run, by, person, because }: Start,
+  now: number,
+): Proposal | undefined {
   // By itself only at once; later it is a person's.
   if (proposal.state !== (by === undefined ? 'planning' : 'open')) return undefined;
   const { problem: _, because: _because, ...rest } = proposal;
-  const who = by === undefined ? {} : { by };
+  const who = { ...(by === undefined ? {} : { by }), ...(person === undefined ? {} : { person }) };
   const why = because === undefined ? {} : { because };
   return { ...rest, state: 'started', plan, run, ...who, ...why, decidedAt: iso(now) };
 }

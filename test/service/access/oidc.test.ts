@@ -73,6 +73,18 @@ describe('a token of an issuer', () => {
       .setProtectedHeader({ alg, kid })
       .sign(key);
 
+  it.each<[string, Partial<OidcIssuer>, Record<string, unknown>, string | undefined]>([
+    ['by the claim that the settings name', { person: 'actor' }, { actor: 'anna', email: 'ci@example' }, 'anna'],
+    ['by its login where that claim is missing', { person: 'actor' }, { preferred_username: 'anna' }, 'anna'],
+    ['by its login', {}, { preferred_username: 'anna', email: 'anna@example', name: 'Anna A' }, 'anna'],
+    ['by its mail', {}, { email: 'anna@example', name: 'Anna A' }, 'anna@example'],
+    ['by its subject alone, as several people may have a name', {}, { name: 'Anna A' }, undefined],
+    ['by its subject alone, where the claim is no text', { person: 'actor' }, { actor: ['anna'] }, undefined],
+  ])('tells whose it is: %s', async (_, over, claims, person) => {
+    const proven = await createOidc([issuer(over)], deps)(await token(claims));
+    expect(proven?.principal.person).toBe(person);
+  });
+
   it('proves who its subject is, with what its claims grant, for as long as it holds', async () => {
     const proven = await createOidc([issuer()], deps)(await token());
     expect(proven).toMatchObject({
