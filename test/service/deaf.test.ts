@@ -21,13 +21,11 @@ test.each(loops)(
   async (_name, loop: Loop) => {
     const listed = Promise.withResolvers<readonly []>();
     const { records } = service.deps;
-    const deaf = Object.assign(Object.create(records) as typeof records, {
-      follow: async function* () {
-        await Promise.resolve();
-        throw new Error('deaf');
-      },
-      list: async () => await listed.promise,
+    const follow: typeof records.follow = () => ({
+      [Symbol.asyncIterator]: () => ({ next: async () => await Promise.reject(new Error('deaf')) }),
     });
+    const list = async (): Promise<readonly []> => await listed.promise;
+    const deaf = Object.assign(Object.create(records) as typeof records, { follow, list });
     const stop = new AbortController();
     const deps = { ...service.deps, records: deaf, settings: { limits: { runs: 1 } }, log: () => undefined };
     const before = process.listeners('unhandledRejection');
