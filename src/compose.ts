@@ -3,7 +3,7 @@
  * loads neither Pulumi nor the Kubernetes client.
  */
 export { openClient, openTools } from './compose/client.ts';
-export { planDepsOf, runDepsOf } from './compose/deps.ts';
+export { observeDepsOf, planDepsOf, runDepsOf } from './compose/deps.ts';
 export { openJournal } from './compose/journal.ts';
 export { initKeys } from './compose/keys.ts';
 export { openService } from './compose/service.ts';

@@ -44,7 +44,10 @@ const SMALLEST_LOG_BYTES = 256 * 1024;
 const RANK = { plan: -3, events: -2, pods: -1, metrics: 5, objects: 6 } as const;
 
 /** All of them: what a stack leaves out of its snapshots is secret all the same. */
-export async function readSecrets({ cluster, stack }: SourceDeps, signal: AbortSignal): Promise<readonly KubeObject[]> {
+export async function readSecrets(
+  { cluster, stack }: { readonly cluster: Cluster; readonly stack: Pick<Stack, 'namespaces'> },
+  signal: AbortSignal,
+): Promise<readonly KubeObject[]> {
   const kind = await cluster.kindOf('v1', 'Secret');
   if (kind === undefined) return [];
   const lists = stack.namespaces.map(async (namespace) => (await cluster.list(kind, { namespace, signal })).items);

@@ -1,8 +1,9 @@
 import { queryValue } from '../evidence/index.ts';
 import { outsideTarget, type ResolvedTarget, resolveTarget } from '../hooks/index.ts';
 import { isBackstayError } from '../errors/index.ts';
-import type { HttpTarget, Stack } from '../model/index.ts';
+import type { HttpTarget, Stack, WatchSetting } from '../model/index.ts';
 import type { Clock, Cluster, HttpClient } from '../ports/index.ts';
+import type { Tick } from './watch-judge.ts';
 
 export interface MeasureDeps {
   readonly stack: Pick<Stack, 'namespaces'>;
@@ -15,6 +16,26 @@ export interface MeasureDeps {
 interface Limits {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+}
+
+/** Milliseconds; a shorter interval is the limit of its own measurement. */
+const MEASURE_TIMEOUT_MS = 5_000;
+
+/** One measurement of a watch. `at`: milliseconds since the epoch. Never throws: what fails is measured as unknown. */
+export async function measureTick(
+  { measure, everyMs }: WatchSetting,
+  { at, signal }: { readonly at: number; readonly signal: AbortSignal },
+  deps: MeasureDeps,
+): Promise<Tick> {
+  const limits = { timeoutMs: Math.min(everyMs, MEASURE_TIMEOUT_MS), signal };
+  try {
+    if (measure.kind !== 'prometheus') return { kind: 'answer', at, ...(await askRoute(measure, limits, deps)) };
+    const value = await askPrometheus(measure, limits, deps);
+    return value === undefined ? { kind: 'unknown', at } : { kind: 'value', at, value };
+  } catch {
+    // Nothing is there to be asked, or the way to it fails: nothing is known about the stack.
+    return { kind: 'unknown', at };
+  }
 }
 
 /** What one request to a route found. */

@@ -3,6 +3,7 @@ import type { Trigger } from '../journal/index.ts';
 import type { Outcome, Plan } from '../model/index.ts';
 import type { PrivateFiles } from '../ports/index.ts';
 import { type Abandon, beforeId, changedStack, exitCodeOf, type RunResult, runPlan } from '../rollback/index.ts';
+import { observedUntil } from './observe/index.ts';
 import { afterWaiting } from './wait-for-approval.ts';
 import { requireJournalOutside } from './journal-outside.ts';
 import { requirePerson } from './require-person.ts';
@@ -47,6 +48,8 @@ export interface RunEnded {
   readonly next?: string;
   /** The command that takes the run back, where it changed the stack and can be undone. */
   readonly undo?: string;
+  /** The command that watches what comes after it, where the stack file says what. */
+  readonly observe?: string;
   readonly durationMs: number;
   /** Absent when it could not be written; the run is what it is all the same. */
   readonly report?: WrittenReport;
@@ -112,6 +115,7 @@ export async function endOf(result: RunResult, deps: RollbackDeps): Promise<RunE
     ...(code === undefined ? {} : { code }),
     ...nextOf(result),
     ...undoOf(result),
+    ...observeOf(result, deps),
     durationMs,
     ...(outcome === 'waiting' ? {} : await reportFor(result, deps)),
   };
@@ -126,6 +130,13 @@ function nextOf({ outcome, run }: RunResult): { readonly next?: string } {
 function undoOf({ state, run }: RunResult): { readonly undo?: string } {
   return state.ended !== undefined && changedStack(state) && beforeId(state) !== undefined
     ? { undo: `backstay undo ${run}` }
+    : {};
+}
+
+function observeOf({ state, run }: RunResult, { stack }: RollbackDeps): { readonly observe?: string } {
+  const { observe: policy } = stack;
+  return policy !== undefined && observedUntil(state, policy) !== undefined
+    ? { observe: `backstay observe ${run}` }
     : {};
 }
 

@@ -31,6 +31,7 @@ export function reporterOf({ terminal, globals }: Invocation): Reporter {
 export function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
   const { report, ...rest } = ended;
   const data = { ...rest, ...(report ? { report: report.paths, downtime: report.report.downtime } : {}) };
+  const afterwards = ended.observe === undefined ? [] : [`  watch   ${ended.observe}`];
   const written =
     report === undefined
       ? [`  the report could not be written: ${ended.reportProblem ?? ''}`]
@@ -39,7 +40,7 @@ export function tellEnd(ended: RunEnded, { terminal }: Invocation): number {
           `  report  ${report.paths.markdown}`,
           `          ${report.paths.html}`,
         ];
-  return tellOutcome(ended, data, written, terminal);
+  return tellOutcome(ended, data, [...written, ...afterwards], terminal);
 }
 
 export type RunOutcome = RunEnded['outcome'];

@@ -1,3 +1,4 @@
+import type { ObserveDeps } from '../actions/observe/index.ts';
 import type { PlanDeps } from '../actions/plan.ts';
 import type { RequestDeps } from '../actions/request.ts';
 import type { RollbackDeps } from '../actions/rollback.ts';
@@ -43,6 +44,18 @@ export async function requestDepsOf(composition: Composition): Promise<RequestDe
     // Its events are in the journal: whoever watches the run reads them there.
     reporter: { report: () => undefined },
   };
+}
+
+/** What watching a stack after a run needs. The cluster is connected when it is first asked: it may be away for a while. */
+export async function observeDepsOf(composition: Composition): Promise<Omit<ObserveDeps, 'reporter'>> {
+  const [http, journal, archive] = await Promise.all([
+    composition.http(),
+    composition.journal(),
+    composition.archive(),
+  ]);
+  const { stack, clock, files, environment } = composition;
+  const cluster = async () => await composition.cluster();
+  return { stack, cluster, http, clock, journal, files, archive, stateDir: environment.stateDir };
 }
 
 /** What a run needs: everything. */

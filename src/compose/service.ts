@@ -3,7 +3,7 @@ import type { Person } from '../journal/index.ts';
 import type { ReachedStack, ServiceDeps } from '../service/deps.ts';
 import { RunFeeds } from '../service/feeds.ts';
 import { VERSION } from '../version.ts';
-import { planDepsOf, requestDepsOf, runDepsOf } from './deps.ts';
+import { observeDepsOf, planDepsOf, requestDepsOf, runDepsOf } from './deps.ts';
 import { failpointsOf } from './failpoints.ts';
 import { createJournal, createRecords, journalPlace } from './journal.ts';
 import { compose, type ComposeOptions } from './stack.ts';
@@ -57,6 +57,7 @@ export async function openService(options: ServiceOptions): Promise<ServiceDeps 
         stack: composition.stack,
         store: composition.store,
         planDeps: async () => await planDepsOf(composition),
+        observeDeps: async () => await observeDepsOf(composition),
         requestDeps: async () => await requestDepsOf(composition),
         runDeps: async (reporter) => await runDepsOf(composition, reporter),
       };

@@ -15,6 +15,7 @@ import { toPattern } from './pattern.ts';
 import { toSchedules } from './schedules-schema.ts';
 import { pointersOf } from './stores/neo4j.ts';
 import { toStores } from './stores-schema.ts';
+import { toObservation } from './observe-schema.ts';
 import { toTriggers } from './triggers-schema.ts';
 
 export interface Surroundings {
@@ -98,6 +99,7 @@ export function compileStack(raw: RawSettings, around: Surroundings): Stack {
       keep: raw.retention.keep,
     },
     ...(raw.triggers === undefined ? {} : { triggers: toTriggers(raw.triggers, raw.metrics?.prometheus) }),
+    ...(raw.observe === undefined ? {} : { observe: toObservation(raw.observe, raw.metrics?.prometheus) }),
     ...(raw.schedules === undefined ? {} : { schedules: toSchedules(raw.schedules) }),
     ...(raw.notifications === undefined
       ? {}

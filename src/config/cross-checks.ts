@@ -3,6 +3,7 @@ import { DURATION, milliseconds } from './fields.ts';
 import { notificationFindings } from './notifications-schema.ts';
 import type { Finding } from './problems.ts';
 import { scheduleFindings } from './schedules-schema.ts';
+import { observeFindings } from './observe-schema.ts';
 import { triggerFindings } from './triggers-schema.ts';
 
 /**
@@ -35,6 +36,7 @@ export function crossCheck(raw: unknown): Finding[] {
     ...aboutMetrics(settings.metrics),
     ...approvalFindings(settings),
     ...triggerFindings(settings),
+    ...observeFindings(settings),
     ...scheduleFindings(settings),
     ...notificationFindings(settings),
   );

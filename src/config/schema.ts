@@ -13,6 +13,7 @@ import { probe } from './probes-schema.ts';
 import { onInvalid, retention } from './retention-schema.ts';
 import { schedules } from './schedules-schema.ts';
 import { stores } from './stores-schema.ts';
+import { observe } from './observe-schema.ts';
 import { triggers } from './triggers-schema.ts';
 
 /** Every Backstay setting of a stack file stands under `config:` as `backstay:<key>`, beside Pulumi's own. */
@@ -181,6 +182,7 @@ export const settingsSchema = z.strictObject({
   hold,
   maintenance: maintenance.exactOptional(),
   triggers: triggers.exactOptional(),
+  observe: observe.exactOptional(),
   schedules: schedules.exactOptional(),
   notifications: notifications.exactOptional(),
   readyTimeout: duration.default('5m').describe('Limit for a workload to become ready.'),

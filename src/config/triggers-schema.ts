@@ -6,7 +6,7 @@ import type { Finding } from './problems.ts';
 const route = { target: httpTarget, accept: accept.default([200]).describe('Status codes that count as answered.') };
 const window = duration.default('5m').describe('How far back each figure looks.');
 
-const measure = z
+export const measure = z
   .discriminatedUnion(
     'kind',
     [
@@ -113,7 +113,7 @@ function toWatch(
   return { name, measure: toMeasure(raw, from), above: limit ?? { value: 0.5 }, ...times };
 }
 
-function toMeasure(raw: RawWatch['measure'], from?: HttpTarget): WatchSetting['measure'] {
+export function toMeasure(raw: RawWatch['measure'], from?: HttpTarget): WatchSetting['measure'] {
   if (raw.kind === 'prometheus') {
     const { kind, query, prometheus = from ?? { url: '' } } = raw;
     return { kind, query, prometheus };
@@ -135,7 +135,7 @@ export function triggerFindings(settings: Unchecked): Finding[] {
   return [
     ...aboutSeverity(raw['severity'], settings['severities']),
     ...aboutTimes(raw),
-    ...watches.flatMap((one, index) => (isRecord(one) ? aboutWatch(one, index, hasSource) : [])),
+    ...watches.flatMap((one, index) => (isRecord(one) ? aboutMeasure(one, ['triggers', 'watches', index], hasSource) : [])),
     ...watches.flatMap((one, index) => aboutName(one, watches.slice(0, index), index)),
   ];
 }
@@ -163,17 +163,17 @@ function aboutTimes({ settle = '30s', stale = '15m' }: Unchecked): Finding[] {
   ];
 }
 
-function aboutWatch(raw: Unchecked, index: number, hasSource: boolean): Finding[] {
+/** Whether one watch, at `path`, can be measured and has a limit. `hasSource`: the stack says where figures come from. */
+export function aboutMeasure(raw: Unchecked, path: readonly (string | number)[], hasSource: boolean): Finding[] {
   const { measure: asked, above: limit, every = '15s' } = raw;
   if (!isRecord(asked)) return [];
   const { kind, window: span = '5m' } = asked;
-  const path = ['triggers', 'watches', index] as const;
   if (kind === 'prometheus' && !hasSource && asked['prometheus'] === undefined)
     return [
       { path: [...path, 'measure'], found: 'no prometheus', expected: 'prometheus in it, in triggers or in metrics' },
     ];
   if (kind !== 'failing' && limit === undefined)
-    return [{ path, found: 'no limit', expected: 'above: {value: N}, {timesBaseline: N} or {overBaseline: N}' }];
+    return [{ path: [...path], found: 'no limit', expected: 'above: {value: N}, {timesBaseline: N} or {overBaseline: N}' }];
   const [spanMs, everyMs] = [timeOf(span), timeOf(every)];
   if ((kind !== 'error-rate' && kind !== 'latency') || spanMs === undefined || everyMs === undefined) return [];
   if (spanMs >= everyMs * WATCH_LEAST_SAMPLES) return [];

@@ -166,6 +166,18 @@ export const CODES = {
   ),
   RUN_UNKNOWN: row('user', 64, 'There is no run of that id.', 'Run `backstay history STACK`.'),
   RUN_UNFINISHED: row('user', 7, 'The run has not ended.', 'Run `backstay resume RUN` first.'),
+  OBSERVATION_NONE: row(
+    'user',
+    7,
+    'The stack does not say what is watched after a run.',
+    'Add `backstay:observe` to the stack file.',
+  ),
+  OBSERVATION_OVER: row(
+    'user',
+    7,
+    'The time in which the stack is watched after the run is over.',
+    'Watch it from now on with `backstay observe RUN --for 30m`.',
+  ),
   RUN_OVER: row('user', 7, 'The run is over.', 'Look at it with `backstay report RUN`.'),
   RUN_ELSEWHERE: row(
     'user',

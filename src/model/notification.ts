@@ -14,6 +14,9 @@ export const NOTICES = [
   'run.stuck',
   /** The deadline of its severity passed, and it is not done. */
   'run.late',
+  /** After a run, while the stack was watched: something failed. */
+  'observation.disturbed',
+  'observation.ended',
   /** Goes to those whom the level names, and to nobody else. */
   'escalation',
 ] as const;

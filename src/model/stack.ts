@@ -1,6 +1,7 @@
 import type { DataStoreSetting } from './data-store.ts';
 import type { MaintenanceSetting } from './maintenance.ts';
 import type { NotificationPolicy } from './notification.ts';
+import type { ObservationPolicy } from './observation.ts';
 import type { NamedScope, Phase } from './phase.ts';
 import type { Scenario } from './scenario.ts';
 import type { Schedule } from './schedule.ts';
@@ -140,6 +141,8 @@ export interface Stack {
   readonly readyTimeoutMs: number;
   /** What alerts may start. Absent: nothing. */
   readonly triggers?: TriggerPolicy;
+  /** What is watched for some time after a run that changed the stack. Absent: nothing. */
+  readonly observe?: ObservationPolicy;
   /** What a service does by itself, again and again. Absent: nothing. */
   readonly schedules?: readonly Schedule[];
   /** Whom a service tells about runs and proposals. Absent: nobody. */

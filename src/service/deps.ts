@@ -1,3 +1,4 @@
+import type { ObserveDeps } from '../actions/observe/index.ts';
 import type { PlanDeps } from '../actions/plan.ts';
 import type { RequestDeps } from '../actions/request.ts';
 import type { RollbackDeps } from '../actions/rollback.ts';
@@ -49,6 +50,8 @@ export interface ReachedStack {
   readonly store: SnapshotStore;
   /** Reads alone: no lease, no engine. */
   planDeps(): Promise<PlanDeps>;
+  /** For watching it after a run. */
+  observeDeps(): Promise<Omit<ObserveDeps, 'reporter'>>;
   /** For asking for a run: no engine is looked for, which may have to be fetched first. */
   requestDeps(): Promise<RequestDeps>;
   /** Everything. In the service itself only what waits for nothing: runs are carried in processes of their own. */

@@ -4,6 +4,7 @@ import type { ServiceDeps } from './deps.ts';
 import { dispatch } from './dispatch/loop.ts';
 import { type Log, whyOf } from './log.ts';
 import { NOTIFY_LOOPS } from './notify/index.ts';
+import { observationLoop } from './observe/loop.ts';
 import { retentionLoop } from './retention.ts';
 import { scheduleLoop } from './schedules/loop.ts';
 import { triggerLoop } from './triggers/loop.ts';
@@ -29,6 +30,7 @@ export const LOOPS: readonly Loop[] = [
   triggerLoop,
   watchLoop,
   ...NOTIFY_LOOPS,
+  observationLoop,
   retentionLoop,
   scheduleLoop,
 ];

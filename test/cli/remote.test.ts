@@ -221,6 +221,7 @@ describe('the command line that asks a service', () => {
       'check',
       'finalize',
       'kept',
+      'observe',
       'note',
       'doctor',
       'evidence verify',

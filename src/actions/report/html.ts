@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { displayName } from '../../model/index.ts';
 import type { RunReport } from '../../rollback/index.ts';
 import { Markup, markup } from './markup.ts';
-import { comparedChecks, factsOf, peopleOf, snapshotsOf, spentTimes } from './sections.ts';
+import { comparedChecks, factsOf, observedRows, peopleOf, snapshotsOf, spentTimes } from './sections.ts';
 import { PAGE_STYLE, TIMELINE_STYLE } from './style.ts';
 import { timelineSvg } from './timeline.ts';
 import { dataLossInShort, downtimeInShort, moment, spell } from './words.ts';
@@ -82,6 +82,19 @@ function sections(report: RunReport): readonly Markup[] {
             checks.map(({ name, before, after }) => [name, verdict(before), verdict(after)]),
           ),
     ),
+    report.observation === undefined
+      ? markup``
+      : section(
+          'What came after',
+          table(
+            ['Watched', 'From', 'Verdict'],
+            observedRows(report).map((row) => [
+              row.subject,
+              markup`<span class="soft tight">${row.at === undefined ? '' : row.at.slice(11, 19)}</span>`,
+              verdict(row),
+            ]),
+          ),
+        ),
     section(
       'What changed',
       changes.length === 0
@@ -196,7 +209,7 @@ function linked(value: string): Cell {
     : value;
 }
 
-function verdict(result: RunReport['checks']['after'][number] | undefined): Cell {
+function verdict(result: Pick<RunReport['checks']['after'][number], 'verdict' | 'reason'> | undefined): Cell {
   if (result === undefined) return markup`<span class="soft">not asked</span>`;
   const tone = result.verdict === 'pass' ? 'good' : result.verdict === 'fail' ? 'bad' : 'warn';
   return markup`<span class="${tone}">${result.verdict}</span> <span class="soft">${result.reason}</span>`;

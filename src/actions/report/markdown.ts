@@ -1,6 +1,6 @@
 import { type CheckResult, displayName } from '../../model/index.ts';
 import type { RunReport } from '../../rollback/index.ts';
-import { comparedChecks, factsOf, peopleOf, snapshotsOf, spentTimes } from './sections.ts';
+import { comparedChecks, factsOf, observedRows, peopleOf, snapshotsOf, spentTimes } from './sections.ts';
 import { moment, spell } from './words.ts';
 
 /** Pure. Sections stand in the order in which a reviewer asks. */
@@ -20,6 +20,7 @@ export function renderMarkdown(report: RunReport): string {
     ...(report.downtime.length === 0 ? [] : [section('Downtime', downtime(report))]),
     section('Where the time went', times(report)),
     section('Checks before and after', compared(report)),
+    ...(report.observation === undefined ? [] : [section('What came after', cameAfter(report))]),
     section('Snapshots and evidence', snapshots.length === 0 ? 'None was taken.' : bullets(snapshots)),
     ...(people.length === 0
       ? []
@@ -100,6 +101,18 @@ function compared(report: RunReport): string {
   return table(
     ['Check', 'Before', 'After'],
     checks.map(({ name, before, after }) => [name, say(before), say(after)]),
+  );
+}
+
+function cameAfter(report: RunReport): string {
+  return table(
+    ['Watched', 'From', 'Verdict', 'Why'],
+    observedRows(report).map(({ subject, at, verdict, reason }) => [
+      subject,
+      at === undefined ? '' : at.slice(11, 19),
+      verdict,
+      reason,
+    ]),
   );
 }
 

@@ -1,4 +1,4 @@
-import { type CheckResult, displayName, shortId } from '../../model/index.ts';
+import { type CheckResult, displayName, observedOutcome, shortId, type Verdict } from '../../model/index.ts';
 import type { RunReport } from '../../rollback/index.ts';
 import { dataLossInShort, downtimeInShort, moment, scopeInShort, spell, triggerInShort } from './words.ts';
 
@@ -22,6 +22,7 @@ export function factsOf(report: RunReport): readonly (readonly [name: string, va
     ['To be done by', deadlineInShort(report)],
     ['Duration', spell(report.time.totalMs)],
     ['Downtime', downtimeInShort(report) ?? 'not measured: the stack file has no probes'],
+    ['Afterwards', observedInShort(report)],
     ['Impact', findings.impact?.text],
     ['Data loss', dataLossInShort(report)],
     ['Databases', databasesInShort(report)],
@@ -55,7 +56,6 @@ export function factsOf(report: RunReport): readonly (readonly [name: string, va
   return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }
 
-function databasesInShort({ scenarios = [] }: RunReport): string | undefined {
 /** Whether it was kept is said of what has arrived alone. */
 function deadlineInShort({ deadline, endedAt, outcome }: RunReport): string | undefined {
   if (deadline === undefined) return undefined;
@@ -65,6 +65,7 @@ function deadlineInShort({ deadline, endedAt, outcome }: RunReport): string | un
   return `${moment(deadline)}: ${late <= 0 ? 'kept' : `missed by ${spell(late)}`}`;
 }
 
+function databasesInShort({ scenarios = [] }: RunReport): string | undefined {
   if (scenarios.length === 0) return undefined;
   return scenarios.map(({ store, scenario, because }) => `${store}: scenario ${scenario}, ${because}`).join('; ');
 }
@@ -121,6 +122,32 @@ export function peopleOf({
     })),
   ];
   return decisions.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+}
+
+/** What was watched after the run: a row for each change, in order of the subjects. */
+export function observedRows({ observation }: RunReport): readonly ObservedRow[] {
+  if (observation === undefined) return [];
+  return observation.subjects.flatMap(({ name, findings }): readonly ObservedRow[] =>
+    findings.length === 0
+      ? [{ subject: name, verdict: 'unknown', reason: 'not measured yet' }]
+      : findings.map(({ at, verdict, reason }) => ({ subject: name, at, verdict, reason })),
+  );
+}
+
+export interface ObservedRow {
+  readonly subject: string;
+  /** ISO 8601; absent: not measured yet. */
+  readonly at?: string;
+  readonly verdict: Verdict;
+  readonly reason: string;
+}
+
+/** `quiet for 30 min: …`; undefined where nobody watched. */
+export function observedInShort({ observation }: Pick<RunReport, 'observation'>): string | undefined {
+  if (observation === undefined) return undefined;
+  const { startedAt, until, ended, subjects } = observation;
+  if (ended === undefined) return `${observedOutcome(subjects)} so far, watched until ${moment(until)}`;
+  return `${ended.outcome} for ${spell(Date.parse(ended.at) - Date.parse(startedAt))}: ${ended.reason}`;
 }
 
 export function spentTimes({ time }: RunReport): readonly (readonly [string, number])[] {

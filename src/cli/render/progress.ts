@@ -1,5 +1,5 @@
 import type { Reporter } from '../../ports/index.ts';
-import { displayName, type ObjectKey, partsOf, type RunEvent } from '../../model/index.ts';
+import { displayName, type ObjectKey, partsOf, type RunEvent, type Verdict } from '../../model/index.ts';
 import { duration, moment } from './time.ts';
 import type { Style } from './style.ts';
 
@@ -51,9 +51,7 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
     }
     case 'check.measured': {
       const { verdict, name, reason } = event.result;
-      const mark =
-        verdict === 'pass' ? style.good('pass') : verdict === 'fail' ? style.bad('fail') : style.warn('unknown');
-      return `      ${mark}  ${name}  ${style.dim(reason)}`;
+      return `      ${verdictMark(verdict, style)}  ${name}  ${style.dim(reason)}`;
     }
     case 'probe.changed':
       return probeLine(event, style);
@@ -64,7 +62,19 @@ function lineOf(event: RunEvent, style: Style, last: Map<string, string>): strin
       const why = event.reason === undefined ? '' : `: ${event.reason}`;
       return `${style.bold('run')} ${good ? style.good(event.outcome) : style.bad(event.outcome)} after ${duration(event.durationMs)}${why}`;
     }
+    case 'observation.started':
+      return `${style.bold('watching')} until ${moment(event.until)}: ${event.subjects.join(', ')}`;
+    case 'observation.changed':
+      return `  ${verdictMark(event.verdict, style)}  ${event.subject}  ${style.dim(event.reason)}`;
+    case 'observation.ended': {
+      const said = event.outcome === 'quiet' ? style.good(event.outcome) : style.bad(event.outcome);
+      return `${style.bold('watched')} ${said}: ${event.reason}`;
+    }
   }
+}
+
+function verdictMark(verdict: Verdict, style: Style): string {
+  return verdict === 'pass' ? style.good('pass') : verdict === 'fail' ? style.bad('fail') : style.warn('unknown');
 }
 
 function approvalNeeded(event: Extract<RunEvent, { type: 'approval.needed' }>, style: Style): string {

@@ -96,4 +96,12 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/watch.ts')).watch,
     remote: async () => (await import('../remote/watch.ts')).watch,
   },
+  {
+    name: 'observe',
+    summary: 'watch a stack for some time after a run, and say in its report what came; a service does so by itself',
+    args: [['<run>', 'id of the run']],
+    options: [['--for <duration>', 'from now on (default: what the stack file says, from the end of the run)']],
+    examples: ['backstay observe 20260101-120000-3f9a2c --for 10m'],
+    load: async () => (await import('../commands/observe.ts')).observe,
+  },
 ];

@@ -46,6 +46,9 @@ export function followUps(state: RunState): readonly string[] {
     list.push(
       `The version that was rolled back from is held (${held.slice(0, 19)}…): find its cause before it is released.`,
     );
+  const { observation } = state;
+  if (observation?.ended?.outcome === 'disturbed')
+    list.push(`Look at what came after the run: ${observation.ended.reason}.`);
   const { approval } = plan;
   const approved = state.approvals.filter(({ decision }) => decision === 'approved').length;
   if (approval?.when === 'after' && approved < approval.count)

@@ -67,6 +67,7 @@ export function reportOf(state: RunState, entries: readonly JournalEntry[] = [])
     }),
     ...(plan.scenarios === undefined ? {} : { scenarios: plan.scenarios }),
     approvals: state.approvals,
+    ...(state.observation === undefined ? {} : { observation: state.observation }),
     takeovers: state.leases.filter(
       ({ from, reason, abandoned }) => from !== undefined && (reason !== 'released' || abandoned !== undefined),
     ),

@@ -3,6 +3,7 @@ import type {
   Change,
   CheckResult,
   Digest,
+  Observation,
   Outcome,
   Phase,
   ProbeVerdict,
@@ -23,9 +24,9 @@ export interface RunReport {
   readonly trigger: Trigger;
   readonly severity?: string;
   readonly startedAt: string;
-  readonly endedAt?: string;
   /** ISO 8601: when the policy of its severity wanted it done. */
   readonly deadline?: string;
+  readonly endedAt?: string;
   /** What was live before: its snapshot, and the images that the run changed. */
   readonly from: { readonly snapshot?: Digest; readonly images: readonly ChangedImage[] };
   readonly target: { readonly id: Digest; readonly said: string; readonly labels: readonly string[] };
@@ -52,6 +53,8 @@ export interface RunReport {
   /** What became of data stores whose schema was another, or that were named. Absent: there were none. */
   readonly scenarios?: readonly StoreScenario[];
   readonly approvals: readonly Approval[];
+  /** What came after the run. Absent: nobody watched. */
+  readonly observation?: Observation;
   /** Times that the lease was taken from somebody else. */
   readonly takeovers: readonly LeaseTaken[];
   readonly resumes: readonly Resumed[];

@@ -12,6 +12,8 @@ const NEWS: readonly Notice[] = [
   'run.ended',
   'run.stuck',
   'run.late',
+  'observation.disturbed',
+  'observation.ended',
 ];
 
 /** What a channel hears that does not say what it wants. */
@@ -20,7 +22,7 @@ const USUAL: Readonly<Record<Kind, readonly Notice[]>> = {
   github: NEWS,
   webhook: NEWS,
   // Nobody is woken because somebody starts a run.
-  pagerduty: NEWS.filter((notice) => notice !== 'run.started'),
+  pagerduty: NEWS.filter((notice) => notice !== 'run.started' && notice !== 'observation.ended'),
   // The public: what it notices, and nothing else.
   status: ['run.started', 'run.ended'],
 };

@@ -65,6 +65,14 @@ export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
       'Go on: {{next}}',
     ],
   },
+  'observation.disturbed': {
+    title: '{{stack}} to {{to}}: disturbed after the run',
+    lines: ['{{because}}', 'Run {{run}}, severity {{severity}}.', 'Incident: {{incident}}', 'Look: {{next}}', '{{link}}'],
+  },
+  'observation.ended': {
+    title: '{{stack}} to {{to}}: {{outcome}} after the run',
+    lines: ['{{because}}', 'Run {{run}}.', 'Incident: {{incident}}', '{{link}}'],
+  },
   escalation: {
     title: '{{stack}} to {{to}}: not done after {{elapsed}} (level {{level}})',
     lines: [
@@ -96,6 +104,8 @@ export const PUBLIC_TEXTS: Readonly<Record<Notice, BuiltIn>> = {
   'run.ended': DONE,
   'run.stuck': STILL_WORKING,
   'run.late': STILL_WORKING,
+  'observation.disturbed': STILL_WORKING,
+  'observation.ended': DONE,
   escalation: STILL_WORKING,
 };
 

@@ -8,7 +8,7 @@ import type { WatchSetting } from '../../../src/model/index.ts';
 import type { ServiceStore } from '../../../src/ports/index.ts';
 import { readAll } from '../../../src/service/triggers/records.ts';
 import { type Baseline, isDue, learn, usualOf } from '../../../src/service/triggers/watch/baseline.ts';
-import { type Judged, judge, QUIET, type Tick, type WatchState } from '../../../src/service/triggers/watch/judge.ts';
+import { type Judged, judge, QUIET, type Tick, type WatchState } from '../../../src/actions/watch-judge.ts';
 import { turn } from '../../../src/service/triggers/watch/watcher.ts';
 import { memoryJournal } from '../../rollback/memory-journal.ts';
 import { MINUTE, POLICY, T0 } from './alerts.ts';

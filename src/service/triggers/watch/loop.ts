@@ -3,6 +3,7 @@ import { isBackstayError } from '../../../errors/index.ts';
 import { digestOf, type TriggerPolicy } from '../../../model/index.ts';
 import type { Cluster } from '../../../ports/index.ts';
 import { type Held, heldByOther, type Holder, take } from '../../claim.ts';
+import { whyOf } from '../../log.ts';
 import type { Loop, LoopDeps } from '../../loops.ts';
 import { watchAll } from './watcher.ts';
 
@@ -42,8 +43,7 @@ async function keepWatch(stack: string, service: string, deps: LoopDeps, signal:
     try {
       await watchOnce(stack, service, deps, signal);
     } catch (error) {
-      const why = isBackstayError(error) ? { code: error.code, message: error.message } : { code: 'INTERNAL' };
-      if (!signal.aborted) deps.log({ level: 'error', event: 'watches.failed', stack, ...why });
+      if (!signal.aborted) deps.log({ level: 'error', event: 'watches.failed', stack, ...whyOf(error) });
     }
     await pause(deps, signal);
   }

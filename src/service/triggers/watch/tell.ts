@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Alert, WatchSetting } from '../../../model/index.ts';
-import type { Judged } from './judge.ts';
+import type { Judged } from '../../../actions/watch-judge.ts';
 
 /** What a watch says, as an alert like any other. `startsAt` is ISO 8601. Pure. */
 export function alertOf(

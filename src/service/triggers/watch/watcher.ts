@@ -1,4 +1,4 @@
-import { askPrometheus, askRoute, type MeasureDeps } from '../../../actions/measure.ts';
+import { type MeasureDeps, measureTick } from '../../../actions/measure.ts';
 import { isBackstayError } from '../../../errors/index.ts';
 import { fold } from '../../../journal/index.ts';
 import type { Json, TriggerPolicy, WatchSetting } from '../../../model/index.ts';
@@ -6,7 +6,7 @@ import type { LoopDeps } from '../../loops.ts';
 import { receive } from '../intake.ts';
 import { readAll } from '../records.ts';
 import { type Baseline, isDue, learn, usualOf } from './baseline.ts';
-import { type Judged, judge, QUIET, type Tick, type WatchState } from './judge.ts';
+import { type Judged, judge, QUIET, type Tick, type WatchState } from '../../../actions/watch-judge.ts';
 import { alertOf, fingerprintOf } from './tell.ts';
 
 type Deps = Pick<LoopDeps, 'records' | 'journal' | 'clock' | 'log'>;
@@ -17,9 +17,6 @@ export interface Watched {
   /** How the routes of the stack are reached. */
   readonly measure: MeasureDeps;
 }
-
-/** Milliseconds; a shorter interval is the limit of its own measurement. */
-const MEASURE_TIMEOUT_MS = 5_000;
 
 /** All watches of one stack, each in its own time, until the signal fires. Never throws: what fails is measured as unknown. */
 export async function watchAll(watched: Watched, deps: Deps, signal: AbortSignal): Promise<void> {
@@ -46,7 +43,7 @@ async function watchOne(setting: WatchSetting, watching: Watching, deps: Deps, s
   const { clock, log } = deps;
   const { stack } = watching;
   for (let due = clock.monotonic(); !signal.aborted; ) {
-    const tick = await measured(setting, watching.measure, clock.now(), signal);
+    const tick = await measureTick(setting, { at: clock.now(), signal }, watching.measure);
     if (signal.aborted) return;
     try {
       await turn(setting, tick, watching, deps);
@@ -89,23 +86,6 @@ async function tell(
   const startsAt = judged.tells === 'resolved' ? before.firingSince : judged.state.firingSince;
   if (judged.tells === undefined || startsAt === undefined) return;
   await receive(alertOf(stack, setting, judged, startsAt, deps.clock.now()), policy, deps);
-}
-
-async function measured(
-  { measure, everyMs }: WatchSetting,
-  deps: MeasureDeps,
-  at: number,
-  signal: AbortSignal,
-): Promise<Tick> {
-  const limits = { timeoutMs: Math.min(everyMs, MEASURE_TIMEOUT_MS), signal };
-  try {
-    if (measure.kind !== 'prometheus') return { kind: 'answer', at, ...(await askRoute(measure, limits, deps)) };
-    const value = await askPrometheus(measure, limits, deps);
-    return value === undefined ? { kind: 'unknown', at } : { kind: 'value', at, value };
-  } catch {
-    // Nothing is there to be asked, or the way to it fails: nothing is known about the stack.
-    return { kind: 'unknown', at };
-  }
 }
 
 /** What a service before this one told and did not take back. */

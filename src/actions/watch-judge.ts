@@ -1,4 +1,4 @@
-import { WATCH_LEAST_SAMPLES, type WatchSetting } from '../../../model/index.ts';
+import { WATCH_LEAST_SAMPLES, type WatchSetting } from '../model/index.ts';
 
 /*
  * When a watch fires. Pure: times are milliseconds since the epoch. What cannot be measured never fires, and never ends what
