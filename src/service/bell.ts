@@ -19,6 +19,15 @@ export class Bell {
     this.#hear?.();
   }
 
+  /** With each of the changes, until the signal fires; they fail it when they fail. Never throws. */
+  async ringOn(changes: AsyncIterable<unknown>, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const _change of changes) this.ring();
+    } catch (error) {
+      if (!signal.aborted) this.fail(error);
+    }
+  }
+
   /** Whoever listens, now or later, is thrown it. */
   fail(error: unknown): void {
     this.#failure ??= { error };

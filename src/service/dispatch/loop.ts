@@ -24,7 +24,7 @@ async function carryRuns(deps: LoopDeps, signal: AbortSignal): Promise<void> {
     wake: () => bell.ring(),
   });
   // Listening before the first look, so that nothing falls between the two.
-  for (const kind of ['claim', 'cancel'] as const) void ringOn(deps.records.follow(kind, either), bell, either);
+  for (const kind of ['claim', 'cancel'] as const) void bell.ringOn(deps.records.follow(kind, either), either);
   try {
     while (!signal.aborted) {
       const due = await dispatcher.look();
@@ -33,13 +33,5 @@ async function carryRuns(deps: LoopDeps, signal: AbortSignal): Promise<void> {
   } finally {
     over.abort();
     await dispatcher.leave().catch(() => undefined);
-  }
-}
-
-async function ringOn(changes: AsyncIterable<unknown>, bell: Bell, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const _change of changes) bell.ring();
-  } catch (error) {
-    if (!signal.aborted) bell.fail(error);
   }
 }

@@ -1,4 +1,5 @@
 import { CODES, type ErrorCode, isBackstayError } from '../../errors/index.ts';
+import { whyOf } from '../log.ts';
 import type { Problem } from './claim.ts';
 
 /** What no second try changes: the one who asked, or the stack file, has to. */
@@ -35,10 +36,9 @@ function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** What kept a process from being started. */
+/** What kept a process from being started. It is shown to whoever may watch the run: of an error of others its name alone. */
 export function problemOf(error: unknown): Problem {
-  if (!isBackstayError(error))
-    return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
+  if (!isBackstayError(error)) return whyOf(error);
   const { code, message, next } = error;
   return { code, message, ...(next === '' ? {} : { next }), ...(isFinal(code) ? { isFinal: true } : {}) };
 }

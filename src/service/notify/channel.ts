@@ -1,25 +1,12 @@
-import type { Notice } from '../../model/index.ts';
-import type { Effect, Values } from './telling.ts';
+import type { Telling } from './telling.ts';
 
 /** What one channel is to say, in its own words. */
-export interface Message {
-  /** Of the event: receivers tell a repeat by it. */
-  readonly id: string;
-  /** The run or proposal. */
-  readonly subject: string;
-  readonly notice: Notice;
-  readonly stack: string;
-  readonly run?: string;
-  readonly proposal?: string;
-  /** ISO 8601: when it happened. */
-  readonly at: string;
-  readonly effect: Effect;
+export interface Message extends Omit<Telling, 'to'> {
   /** One line. */
   readonly title: string;
   /** May be empty. */
   readonly text: string;
   readonly link?: string;
-  readonly values: Values;
 }
 
 /** How a sending is done; the rest is the message's. */

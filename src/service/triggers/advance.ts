@@ -2,6 +2,7 @@ import { newRunId } from '../../actions/rollback.ts';
 import { type BackstayError, isBackstayError } from '../../errors/index.ts';
 import type { Proposal } from '../../model/index.ts';
 import { askForRun } from '../ask.ts';
+import { whyOf } from '../log.ts';
 import { keptPlan } from '../plans.ts';
 import { NO_POLICY, type TriggerDeps, type View } from './look.ts';
 import { asked, closed, opened, started, troubled, withAlerts } from './proposal.ts';
@@ -164,6 +165,5 @@ async function trouble(
 
 /** Messages of ours hold no secrets; of anything else only its name is told. */
 export function problemOf(error: unknown): NonNullable<Proposal['problem']> {
-  if (isBackstayError(error)) return { code: error.code, message: error.message, next: error.next };
-  return { code: 'INTERNAL', message: error instanceof Error ? error.name : typeof error };
+  return { ...whyOf(error), ...(isBackstayError(error) ? { next: error.next } : {}) };
 }

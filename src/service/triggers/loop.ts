@@ -1,5 +1,5 @@
-import { isBackstayError } from '../../errors/index.ts';
 import { Bell } from '../bell.ts';
+import { whyOf } from '../log.ts';
 import type { Loop, LoopDeps } from '../loops.ts';
 import { stackOfAlertKey } from './records.ts';
 import { settle } from './settle.ts';
@@ -65,17 +65,10 @@ async function tend(stack: string, bell: Bell, deps: LoopDeps, signal: AbortSign
       again = await settle(stack, deps);
     } catch (error) {
       if (signal.aborted) return;
-      const code = isBackstayError(error) ? error.code : 'INTERNAL';
-      log({ level: 'error', event: 'triggers.failed', stack, code, message: textOf(error) });
+      log({ level: 'error', event: 'triggers.failed', stack, ...whyOf(error) });
       again = clock.now() + RETRY_MS;
     }
     await clock.delay(PACE_MS, signal).catch(() => undefined);
     await bell.rung(again, signal);
   }
-}
-
-/** Our own errors say nothing secret; any other may hold anything. */
-function textOf(error: unknown): string {
-  if (isBackstayError(error)) return error.message;
-  return error instanceof Error ? error.name : typeof error;
 }
