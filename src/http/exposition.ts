@@ -36,7 +36,21 @@ export async function exposition(
     held.set({ stack }, one.held);
   }
   schedulesIn(measured, registry);
+  storesIn(measured, registry);
   return { type: registry.contentType, text: await registry.metrics() };
+}
+
+function storesIn({ stores }: Measured, registry: Registry): void {
+  const gauge = (name: string, help: string, ...more: readonly 'kind'[]) =>
+    new Gauge({ name, help, labelNames: ['stack', 'store', ...more], registers: [registry] });
+  const there = gauge('backstay_data_store_info', 'A data store that a stack file declares.', 'kind');
+  const proven = gauge('backstay_backup_last_proof_timestamp_seconds', 'When a backup was last proven by a restore.');
+  const newest = gauge('backstay_proven_backup_timestamp_seconds', 'When the newest proven backup was made.');
+  for (const { stack, store, kind, provenAt, newestAt } of stores) {
+    there.set({ stack, store, kind }, 1);
+    if (provenAt !== undefined) proven.set({ stack, store }, provenAt);
+    if (newestAt !== undefined) newest.set({ stack, store }, newestAt);
+  }
 }
 
 function schedulesIn({ schedules }: Measured, registry: Registry): void {

@@ -2,7 +2,9 @@ import { listSnapshots } from '../actions/snapshots.ts';
 import { isBackstayError } from '../errors/index.ts';
 import { figureOf, fold, type RunFigure } from '../journal/index.ts';
 import type { Proposal, Schedule } from '../model/index.ts';
+import { type BackupProof, proofsOfDrills, proofsOfRun } from './backup-proofs.ts';
 import type { ServiceDeps } from './deps.ts';
+import { listDrills } from './drills.ts';
 import { standingOf } from '../rollback/index.ts';
 import { deliveries, type DeliveryView } from './notify/deliveries.ts';
 import { type ScheduleView, scheduleViews } from './schedules/records.ts';
@@ -15,6 +17,7 @@ export interface Measured {
   readonly approvals: ReadonlyMap<string, number>;
   readonly stacks: readonly MeasuredStack[];
   readonly schedules: readonly MeasuredSchedule[];
+  readonly stores: readonly MeasuredStore[];
   readonly openProposals: ReadonlyMap<string, number>;
   /** Notices by channel: still owed, and never delivered. */
   readonly undelivered: ReadonlyMap<string, number>;
@@ -29,6 +32,17 @@ export interface MeasuredStack {
   readonly held: number;
 }
 
+/** A data store that a stack file declares. */
+export interface MeasuredStore {
+  readonly stack: string;
+  readonly store: string;
+  readonly kind: string;
+  /** Seconds since the epoch: when a backup of it was last restored as a proof, by a drill or a run. */
+  readonly provenAt?: number;
+  /** When the newest backup was made that was proven so. */
+  readonly newestAt?: number;
+}
+
 export interface MeasuredSchedule {
   readonly stack: string;
   readonly schedule: string;
@@ -39,11 +53,19 @@ export interface MeasuredSchedule {
   readonly succeededAt?: number;
 }
 
-type Deps = Pick<ServiceDeps, 'journal' | 'records' | 'clock' | 'by' | 'stackNames' | 'stack' | 'withStack'>;
+type Deps = Pick<
+  ServiceDeps,
+  'journal' | 'records' | 'clock' | 'by' | 'stackNames' | 'stack' | 'withStack' | 'files' | 'processes' | 'stateDir'
+>;
+
+interface Told {
+  readonly figure: RunFigure;
+  readonly proofs: readonly BackupProof[];
+}
 
 /** Remembers runs that are over for good: a scrape reads only what may have changed. */
 export class Meter {
-  readonly #over = new Map<string, RunFigure>();
+  readonly #over = new Map<string, Told>();
   readonly #deps: Deps;
 
   constructor(deps: Deps) {
@@ -59,10 +81,12 @@ export class Meter {
       records.list('proposal'),
       deliveries(records),
     ]);
+    const { proofs, ...counts } = runs;
     return {
-      ...runs,
+      ...counts,
       stacks,
       schedules,
+      stores: await this.#stores(proofs),
       openProposals: counted(
         proposals
           .map(({ value }) => value as unknown as Pick<Proposal, 'stack' | 'state'>)
@@ -74,30 +98,34 @@ export class Meter {
     };
   }
 
-  async #runs(): Promise<Pick<Measured, 'runs' | 'damaged' | 'approvals'>> {
+  async #runs(): Promise<Pick<Measured, 'runs' | 'damaged' | 'approvals'> & Pick<Told, 'proofs'>> {
     const { journal, clock } = this.#deps;
     const found: (RunFigure & { readonly run: string })[] = [];
     const waiting: string[] = [];
+    const proofs: BackupProof[] = [];
     let damaged = 0;
     for (const { run } of await journal.runs()) {
       const over = this.#over.get(run);
       if (over !== undefined) {
-        found.push({ run, ...over });
+        found.push({ run, ...over.figure });
+        proofs.push(...over.proofs);
         continue;
       }
       try {
         const state = fold(await journal.read(run));
-        const figure = figureOf(state);
+        const told: Told = { figure: figureOf(state), proofs: proofsOfRun(state) };
+        const { figure } = told;
         // One that ended mixed may yet go on.
-        if (figure.outcome !== 'unfinished' && figure.outcome !== 'mixed') this.#over.set(run, figure);
+        if (figure.outcome !== 'unfinished' && figure.outcome !== 'mixed') this.#over.set(run, told);
         if (state.ended === undefined && standingOf(state, clock.now()).kind === 'waiting') waiting.push(state.stack);
         found.push({ run, ...figure });
+        proofs.push(...told.proofs);
       } catch (error) {
         if (!isBackstayError(error, 'JOURNAL_BROKEN')) throw error;
         damaged += 1;
       }
     }
-    return { runs: found, damaged, approvals: counted(waiting) };
+    return { runs: found, damaged, approvals: counted(waiting), proofs };
   }
 
   async #stacks(): Promise<readonly MeasuredStack[]> {
@@ -112,6 +140,23 @@ export class Meter {
       try {
         const views = await scheduleViews(await stack(name), { records, now: this.#deps.clock.now() });
         return views.map((view) => measuredOf(name, view));
+      } catch (error) {
+        if (!isBackstayError(error)) throw error;
+        return [];
+      }
+    };
+    return (await Promise.all((await stackNames()).map(of))).flat();
+  }
+
+  /** Of the stack files as they are now: of a store that nobody declares any more there is nothing to prove. */
+  async #stores(ofRuns: readonly BackupProof[]): Promise<readonly MeasuredStore[]> {
+    const { stackNames, stack } = this.#deps;
+    const of = async (name: string): Promise<readonly MeasuredStore[]> => {
+      try {
+        const { stores } = await stack(name);
+        if (stores.length === 0) return [];
+        const proofs = [...ofRuns, ...proofsOfDrills(await listDrills(name, this.#deps))];
+        return stores.map(({ name: store, kind }) => storeOf({ stack: name, store, kind }, proofs));
       } catch (error) {
         if (!isBackstayError(error)) throw error;
         return [];
@@ -149,6 +194,19 @@ function measuredOf(stack: string, { name, do: deed, everyMs, seenAt, succeededA
     everySeconds: everyMs / 1000,
     ...(seenAt === undefined ? {} : { seenAt: Date.parse(seenAt) / 1000 }),
     ...(succeededAt === undefined ? {} : { succeededAt: Date.parse(succeededAt) / 1000 }),
+  };
+}
+
+function storeOf(
+  named: Pick<MeasuredStore, 'stack' | 'store' | 'kind'>,
+  proofs: readonly BackupProof[],
+): MeasuredStore {
+  const own = proofs.filter(({ stack, store }) => stack === named.stack && store === named.store);
+  const newest = Math.max(...own.flatMap(({ madeAt }) => madeAt ?? []));
+  return {
+    ...named,
+    ...(own.length === 0 ? {} : { provenAt: Math.max(...own.map(({ provenAt }) => provenAt)) / 1000 }),
+    ...(newest === -Infinity ? {} : { newestAt: newest / 1000 }),
   };
 }
 

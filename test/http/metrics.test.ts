@@ -12,6 +12,7 @@ const NONE: Measured = {
   approvals: new Map(),
   stacks: [],
   schedules: [],
+  stores: [],
   openProposals: new Map(),
   undelivered: new Map(),
   lost: new Map(),
@@ -113,10 +114,27 @@ describe('figures for Prometheus', () => {
     expect(told('unseen')).toEqual([86_400, undefined, undefined]);
   });
 
+  it('tell when a backup of each store was last proven, and which stores there are that none was of', async () => {
+    const stores = [
+      { stack: 'shop', store: 'main', kind: 'postgres', provenAt: 200, newestAt: 100 },
+      { stack: 'shop', store: 'cache', kind: 'redis' },
+    ];
+    const found = samples((await exposition({ ...NONE, stores }, '1')).text);
+    const of = (store: string) => `{stack="shop",store="${store}"}`;
+    expect(found.get('backstay_data_store_info{stack="shop",store="main",kind="postgres"}')).toBe(1);
+    expect(found.get('backstay_data_store_info{stack="shop",store="cache",kind="redis"}')).toBe(1);
+    expect(found.get(`backstay_backup_last_proof_timestamp_seconds${of('main')}`)).toBe(200);
+    expect(found.get(`backstay_proven_backup_timestamp_seconds${of('main')}`)).toBe(100);
+    expect(found.has(`backstay_backup_last_proof_timestamp_seconds${of('cache')}`)).toBe(false);
+    expect(found.has(`backstay_proven_backup_timestamp_seconds${of('cache')}`)).toBe(false);
+  });
+
   describe('of a service', () => {
     let service: TestService;
     beforeAll(async () => {
-      service = await testService({ stacks: { 'medical-kg': aStackFile() } });
+      const store = '{ kind: postgres, connection: { host: 127.0.0.1, port: 1, database: kg, user: kg } }';
+      const stores = `  backstay:stores:\n    - ${store.replace('{', '{ name: main,')}\n    - ${store.replace('{', '{ name: audit,')}\n`;
+      service = await testService({ stacks: { 'medical-kg': aStackFile(stores) } });
     });
     afterAll(async () => await service.close());
 
@@ -147,6 +165,73 @@ describe('figures for Prometheus', () => {
       expect((await scrape()).get(of)).toBe(1);
       expect((await scrape()).get(of)).toBe(1);
       expect(reads).toBe(1);
+    });
+
+    it('know the newest proof of a backup, by whichever of drills and runs it came', async () => {
+      const { records, journal } = service.deps;
+      const { app } = appFor(service.deps);
+      const scrape = async () => samples(await (await app.request('/metrics')).text());
+      const of = '{stack="medical-kg",store="main"}';
+      const told = async () => {
+        const found = await scrape();
+        return ['backup_last_proof', 'proven_backup'].map((name) =>
+          found.get(`backstay_${name}_timestamp_seconds${of}`),
+        );
+      };
+      expect(await told()).toEqual([undefined, undefined]);
+      expect((await scrape()).get('backstay_data_store_info{stack="medical-kg",store="audit",kind="postgres"}')).toBe(
+        1,
+      );
+      const drill = (id: string, at: string, store = 'main') => ({
+        id: `d-${id}`,
+        stack: 'medical-kg',
+        store,
+        backup: 'latest',
+        by: 'token:a',
+        startedAt: at,
+        state: 'proven',
+        result: {
+          kind: 'Backup',
+          id,
+          proven: 'restored',
+          proofs: [{ proof: 'restored', at, durationMs: 1, message: '' }],
+        },
+      });
+      const keep = async (value: ReturnType<typeof drill>) =>
+        await records.put('drill', `medical-kg/${value.id}`, 0, value);
+      await keep(drill('20251231-000000-aaaaaa', '2025-12-31T01:00:00.000Z'));
+      // Of another store, and of one that nobody declares.
+      await keep(drill('20270101-000000-bbbbbb', '2027-01-01T01:00:00.000Z', 'audit'));
+      await keep(drill('20280101-000000-cccccc', '2028-01-01T01:00:00.000Z', 'gone'));
+      const seconds = (at: string): number => Date.parse(at) / 1000;
+      expect(await told()).toEqual([seconds('2025-12-31T01:00:00Z'), seconds('2025-12-31T00:00:00Z')]);
+      const plan = aPlan({
+        steps: [aStep('b', 'safeguarded', { action: { kind: 'db-backup', store: 'main', prove: 'restored' } })],
+      });
+      const entries = journalOf(
+        [
+          { kind: 'run-created', plan, by: { user: 'ada', host: 'laptop' } },
+          { kind: 'step-begin', operation: 'o', step: 'b', attempt: 1 },
+          {
+            kind: 'step-end',
+            operation: 'o',
+            step: 'b',
+            outcome: 'done',
+            result: { backup: '20260101-000000-dddddd' },
+          },
+          { kind: 'run-ended', outcome: 'succeeded' },
+        ],
+        'r-proof',
+      );
+      for (const entry of entries) await journal.append(entry);
+      const ended = seconds(entries[2]?.time ?? '');
+      const after = [Math.max(ended, seconds('2025-12-31T01:00:00Z')), seconds('2026-01-01T00:00:00Z')];
+      expect(await told()).toEqual(after);
+      // And once more from what is remembered of the run.
+      expect(await told()).toEqual(after);
+      expect((await scrape()).get(`backstay_proven_backup_timestamp_seconds{stack="medical-kg",store="gone"}`)).toBe(
+        undefined,
+      );
     });
   });
 });
