@@ -96,6 +96,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   const keys = fs.createKeyReader(env);
   const { around } = await failpointsOf(environment);
   const closers: (() => Promise<void>)[] = [];
+  let isClosed = false;
   const store = around(
     'store',
     await openSnapshots(
@@ -107,7 +108,9 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   );
   const closing = async <T extends { close(): Promise<void> }>(made: Promise<T>): Promise<T> => {
     const it = await made;
-    closers.push(async () => await it.close());
+    // Whoever asked for it may have failed with something else meanwhile, and nobody would close it any more.
+    if (isClosed) await it.close();
+    else closers.push(async () => await it.close());
     return it;
   };
   const fence = once(async () => (await import('../adapters/kubernetes/fence.ts')).createFence());
@@ -232,6 +235,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       return createPulumiCredentials(await pulumi());
     }),
     close: async () => {
+      isClosed = true;
       await Promise.allSettled(closers.map(async (close) => await close()));
     },
   };
