@@ -11,6 +11,6 @@ test('what is still being opened when a composition is closed is closed as well'
   const opening = composition.journal();
   await composition.close();
   const journal = await opening;
-  await expect(journal.runs()).rejects.toThrow('is not open');
+  await expect(journal.runs()).rejects.toMatchObject({ cause: { message: 'statement has been finalized' } });
   await here.remove();
 }, 60_000);
