@@ -1,134 +1,73 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Json } from '../../../src/model/index.ts';
-import type { RunMark } from '../../../src/ports/index.ts';
-import type { ServiceDeps } from '../../../src/service/deps.ts';
-import type { LogLine } from '../../../src/service/log.ts';
-import { type Begun, begin, endOfFinalize } from '../../../src/service/schedules/deeds.ts';
-import type { ScheduleRecord } from '../../../src/service/schedules/records.ts';
-import { CLAIM_MS, Scheduler, WORK_MS } from '../../../src/service/schedules/scheduler.ts';
 import { BackstayError } from '../../../src/errors/index.ts';
+import type { ServiceDeps } from '../../../src/service/deps.ts';
+import type { Begun } from '../../../src/service/schedules/deeds.ts';
+import { CLAIM_MS, Scheduler } from '../../../src/service/schedules/scheduler.ts';
 import { aPlan, aStep } from '../../rollback/builders.ts';
 import { journalOf } from '../../support/journal.ts';
-import { aStackFile, type TestService, testService } from '../../support/service.ts';
-import { type HandClock, handClock } from '../notify/support/hand-clock.ts';
+import { aStackFile } from '../../support/service.ts';
+import { aWorld, DONE, HOUR, HOURLY, look, type Machine, scheduled, type World } from './world.ts';
 
-const HOUR = 3_600_000;
-const STORE = `  backstay:stores:
-    - { name: main, kind: postgres, connection: { host: 127.0.0.1, port: 1, database: shop, user: shop } }
-`;
-const scheduled = (...lines: readonly string[]): string =>
-  aStackFile(`${STORE}  backstay:schedules:\n${lines.map((line) => `    - ${line}\n`).join('')}`);
-const HOURLY = '{ name: hourly, do: capture, every: 1h, reason: every hour }';
-const PROOF = '{ name: proof, do: drill, every: 1h }';
-const TIDY = '{ name: tidy, do: finalize-expired, every: 1h }';
-
-/** Services on one set of real records and one clock that goes on by hand; their captures wait for the test where it says so. */
-let service: TestService;
-let clock: HandClock;
-let log: LogLine[];
-let captures: string[];
-let capture: (signal: AbortSignal) => Promise<Begun>;
-const stops: AbortController[] = [];
-
-const DONE: Begun = { kind: 'done', ending: { outcome: 'succeeded' } };
-
+let world: World;
 beforeEach(async () => {
-  service = await testService({ stacks: { shop: scheduled(HOURLY) } });
-  clock = handClock();
-  log = [];
-  captures = [];
-  capture = async () => DONE;
+  world = await aWorld();
 });
-afterEach(async () => {
-  for (const stop of stops.splice(0)) stop.abort();
-  await service.close();
-});
-
-interface Machine {
-  readonly scheduler: Scheduler;
-  readonly stop: AbortController;
-}
-
-function machine(name: string, over: Partial<ServiceDeps> = {}, deps: ServiceDeps = service.deps): Machine {
-  const stop = new AbortController();
-  stops.push(stop);
-  const deeds = {
-    begin: async (...asked: Parameters<typeof begin>): Promise<Begun> => {
-      if (asked[1].do !== 'capture') return await begin(...asked);
-      captures.push(name);
-      return await capture(asked[3]);
-    },
-  };
-  const all = { ...deps, clock, log: (line: LogLine) => void log.push(line), ...over };
-  return { scheduler: new Scheduler(all, name, stop.signal, deeds), stop };
-}
-
-/** One look, and all that it began. */
-async function look({ scheduler }: Machine): Promise<number | undefined> {
-  const again = await scheduler.look();
-  await scheduler.idle();
-  return again;
-}
-
-async function recordOf(schedule = 'hourly'): Promise<ScheduleRecord | undefined> {
-  return (await service.deps.records.get('schedule', `shop/${schedule}`))?.value as unknown as ScheduleRecord;
-}
-const events = (): readonly string[] => log.map(({ event }) => event);
+afterEach(async () => await world.close());
 
 describe('a service with schedules', () => {
   test('does what is due an interval after it saw it first, and then again', async () => {
-    const a = machine('a');
-    expect(await look(a)).toBe(clock.now() + HOUR);
-    clock.advance(HOUR - 1);
-    expect(await look(a)).toBe(clock.now() + 1);
-    expect(captures).toEqual([]);
-    clock.advance(1);
+    const a = world.machine('a');
+    expect(await look(a)).toBe(world.clock.now() + HOUR);
+    world.clock.advance(HOUR - 1);
+    expect(await look(a)).toBe(world.clock.now() + 1);
+    expect(world.captures).toEqual([]);
+    world.clock.advance(1);
     await look(a);
-    const at = new Date(clock.now()).toISOString();
-    expect(await recordOf()).toMatchObject({ firedAt: at, last: { at, outcome: 'succeeded' }, succeededAt: at });
-    expect((await recordOf())?.firing).toBeUndefined();
-    expect(await look(a)).toBe(clock.now() + HOUR);
-    clock.advance(HOUR);
+    const at = new Date(world.clock.now()).toISOString();
+    expect(await world.recordOf()).toMatchObject({ firedAt: at, last: { at, outcome: 'succeeded' }, succeededAt: at });
+    expect((await world.recordOf())?.firing).toBeUndefined();
+    expect(await look(a)).toBe(world.clock.now() + HOUR);
+    world.clock.advance(HOUR);
     await look(a);
-    expect(captures).toEqual(['a', 'a']);
-    expect(events()).toEqual(['schedule.fired', 'schedule.succeeded', 'schedule.fired', 'schedule.succeeded']);
+    expect(world.captures).toEqual(['a', 'a']);
+    expect(world.events()).toEqual(['schedule.fired', 'schedule.succeeded', 'schedule.fired', 'schedule.succeeded']);
   });
 
   test('that was off fires once, and goes on from the records after a restart', async () => {
-    await look(machine('a'));
-    clock.advance(1_000 * HOUR);
-    const b = machine('b', {}, await service.another());
+    await look(world.machine('a'));
+    world.clock.advance(1_000 * HOUR);
+    const b = world.machine('b', {}, await world.service.another());
     await look(b);
     await look(b);
-    expect(captures).toEqual(['b']);
+    expect(world.captures).toEqual(['b']);
   });
 
   test('reads stack files anew, and leaves out one that cannot be used', async () => {
-    const a = machine('a');
+    const a = world.machine('a');
     await look(a);
-    await service.machine.stack('broken', 'config:\n  backstay:schedules: 7\n');
-    await service.machine.stack('shop', scheduled(HOURLY.replace('1h', '2h')));
-    clock.advance(HOUR);
-    expect(await look(a)).toBe(clock.now() + HOUR);
-    clock.advance(HOUR);
+    await world.service.machine.stack('broken', 'config:\n  backstay:schedules: 7\n');
+    await world.service.machine.stack('shop', scheduled(HOURLY.replace('1h', '2h')));
+    world.clock.advance(HOUR);
+    expect(await look(a)).toBe(world.clock.now() + HOUR);
+    world.clock.advance(HOUR);
     await look(a);
-    await service.machine.stack('shop', aStackFile());
-    clock.advance(100 * HOUR);
+    await world.service.machine.stack('shop', aStackFile());
+    world.clock.advance(100 * HOUR);
     expect(await look(a)).toBeUndefined();
-    expect(captures).toEqual(['a']);
+    expect(world.captures).toEqual(['a']);
   });
 
   test('keeps and says why it failed, and tries again at the next time', async () => {
-    const a = machine('a');
+    const a = world.machine('a');
     await look(a);
-    capture = async () => {
+    world.capture = async () => {
       throw new BackstayError('CLUSTER_UNREACHABLE', 'It is away.');
     };
-    clock.advance(HOUR);
+    world.clock.advance(HOUR);
     await look(a);
     const why = { code: 'CLUSTER_UNREACHABLE', message: 'It is away.' };
-    expect((await recordOf())?.last).toMatchObject({ outcome: 'failed', ...why });
-    expect(log.at(-1)).toEqual({
+    expect((await world.recordOf())?.last).toMatchObject({ outcome: 'failed', ...why });
+    expect(world.log.at(-1)).toEqual({
       level: 'error',
       event: 'schedule.failed',
       stack: 'shop',
@@ -136,19 +75,19 @@ describe('a service with schedules', () => {
       do: 'capture',
       ...why,
     });
-    capture = async () => DONE;
-    expect(await look(a)).toBe(clock.now() + HOUR);
-    clock.advance(HOUR);
+    world.capture = async () => DONE;
+    expect(await look(a)).toBe(world.clock.now() + HOUR);
+    world.clock.advance(HOUR);
     await look(a);
-    expect(await recordOf()).toMatchObject({ last: { outcome: 'succeeded' } });
-    expect(captures).toHaveLength(2);
+    expect(await world.recordOf()).toMatchObject({ last: { outcome: 'succeeded' } });
+    expect(world.captures).toHaveLength(2);
   });
 
   test('waits for a run that has not ended, and says so once', async () => {
     // The stack whose runs the test's builders make.
-    await service.machine.stack('medical-kg', scheduled(HOURLY));
-    await service.machine.stack('shop', aStackFile());
-    const a = machine('a');
+    await world.service.machine.stack('medical-kg', scheduled(HOURLY));
+    await world.service.machine.stack('shop', aStackFile());
+    const a = world.machine('a');
     await look(a);
     const plan = aPlan({ steps: [aStep('a', 'locked')] });
     const [created, end] = journalOf([
@@ -156,26 +95,29 @@ describe('a service with schedules', () => {
       { kind: 'run-ended', outcome: 'succeeded' },
     ]);
     if (created === undefined || end === undefined) throw new Error('two entries were made');
-    await service.deps.journal.append(created);
-    clock.advance(HOUR);
+    await world.service.deps.journal.append(created);
+    world.clock.advance(HOUR);
     await look(a);
     await look(a);
-    expect(captures).toEqual([]);
-    expect(events()).toEqual(['schedule.put-off']);
-    expect(log[0]).toMatchObject({ level: 'info', schedule: 'hourly', run: created.run });
-    await service.deps.journal.append(end);
+    expect(world.captures).toEqual([]);
+    expect(world.events()).toEqual(['schedule.put-off']);
+    expect(world.log[0]).toMatchObject({ level: 'info', schedule: 'hourly', run: created.run });
+    await world.service.deps.journal.append(end);
     await look(a);
-    expect(captures).toEqual(['a']);
+    expect(world.captures).toEqual(['a']);
   });
 
-  test('captures by itself: a stack whose cluster cannot be reached is a failure', async () => {
+  test('captures by itself: a stack without its keys is a failure that says so', async () => {
     const stop = new AbortController();
-    const real = new Scheduler({ ...service.deps, clock, log: (line) => void log.push(line) }, 'a', stop.signal);
+    const real = new Scheduler({ ...world.service.deps, clock: world.clock, log: () => undefined }, 'a', stop.signal);
     await real.look();
-    clock.advance(HOUR);
+    world.clock.advance(HOUR);
     await real.look();
     await real.idle();
-    expect((await recordOf())?.last).toMatchObject({ outcome: 'failed', code: expect.stringMatching(/^[A-Z_]+$/) });
+    expect((await world.recordOf())?.last).toMatchObject({
+      outcome: 'failed',
+      code: 'KEY_MISSING',
+    });
   }, 60_000);
 });
 
@@ -204,72 +146,72 @@ describe('several services', () => {
         await meet();
         return found;
       };
-      return machine(name, { records: Object.assign(Object.create(records) as typeof records, { get }) }, deps);
+      return world.machine(name, { records: Object.assign(Object.create(records) as typeof records, { get }) }, deps);
     };
     const all = [
-      together('a', service.deps),
-      together('b', await service.another()),
-      together('c', await service.another()),
+      together('a', world.service.deps),
+      together('b', await world.service.another()),
+      together('c', await world.service.another()),
     ];
     await Promise.all(all.map(look));
     for (let times = 1; times <= 5; times += 1) {
-      clock.advance(HOUR);
+      world.clock.advance(HOUR);
       await Promise.all(all.map(look));
-      expect(captures).toHaveLength(times);
+      expect(world.captures).toHaveLength(times);
     }
-    expect(events().filter((event) => event === 'schedule.fired')).toHaveLength(5);
+    expect(world.events().filter((event) => event === 'schedule.fired')).toHaveLength(5);
   });
 
   test('leave alone what one is at, however long', async () => {
     const gate = Promise.withResolvers<Begun>();
-    capture = async () => await gate.promise;
-    const a = machine('a');
-    const b = machine('b', {}, await service.another());
+    world.capture = async () => await gate.promise;
+    const a = world.machine('a');
+    const b = world.machine('b', {}, await world.service.another());
     await look(a);
-    clock.advance(HOUR);
+    world.clock.advance(HOUR);
     await a.scheduler.look();
-    await expect.poll(() => clock.asleep(), { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => world.clock.asleep(), { timeout: 60_000 }).toBe(1);
     for (let renewed = 0; renewed < 8; renewed += 1) {
-      clock.advance(CLAIM_MS / 4);
+      world.clock.advance(CLAIM_MS / 4);
       await expect
-        .poll(async () => Date.parse((await recordOf())?.firing?.until ?? ''), { timeout: 60_000 })
-        .toBe(clock.now() + CLAIM_MS);
-      await expect.poll(() => clock.asleep(), { timeout: 60_000 }).toBe(1);
+        .poll(async () => Date.parse((await world.recordOf())?.firing?.until ?? ''), { timeout: 60_000 })
+        .toBe(world.clock.now() + CLAIM_MS);
+      await expect.poll(() => world.clock.asleep(), { timeout: 60_000 }).toBe(1);
       await look(b);
     }
-    expect(captures).toEqual(['a']);
+    expect(world.captures).toEqual(['a']);
     gate.resolve(DONE);
     await a.scheduler.idle();
-    expect(await recordOf()).toMatchObject({ last: { outcome: 'succeeded' } });
+    expect(await world.recordOf()).toMatchObject({ last: { outcome: 'succeeded' } });
   });
 
   test.each([1, 2])(
     'begin again what a service claimed that was killed then, at most once more (%i killed)',
     async (kills) => {
-      await look(machine('a'));
-      clock.advance(HOUR);
+      await look(world.machine('a'));
+      world.clock.advance(HOUR);
       // Claimed, and dead before anything else is written: its clock moves for it alone no more.
       const dead = (name: string): Machine =>
-        machine(name, {
-          clock: { ...clock, delay: async () => await new Promise(() => undefined) },
+        world.machine(name, {
+          clock: { ...world.clock, delay: async () => await new Promise(() => undefined) },
         });
-      capture = async () => await new Promise(() => undefined);
+      world.capture = async () => await new Promise(() => undefined);
       for (let killed = 1; killed <= kills; killed += 1) {
         await dead(`dead${killed}`).scheduler.look();
-        expect((await recordOf())?.firing).toMatchObject({ attempt: killed, service: `dead${killed}` });
-        clock.advance(CLAIM_MS);
+        expect((await world.recordOf())?.firing).toMatchObject({ attempt: killed, service: `dead${killed}` });
+        world.clock.advance(CLAIM_MS);
       }
-      capture = async () => DONE;
-      const b = machine('b', {}, await service.another());
+      world.capture = async () => DONE;
+      const b = world.machine('b', {}, await world.service.another());
       await look(b);
       await look(b);
       const begun = ['dead1', 'dead2'].slice(0, kills);
-      expect(captures).toEqual(kills === 1 ? [...begun, 'b'] : begun);
-      expect((await recordOf())?.last).toMatchObject({ outcome: kills === 1 ? 'succeeded' : 'lost' });
-      clock.advance(HOUR);
+      expect(world.captures).toEqual(kills === 1 ? [...begun, 'b'] : begun);
+      expect((await world.recordOf())?.last).toMatchObject({ outcome: kills === 1 ? 'succeeded' : 'lost' });
+      world.clock.advance(HOUR);
       await look(b);
-      expect(captures).toHaveLength(3);
-      expect((await recordOf())?.last?.outcome).toBe('succeeded');
+      expect(world.captures).toHaveLength(3);
+      expect((await world.recordOf())?.last?.outcome).toBe('succeeded');
     },
   );
 
@@ -277,150 +219,43 @@ describe('several services', () => {
     const slept = Promise.withResolvers<void>();
     const naps = [slept.promise];
     const delay = async (): Promise<void> => await (naps.shift() ?? Promise.reject(new Error('it slept once')));
-    const a = machine('a', { clock: { ...clock, delay } });
+    const a = world.machine('a', { clock: { ...world.clock, delay } });
     await look(a);
-    clock.advance(HOUR);
+    world.clock.advance(HOUR);
     let ended = false;
-    capture = async (signal) => {
+    world.capture = async (signal) => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       ended = true;
       return DONE;
     };
     await a.scheduler.look();
-    clock.advance(CLAIM_MS);
+    world.clock.advance(CLAIM_MS);
     const failed: Begun = { kind: 'done', ending: { outcome: 'failed', code: 'KEY_MISSING' } };
-    capture = async () => failed;
-    await look(machine('b', {}, await service.another()));
-    const after = await recordOf();
+    world.capture = async () => failed;
+    await look(world.machine('b', {}, await world.service.another()));
+    const after = await world.recordOf();
     expect(after).toMatchObject({ last: failed.ending });
     slept.resolve();
     await a.scheduler.idle();
     expect(ended).toBe(true);
-    expect(await recordOf()).toEqual(after);
+    expect(await world.recordOf()).toEqual(after);
   });
 
   test('give back what they have not done when they stop', async () => {
-    capture = async (signal) => {
+    world.capture = async (signal) => {
       await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       return DONE;
     };
-    const a = machine('a');
+    const a = world.machine('a');
     await look(a);
-    clock.advance(HOUR);
+    world.clock.advance(HOUR);
     await a.scheduler.look();
-    expect((await recordOf())?.firing).toMatchObject({ service: 'a' });
+    expect((await world.recordOf())?.firing).toMatchObject({ service: 'a' });
     a.stop.abort();
     await a.scheduler.idle();
-    expect(Object.keys((await recordOf()) ?? {}).toSorted()).toEqual(['do', 'seenAt']);
-    capture = async () => DONE;
-    await look(machine('b', {}, await service.another()));
-    expect(captures).toEqual(['a', 'b']);
+    expect(Object.keys((await world.recordOf()) ?? {}).toSorted()).toEqual(['do', 'seenAt']);
+    world.capture = async () => DONE;
+    await look(world.machine('b', {}, await world.service.another()));
+    expect(world.captures).toEqual(['a', 'b']);
   });
-});
-
-describe('what a process of its own does', () => {
-  const mark: RunMark = { machine: 'm', pid: 1, started: 1 };
-  let commands: string[][];
-  let where: 'at work' | 'gone' | 'elsewhere';
-  let says: string;
-
-  /** Processes that the test ends; what they say is in real files. */
-  const processes = (): ServiceDeps['processes'] => ({
-    ...service.deps.processes,
-    command: async (args, { log: file }) => {
-      commands.push([...args]);
-      await service.deps.files.write(file, says);
-      return { mark, ended: new Promise(() => undefined) };
-    },
-    find: async () => where,
-  });
-
-  beforeEach(() => {
-    commands = [];
-    where = 'at work';
-    says = '';
-  });
-
-  test.each<[string, string, readonly string[], string, Json]>([
-    [
-      'proof',
-      PROOF,
-      ['db', 'verify', 'shop', 'latest', 'main'],
-      '{"kind":"Backup","proven":"restored"}',
-      { outcome: 'succeeded' },
-    ],
-    [
-      'proof',
-      PROOF,
-      ['db', 'verify', 'shop', 'latest', 'main'],
-      '{"kind":"Error","code":"BACKUP_DAMAGED","message":"It is."}',
-      { outcome: 'failed', code: 'BACKUP_DAMAGED', message: 'It is.' },
-    ],
-    ['tidy', TIDY, ['finalize', 'shop', '--expired', '--yes'], '{"kind":"Expired"}', { outcome: 'succeeded' }],
-    ['tidy', TIDY, ['finalize', 'shop', '--expired', '--yes'], '{"kind":"Start"}', { outcome: 'lost' }],
-  ])('is followed to its end by whoever is there: %s (%s)', async (name, line, command, said, outcome) => {
-    await service.machine.stack('shop', scheduled(line));
-    const a = machine('a', { processes: processes() });
-    await look(a);
-    clock.advance(HOUR);
-    says = `${said}\n`;
-    await look(a);
-    expect(commands).toEqual([command]);
-    expect((await recordOf(name))?.firing?.work).toBeDefined();
-    // The next service on the machine, hours later: as long as it is seen at work, it is.
-    const b = machine('b', { processes: processes() });
-    for (let hours = 0; hours < 3; hours += 1) {
-      clock.advance(HOUR);
-      await look(b);
-    }
-    expect((await recordOf(name))?.last).toBeUndefined();
-    where = 'gone';
-    await look(b);
-    expect((await recordOf(name))?.last).toEqual({ at: new Date(clock.now()).toISOString(), ...(outcome as object) });
-    expect(commands).toHaveLength(1);
-  });
-
-  test('is lost when no service has seen it for long', async () => {
-    await service.machine.stack('shop', scheduled(TIDY));
-    const a = machine('a', { processes: processes() });
-    await look(a);
-    clock.advance(HOUR);
-    await look(a);
-    where = 'elsewhere';
-    const b = machine('b', { processes: processes() }, await service.another());
-    clock.advance(WORK_MS - 1);
-    await look(b);
-    expect((await recordOf('tidy'))?.last).toBeUndefined();
-    clock.advance(1);
-    await look(b);
-    expect((await recordOf('tidy'))?.last).toMatchObject({ outcome: 'lost' });
-  });
-
-  test('is the command itself: nothing of this stack is past its retention', async () => {
-    await service.machine.stack('shop', scheduled(TIDY));
-    const a = machine('a');
-    await look(a);
-    clock.advance(HOUR);
-    await look(a);
-    await expect
-      .poll(
-        async () => {
-          await look(a);
-          return (await recordOf('tidy'))?.last;
-        },
-        { timeout: 90_000, interval: 200 },
-      )
-      .toMatchObject({ outcome: 'succeeded' });
-  }, 120_000);
-
-  test.each([
-    ['nothing', '', { outcome: 'lost' }],
-    ['half a line', '{"kind":"Exp', { outcome: 'lost' }],
-    [
-      'an error, and words after it',
-      '{"kind":"Error","code":"KEY_MISSING","message":"m"}\nwords',
-      { outcome: 'failed', code: 'KEY_MISSING', message: 'm' },
-    ],
-    ['what was removed', '{"kind":"Start"}\n{"kind":"Expired","runs":[]}\n', { outcome: 'succeeded' }],
-  ])('that said %s', (_what, text, ending) => expect(endOfFinalize(text)).toEqual(ending));
 });
