@@ -25,7 +25,11 @@ const severity = z.strictObject(
     expires: duration
       .exactOptional()
       .describe('From the request on. Default: 1h for before, 24h for after (then it is overdue, and still taken).'),
-    deadline: duration.exactOptional().describe('From the request on, within which it should be done. Who is notified hears when it passes; not enforced.'),
+    deadline: duration
+      .exactOptional()
+      .describe(
+        'From the request on, within which it should be done. Who is notified hears when it passes; not enforced.',
+      ),
     postMortem: duration.exactOptional().describe('From the end of the run until its post-mortem is due.'),
     advice: text.exactOptional().describe('Shown with every plan of this severity, such as that it is not advised.'),
   },

@@ -12,6 +12,12 @@ const PAPERLESS = ['v1.2.2', 'v1.2.3', 'v1.2.4'];
 /** Releases of Summit. v4.0.5 adds to the schema, v4.1.0 breaks older releases by it, v4.1.1 damages data. */
 const SUMMIT = ['v4.0.4', 'v4.0.5', 'v4.1.0', 'v4.1.1'];
 
+/** Releases of Keiko. v1.3.0 cannot find anything any more. */
+const KEIKO = ['v1.2.0', 'v1.3.0'];
+
+/** One program is each of them. */
+const KEIKO_SERVICES = ['auth-service', 'search-service', 'document-service', 'chat-service', 'gateway-bff'];
+
 /** What the sandbox can run. Plain data: the programs are loaded only in the pods' own processes. */
 export const SANDBOX_IMAGES: readonly SandboxImage[] = [
   { repository: 'medical-kg-rev/gateway', tags: RELEASES, entry: entry('gateway') },
@@ -35,6 +41,12 @@ export const SANDBOX_IMAGES: readonly SandboxImage[] = [
     note: 'Has Alembic on its PATH: that of this machine, or fetched when the first container starts.',
   },
   { repository: 'intelgraph-ui', tags: SUMMIT, entry: entry('intelgraph-ui') },
+  ...KEIKO_SERVICES.map((service) => ({
+    repository: `keiko/${service}`,
+    tags: KEIKO,
+    entry: entry('keiko'),
+    env: { SERVICE_NAME: service },
+  })),
   {
     repository: 'postgres',
     tags: ['14', '15', '16', '17', '18'],
