@@ -55,7 +55,8 @@ export async function observeDepsOf(composition: Composition): Promise<Omit<Obse
   ]);
   const { stack, clock, files, environment } = composition;
   const cluster = async () => await composition.cluster();
-  return { stack, cluster, http, clock, journal, files, archive, stateDir: environment.stateDir };
+  const dataStores = async () => await composition.dataStores();
+  return { stack, cluster, dataStores, http, clock, journal, files, archive, stateDir: environment.stateDir };
 }
 
 /** What a run needs: everything. */

@@ -23,6 +23,17 @@ const ignored = z
   .refine(isPattern, { error: 'a regular expression' })
   .describe('Lines that it fits are no news.');
 
+const count = z.int({ error: 'a whole number' }).min(0, { error: 'a number from 0 on' });
+
+const sessions = z.strictObject(
+  {
+    store: text.describe('One of the stores.'),
+    atLeast: count.default(0).describe('With fewer, nobody uses it any more.'),
+    atMost: count.describe('With more, it has soon none left.'),
+  },
+  { error: '{store, atLeast, atMost}' },
+);
+
 /** How a stack is watched after a run that changed it. Without it nobody watches. */
 export const observe = z
   .strictObject(
@@ -31,6 +42,10 @@ export const observe = z
       every: duration.default('30s').describe('Between two looks.'),
       watches: z.array(watch, { error: 'a list of watches' }).default([]).describe('Figures, each with its limit.'),
       checks: textList.default([]).describe('Checks of the stack, asked at every look.'),
+      sessions: z
+        .array(sessions, { error: 'a list of {store, atLeast, atMost}' })
+        .default([])
+        .describe('Connections of others to data stores.'),
       logs: z
         .strictObject({ ignore: z.array(ignored, { error: 'a list of patterns' }).default([]) }, { error: '{ignore}' })
         .exactOptional()
@@ -40,7 +55,7 @@ export const observe = z
         .default([])
         .describe('Namespaces whose workloads may not become unready.'),
     },
-    { error: '{for, every, watches, checks, logs, neighbours}' },
+    { error: '{for, every, watches, checks, sessions, logs, neighbours}' },
   )
   .describe('What is watched for some time after a run, and told in its report.');
 
@@ -59,6 +74,7 @@ export function toObservation(raw: z.output<typeof observe>, fallback?: HttpTarg
       everyMs,
     })),
     checks: raw.checks,
+    sessions: raw.sessions,
     ...(raw.logs === undefined ? {} : { logs: raw.logs }),
     neighbours: raw.neighbours,
   };
@@ -72,13 +88,16 @@ export function observeFindings(settings: Unchecked): Finding[] {
   if (!isRecord(raw)) return [];
   const watches = listOf(raw['watches']).filter(isRecord);
   const checks = listOf(raw['checks']);
+  const sessions = listOf(raw['sessions']);
   const { every = '30s', for: span = '30m' } = raw;
   const hasSource = isRecord(settings['metrics']) && isRecord(settings['metrics']['prometheus']);
-  const hasSubject = watches.length + checks.length + listOf(raw['neighbours']).length > 0 || raw['logs'] !== undefined;
+  const hasSubject =
+    watches.length + checks.length + sessions.length + listOf(raw['neighbours']).length > 0 ||
+    raw['logs'] !== undefined;
   return [
     ...(hasSubject
       ? []
-      : [{ path: ['observe'], found: 'nothing to watch', expected: 'watches, checks, logs or neighbours' }]),
+      : [{ path: ['observe'], found: 'nothing to watch', expected: 'watches, checks, sessions, logs or neighbours' }]),
     ...aboutTimes(every, span),
     ...watches.flatMap((one, index) => aboutMeasure({ every, ...one }, ['observe', 'watches', index], hasSource)),
     ...watches.flatMap(({ name }, index) =>
@@ -86,7 +105,10 @@ export function observeFindings(settings: Unchecked): Finding[] {
         ? [twice(['observe', 'watches', index, 'name'], name)]
         : [],
     ),
-    ...checks.flatMap((name, index) => aboutCheck(name, index, checks, settings)),
+    ...checks.flatMap((name, index) =>
+      aboutName(['observe', 'checks', index], name, checks, namesIn(settings, 'checks')),
+    ),
+    ...sessions.flatMap((one, index) => (isRecord(one) ? aboutSessions(one, index, sessions, settings) : [])),
   ];
 }
 
@@ -96,17 +118,43 @@ function aboutTimes(every: unknown, span: unknown): Finding[] {
   return [{ path: ['observe', 'for'], found: JSON.stringify(span), expected: `at least \`every\`, which is ${every}` }];
 }
 
-function aboutCheck(name: unknown, index: number, checks: readonly unknown[], settings: Unchecked): Finding[] {
+function aboutSessions(one: Unchecked, index: number, all: readonly unknown[], settings: Unchecked): Finding[] {
+  const { store, atLeast = 0, atMost } = one;
+  const stores = all.map((other) => (isRecord(other) ? other['store'] : undefined));
+  const path = ['observe', 'sessions', index];
+  const isEmpty = typeof atLeast === 'number' && typeof atMost === 'number' && atLeast > atMost;
+  return [
+    ...aboutName([...path, 'store'], store, stores, namesIn(settings, 'stores')),
+    ...(isEmpty ? [{ path: [...path, 'atLeast'], found: String(atLeast), expected: `at most atMost, ${atMost}` }] : []),
+  ];
+}
+
+interface Names {
+  readonly of: string;
+  readonly known: readonly string[];
+}
+
+/** One of the names that there are, and no second time. */
+function aboutName(
+  path: readonly (string | number)[],
+  name: unknown,
+  all: readonly unknown[],
+  { of, known }: Names,
+): Finding[] {
   if (typeof name !== 'string') return [];
-  const path = ['observe', 'checks', index] as const;
-  if (checks.indexOf(name) < index) return [twice(path, name)];
-  const known = listOf(settings['checks']).flatMap((one) =>
-    isRecord(one) && typeof one['name'] === 'string' ? [one['name']] : [],
-  );
+  if (all.indexOf(name) < Number(path[2])) return [twice(path, name)];
   if (known.includes(name)) return [];
   const expected =
-    known.length === 0 ? 'a name declared in checks, which has none' : `one of the checks: ${known.join(', ')}`;
+    known.length === 0 ? `a name declared in ${of}, which has none` : `one of the ${of}: ${known.join(', ')}`;
   return [{ path: [...path], found: JSON.stringify(name), expected }];
+}
+
+function namesIn(settings: Unchecked, of: string): Names {
+  const entries = listOf(settings[of]);
+  return {
+    of,
+    known: entries.flatMap((one) => (isRecord(one) && typeof one['name'] === 'string' ? [one['name']] : [])),
+  };
 }
 
 function twice(path: readonly (string | number)[], name: unknown): Finding {

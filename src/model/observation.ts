@@ -11,10 +11,19 @@ export interface ObservationPolicy {
   readonly watches: readonly WatchSetting[];
   /** Names of the stack's checks, asked at every look. */
   readonly checks: readonly string[];
+  /** How many other clients a data store may have. */
+  readonly sessions: readonly ObservedSessions[];
   /** Absent: logs are not read. */
   readonly logs?: ObservedLogs;
   /** Namespaces whose workloads may not become unready after the run has begun. */
   readonly neighbours: readonly string[];
+}
+
+export interface ObservedSessions {
+  readonly store: string;
+  /** @default 0 */
+  readonly atLeast: number;
+  readonly atMost: number;
 }
 
 export interface ObservedLogs {
@@ -31,7 +40,7 @@ export interface ObservedFinding {
 }
 
 export interface ObservedSubject {
-  /** `watch NAME`, `check NAME`, `logs` or `neighbours NAMESPACE`. */
+  /** `watch NAME`, `check NAME`, `sessions STORE`, `logs` or `neighbours NAMESPACE`. */
   readonly name: string;
   /** Every change of its verdict, in order. Empty: not measured yet. */
   readonly findings: readonly ObservedFinding[];

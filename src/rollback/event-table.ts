@@ -90,7 +90,7 @@ export const EVENT_TABLE: {
     when: 'The stack is watched for some time after the run. Told again when another process takes the watching up.',
     fields: {
       until: 'ISO 8601: when it is over',
-      subjects: 'what is watched: `watch NAME`, `check NAME`, `logs`, `neighbours NAMESPACE`',
+      subjects: 'what is watched: `watch NAME`, `check NAME`, `sessions STORE`, `logs`, `neighbours NAMESPACE`',
     },
   },
   'observation.changed': {

@@ -4,7 +4,7 @@ import { renderReport } from '../../src/actions/report.ts';
 import { BackstayError } from '../../src/errors/index.ts';
 import { fold, type JournalFact } from '../../src/journal/index.ts';
 import type { KubeObject, ObservationPolicy, RunEvent, Stack } from '../../src/model/index.ts';
-import type { Cluster, HttpAnswer, LogOptions } from '../../src/ports/index.ts';
+import type { Cluster, DataStore, HttpAnswer, LogOptions } from '../../src/ports/index.ts';
 import { fakeCluster } from '../hooks/fake-cluster.ts';
 import { aPlan, aStack, fakeClock } from '../rollback/builders.ts';
 import { memoryJournal } from '../rollback/memory-journal.ts';
@@ -17,7 +17,14 @@ const ENDED: readonly JournalFact[] = [
   { kind: 'run-created', plan: aPlan(), by },
   { kind: 'run-ended', outcome: 'succeeded' },
 ];
-const POLICY: ObservationPolicy = { forMs: 10 * MINUTE, everyMs: MINUTE, watches: [], checks: [], neighbours: [] };
+const POLICY: ObservationPolicy = {
+  forMs: 10 * MINUTE,
+  everyMs: MINUTE,
+  watches: [],
+  checks: [],
+  sessions: [],
+  neighbours: [],
+};
 const ROUTE = { kind: 'failing', target: { url: 'http://api/health' }, accept: [200] } as const;
 const ALIVE = { name: 'alive', measure: ROUTE, above: { value: 0.5 }, forMs: 2 * MINUTE, everyMs: MINUTE } as const;
 const POD: KubeObject = {
@@ -44,6 +51,11 @@ class World {
   answer: (minute: number) => HttpAnswer | BackstayError = () => ({ status: 200, headers: {}, body: '' });
   log: (minute: number) => string = () => '';
   isClusterUp: (minute: number) => boolean = () => true;
+  clients: (minute: number) => number = () => 1;
+  readonly store = {
+    setting: { name: 'main' },
+    sessions: async () => Array.from({ length: this.clients(this.minute) }),
+  } as unknown as DataStore;
 
   get minute(): number {
     return Math.floor((this.clock.now() - Date.parse(END)) / MINUTE);
@@ -69,6 +81,7 @@ class World {
         },
       },
       clock: this.clock,
+      dataStores: async () => [this.store],
       journal: this.journal,
       files: {
         read: async (path) =>
@@ -170,6 +183,19 @@ describe('watching a stack after a run', () => {
     expect(told).toContain('ERROR login [redacted:db.password] refused');
     expect(told).not.toContain('correct-horse-battery');
     expect(world.logsAsked[0]?.sinceTime).toBe(END);
+  });
+
+  test('counts who is connected to a data store', async () => {
+    world.clients = (minute) => (minute === 2 ? 1 : minute === 4 ? 21 : 20);
+    const result = await watch({ sessions: [{ store: 'main', atLeast: 2, atMost: 20 }] });
+    expect(result).toMatchObject({ outcome: 'disturbed', reason: 'failed: sessions main' });
+    expect(world.said().map((line) => line.replace('sessions main ', ''))).toEqual([
+      '0 pass',
+      '2 fail',
+      '3 pass',
+      '4 fail',
+      '5 pass',
+    ]);
   });
 
   test('compares with the first look where there is no evidence', async () => {

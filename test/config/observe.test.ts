@@ -35,6 +35,7 @@ describe('what is watched after a run', () => {
       everyMs: 30_000,
       watches: [],
       checks: [],
+      sessions: [],
       logs: { ignore: [] },
       neighbours: [],
     });
@@ -71,7 +72,7 @@ describe('what is watched after a run', () => {
 
   const errors = '{ name: errors, measure: { kind: error-rate, target: { url: "http://front/" } } }';
   test.each([
-    ['nothing at all', observe('{ for: 5m }'), 'backstay:observe', 'watches, checks, logs or neighbours'],
+    ['nothing at all', observe('{ for: 5m }'), 'backstay:observe', 'watches, checks, sessions, logs or neighbours'],
     ['a look that comes too late', observe('{ for: 5s, logs: {} }'), 'backstay:observe.for', 'at least `every`'],
     ['an unknown check', observe('{ checks: [front] }'), 'backstay:observe.checks', 'checks, which has none'],
     ['a check twice', CHECK + observe('{ checks: [front, front] }'), 'observe.checks', 'a name of its own'],
@@ -95,6 +96,18 @@ describe('what is watched after a run', () => {
       ),
       'observe.watches',
       'at least 10 times `every`',
+    ],
+    [
+      'an unknown data store',
+      observe('{ sessions: [{ store: x, atMost: 5 }] }'),
+      'observe.sessions',
+      'stores, which has none',
+    ],
+    [
+      'bounds that nothing fits',
+      observe('{ sessions: [{ store: x, atLeast: 9, atMost: 5 }] }'),
+      'atLeast',
+      'at most atMost, 5',
     ],
     ['a pattern that is none', observe('{ logs: { ignore: ["("] } }'), 'observe.logs.ignore', 'a regular expression'],
   ])('is refused with %s', async (_what, settings, place, said) => {

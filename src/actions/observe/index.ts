@@ -9,16 +9,26 @@ import {
   type RunEventBody,
   type Stack,
 } from '../../model/index.ts';
-import type { Archive, Clock, Cluster, HttpClient, JournalStore, PrivateFiles, Reporter } from '../../ports/index.ts';
+import type {
+  Archive,
+  Clock,
+  Cluster,
+  DataStore,
+  HttpClient,
+  JournalStore,
+  PrivateFiles,
+  Reporter,
+} from '../../ports/index.ts';
 import { addFact, stateOfRun } from '../../rollback/index.ts';
 import { checkStack } from '../check.ts';
 import { writeReport } from '../report.ts';
-import { type Look, logObserver, neighbourObserver, type Observer, watchObserver } from './looks.ts';
+import { type Look, logObserver, neighbourObserver, type Observer, sessionObserver, watchObserver } from './looks.ts';
 
 export interface ObserveDeps {
   readonly stack: Stack;
   /** Connected when it is first asked. */
   readonly cluster: () => Promise<Cluster>;
+  readonly dataStores: () => Promise<readonly DataStore[]>;
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly journal: JournalStore;
@@ -115,13 +125,14 @@ function untilOf(
 }
 
 function observersOf(
-  { watches, checks, logs, neighbours }: ObservationPolicy,
+  { watches, checks, sessions, logs, neighbours }: ObservationPolicy,
   run: { readonly run: string; readonly startedAt: string; readonly endedAt: string },
   deps: ObserveDeps,
 ): ReadonlyMap<string, Observer> {
   return new Map<string, Observer>([
     ...watches.map((setting) => [`watch ${setting.name}`, watchObserver(setting, deps)] as const),
     ...checks.map((name) => [`check ${name}`, checkObserver(name, deps)] as const),
+    ...sessions.map((one) => [`sessions ${one.store}`, sessionObserver(one, deps.dataStores)] as const),
     ...(logs === undefined ? [] : [['logs', logObserver(logs, run, deps)] as const]),
     ...neighbours.map((name) => [`neighbours ${name}`, neighbourObserver(name, run.startedAt, deps)] as const),
   ]);

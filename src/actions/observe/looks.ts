@@ -1,7 +1,7 @@
 import { isBackstayError } from '../../errors/index.ts';
 import { containersOf, knownSecrets, redactorOf } from '../../evidence/index.ts';
-import type { KubeObject, ObservedLogs, Verdict, WatchSetting } from '../../model/index.ts';
-import type { Archive, Clock, Cluster, PrivateFiles } from '../../ports/index.ts';
+import type { KubeObject, ObservedLogs, ObservedSessions, Verdict, WatchSetting } from '../../model/index.ts';
+import type { Archive, Clock, Cluster, DataStore, PrivateFiles } from '../../ports/index.ts';
 import { evidencePath } from '../evidence.ts';
 import { readSecrets } from '../evidence-sources.ts';
 import { type MeasureDeps, measureTick } from '../measure.ts';
@@ -43,6 +43,20 @@ function patience({ measure, forMs, everyMs }: WatchSetting): number {
 }
 
 const figure = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** Other clients of a data store, Backstay's own connections left out. */
+export function sessionObserver(
+  { store: name, atLeast, atMost }: ObservedSessions,
+  dataStores: () => Promise<readonly DataStore[]>,
+): Observer {
+  return async () => {
+    const store = (await dataStores()).find(({ setting }) => setting.name === name);
+    if (store === undefined) return { verdict: 'unknown', reason: 'there is no such data store' };
+    const { length } = await store.sessions();
+    const said = `${length} of ${atLeast} to ${atMost} connections`;
+    return { verdict: length < atLeast || length > atMost ? 'fail' : 'pass', reason: said };
+  };
+}
 
 interface ClusterDeps {
   readonly cluster: () => Promise<Cluster>;
