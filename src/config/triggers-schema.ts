@@ -135,7 +135,9 @@ export function triggerFindings(settings: Unchecked): Finding[] {
   return [
     ...aboutSeverity(raw['severity'], settings['severities']),
     ...aboutTimes(raw),
-    ...watches.flatMap((one, index) => (isRecord(one) ? aboutMeasure(one, ['triggers', 'watches', index], hasSource) : [])),
+    ...watches.flatMap((one, index) =>
+      isRecord(one) ? aboutMeasure(one, ['triggers', 'watches', index], hasSource) : [],
+    ),
     ...watches.flatMap((one, index) => aboutName(one, watches.slice(0, index), index)),
   ];
 }
@@ -173,7 +175,9 @@ export function aboutMeasure(raw: Unchecked, path: readonly (string | number)[],
       { path: [...path, 'measure'], found: 'no prometheus', expected: 'prometheus in it, in triggers or in metrics' },
     ];
   if (kind !== 'failing' && limit === undefined)
-    return [{ path: [...path], found: 'no limit', expected: 'above: {value: N}, {timesBaseline: N} or {overBaseline: N}' }];
+    return [
+      { path: [...path], found: 'no limit', expected: 'above: {value: N}, {timesBaseline: N} or {overBaseline: N}' },
+    ];
   const [spanMs, everyMs] = [timeOf(span), timeOf(every)];
   if ((kind !== 'error-rate' && kind !== 'latency') || spanMs === undefined || everyMs === undefined) return [];
   if (spanMs >= everyMs * WATCH_LEAST_SAMPLES) return [];

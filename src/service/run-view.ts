@@ -31,6 +31,8 @@ export interface RunView {
   readonly approval?: ApprovalView;
   readonly checks: RunReport['checks'];
   readonly probes: RunState['probes'];
+  /** What came after it. Absent: nobody watched. */
+  readonly observation?: RunState['observation'];
   readonly by: Person;
   readonly trigger: Trigger;
   /** ISO 8601. */
@@ -110,6 +112,7 @@ export function runView(
     ...approvalView(state, now),
     checks: report.checks,
     probes: state.probes,
+    ...(state.observation === undefined ? {} : { observation: state.observation }),
     by: state.by,
     trigger: state.trigger,
     startedAt: state.startedAt,

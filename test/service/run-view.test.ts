@@ -62,3 +62,16 @@ test('one that ended mixed says how it goes on', () => {
   const ended = viewOf([BEGUN, { kind: 'run-ended', outcome: 'mixed', reason: 'it broke', code: 'HOOK_FAILED' }]);
   expect(ended).toMatchObject({ exitCode: 4, next: 'backstay resume r1', reason: 'it broke', code: 'HOOK_FAILED' });
 });
+
+test('one that was watched afterwards says what came', () => {
+  const event = { run: 'r1', stack: 'medical-kg', sequence: 1, time: '2026-01-01T00:00:02.000Z' };
+  const { observation } = viewOf([
+    BEGUN,
+    { kind: 'run-ended', outcome: 'succeeded' },
+    {
+      kind: 'event',
+      event: { ...event, type: 'observation.started', until: '2026-01-01T00:30:00.000Z', subjects: ['logs'] },
+    },
+  ]);
+  expect(observation).toMatchObject({ until: '2026-01-01T00:30:00.000Z', subjects: [{ name: 'logs', findings: [] }] });
+});
