@@ -25,7 +25,7 @@ export interface Claimable<T> {
 }
 
 export interface Claimant {
-  readonly records: Pick<ServiceStore, 'put'>;
+  readonly records: Pick<ServiceStore, 'get' | 'put'>;
   readonly clock: Pick<Clock, 'now' | 'delay'>;
   readonly self: string;
   /** Milliseconds of silence after which it is taken for gone. It renews four times in that. */
@@ -39,6 +39,21 @@ export interface Claimant {
 export async function take<T>(what: Claimable<T>, by: Claimant): Promise<Held<T> | undefined> {
   const written = await write(what, by, what.version);
   return written === undefined ? undefined : new Held(what, by, written);
+}
+
+/**
+ * The same for a record that says who has it and nothing else. Where another one does: until when, in milliseconds since the
+ * epoch. @throws what the records throw
+ */
+export async function takeWhole(
+  { kind, key }: Pick<Claimable<Holder>, 'kind' | 'key'>,
+  by: Claimant,
+): Promise<Held<Holder> | number> {
+  const there = await by.records.get(kind, key);
+  const other = heldByOther(there?.value as unknown as Holder | undefined, by.self, by.clock.now());
+  if (other !== undefined) return other;
+  const held = await take({ kind, key, version: there?.version ?? 0, held: (holder) => holder }, by);
+  return held ?? by.clock.now() + by.ms;
 }
 
 /** What a service holds: its record as it was written last. Renewed until it is left, or lost. */
@@ -73,6 +88,12 @@ export class Held<T> {
     if (this.lost.aborted) return false;
     const { kind, key } = this.#what;
     return (await this.#by.records.put(kind, key, this.#written.version, next as Json)) !== undefined;
+  }
+
+  /** Renews it no more: whoever is next need not wait until this service is taken for gone. Otherwise as `leave`. */
+  async giveUp(): Promise<boolean> {
+    const { self, clock } = this.#by;
+    return await this.leave(this.#what.held({ service: self, until: new Date(clock.now()).toISOString() }));
   }
 
   /** A renewal that has no answer yet keeps it from nobody longer than it was written. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Json } from '../../src/model/index.ts';
 import type { ServiceRecord, ServiceStore } from '../../src/ports/index.ts';
-import { type Claimable, type Held, heldByOther, type Holder, take } from '../../src/service/claim.ts';
+import { type Claimable, type Held, heldByOther, type Holder, take, takeWhole } from '../../src/service/claim.ts';
 import { type TestService, testService } from '../support/service.ts';
 import { type HandClock, handClock } from './notify/support/hand-clock.ts';
 
@@ -17,6 +17,8 @@ async function settled(): Promise<void> {
 class SlowRecords {
   readonly waiting: (() => void)[] = [];
   record: ServiceRecord | undefined;
+
+  readonly get: ServiceStore['get'] = async () => await Promise.resolve(this.record);
 
   readonly put: ServiceStore['put'] = async (kind, key, expected, value) =>
     await new Promise((resolve) => {
@@ -59,13 +61,10 @@ class World {
     const one = this.members[index];
     if (one === undefined || one.isAsking || one.isDead || this.isAt(one)) return;
     const self = `service-${index}`;
-    const { record } = this.records;
-    const now = one.clock.now();
-    if (heldByOther(record?.value as unknown as Holder | undefined, self, now) !== undefined) return;
     one.isAsking = true;
-    const what: Claimable<Holder> = { kind: 'trigger', key: 'k', version: record?.version ?? 0, held: (by) => by };
-    void take(what, { records: this.records, clock: one.clock, self, ms: MS }).then((held) => {
-      one.held = held;
+    const claimant = { records: this.records, clock: one.clock, self, ms: MS };
+    void takeWhole({ kind: 'trigger', key: 'k' }, claimant).then((held) => {
+      one.held = typeof held === 'number' ? undefined : held;
       one.isAsking = false;
     });
   }
@@ -73,7 +72,7 @@ class World {
   leave(index: number): void {
     const one = this.members[index];
     if (one?.held === undefined || one.isDead) return;
-    void one.held.leave({ service: `service-${index}`, until: new Date(one.clock.now()).toISOString() });
+    void one.held.giveUp();
     one.held = undefined;
   }
 
@@ -137,6 +136,7 @@ describe('several services', () => {
         world.records.happen(0);
         await settled();
         world.look(3);
+        await settled();
         world.records.happen(0);
         await settled();
         expect(world.atIt()).toBe(1);
@@ -206,7 +206,10 @@ describe('what a service holds', () => {
   test('is lost with what the records throw, and when they have not answered until its time is over', async () => {
     const clock = handClock();
     let put = async (_value: Json): Promise<ServiceRecord | undefined> => ({ version: 1 }) as ServiceRecord;
-    const records: Pick<ServiceStore, 'put'> = { put: async (...asked) => await put(asked[3]) };
+    const records = {
+      get: async () => await Promise.resolve(undefined),
+      put: async (...asked: Parameters<ServiceStore['put']>) => await put(asked[3]),
+    };
     const what: Claimable<Holder> = { kind: 'trigger', key, version: 0, held: (by) => by };
     const away = await take(what, { records, clock, self: 'a', ms: MS });
     const mute = await take(what, { records, clock, self: 'a', ms: MS });

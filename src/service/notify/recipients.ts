@@ -1,20 +1,9 @@
-import type { Notice, NotificationPolicy, NotificationSetting } from '../../model/index.ts';
+import { type Notice, NOTICES, type NotificationPolicy, type NotificationSetting } from '../../model/index.ts';
 import type { Telling } from './telling.ts';
 
 type Kind = NotificationSetting['kind'];
 
-const NEWS: readonly Notice[] = [
-  'proposal.opened',
-  'proposal.closed',
-  'approval.needed',
-  'approval.given',
-  'run.started',
-  'run.ended',
-  'run.stuck',
-  'run.late',
-  'observation.disturbed',
-  'observation.ended',
-];
+const NEWS: readonly Notice[] = NOTICES.filter((notice) => notice !== 'escalation');
 
 /** What a channel hears that does not say what it wants. */
 const USUAL: Readonly<Record<Kind, readonly Notice[]>> = {

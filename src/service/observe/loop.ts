@@ -5,7 +5,7 @@ import { fold } from '../../journal/index.ts';
 import type { ObservationPolicy } from '../../model/index.ts';
 import { changedStack } from '../../rollback/index.ts';
 import { Bell } from '../bell.ts';
-import { type Held, heldByOther, type Holder, take } from '../claim.ts';
+import { type Held, type Holder, takeWhole } from '../claim.ts';
 import { whyOf } from '../log.ts';
 import type { Loop, LoopDeps } from '../loops.ts';
 import { tell } from '../notify/told.ts';
@@ -27,7 +27,7 @@ async function watchStacks(deps: LoopDeps, signal: AbortSignal): Promise<void> {
   const either = AbortSignal.any([signal, over.signal]);
   const bell = new Bell(deps.clock);
   const watchers = new Watchers(deps, either, bell);
-  void ringOn(deps.records.changes(either), bell, either);
+  void bell.ringOn(deps.records.changes(either), either);
   try {
     while (!signal.aborted) {
       const due = await watchers.look();
@@ -37,14 +37,6 @@ async function watchStacks(deps: LoopDeps, signal: AbortSignal): Promise<void> {
   } finally {
     over.abort();
     await watchers.left();
-  }
-}
-
-async function ringOn(changes: AsyncIterable<unknown>, bell: Bell, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const _change of changes) bell.ring();
-  } catch (error) {
-    if (!signal.aborted) bell.fail(error);
   }
 }
 
@@ -88,13 +80,9 @@ class Watchers {
     if (policy === undefined) return undefined;
     const run = await this.#toWatch(stack, policy);
     if (run === undefined) return undefined;
-    const key = `${stack}/observe`;
-    const there = await records.get('trigger', key);
-    const other = heldByOther(there?.value as unknown as Holder | undefined, this.#self, clock.now());
-    if (other !== undefined) return other;
-    const what = { kind: 'trigger', key, version: there?.version ?? 0, held: (by: Holder) => by } as const;
-    const held = await take(what, { records, clock, self: this.#self, ms: CLAIM_MS });
-    if (held === undefined) return clock.now() + CLAIM_MS;
+    const claimant = { records, clock, self: this.#self, ms: CLAIM_MS };
+    const held = await takeWhole({ kind: 'trigger', key: `${stack}/observe` }, claimant);
+    if (typeof held === 'number') return held;
     const work = this.#watch(stack, run, held).finally(() => {
       this.#work.delete(stack);
       this.#bell.ring();
@@ -159,8 +147,7 @@ class Watchers {
       if (!signal.aborted) log({ level: 'error', event: 'observation.failed', stack, run, ...whyOf(error) });
       this.#notBefore.set(stack, clock.now() + AGAIN_MS);
     } finally {
-      // Whoever is next need not wait until this service is taken for gone.
-      await held.leave({ service: this.#self, until: new Date(clock.now()).toISOString() }).catch(() => undefined);
+      await held.giveUp().catch(() => undefined);
     }
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isBackstayError } from '../../../errors/index.ts';
 import { digestOf, type TriggerPolicy } from '../../../model/index.ts';
 import type { Cluster } from '../../../ports/index.ts';
-import { type Held, heldByOther, type Holder, take } from '../../claim.ts';
+import { takeWhole } from '../../claim.ts';
 import { whyOf } from '../../log.ts';
 import type { Loop, LoopDeps } from '../../loops.ts';
 import { watchAll } from './watcher.ts';
@@ -52,14 +52,16 @@ async function keepWatch(stack: string, service: string, deps: LoopDeps, signal:
 async function watchOnce(name: string, service: string, deps: LoopDeps, signal: AbortSignal): Promise<void> {
   const { triggers: policy } = await settingsOf(name, deps);
   if (policy === undefined || policy.watches.length === 0) return;
-  const held = await claimed(name, service, deps);
-  if (held === undefined) return;
+  const { records, clock } = deps;
+  // It saves work and proves nothing: what two would tell is one alert in one proposal.
+  const claimant = { records, clock, self: service, ms: CLAIM_MS };
+  const held = await takeWhole({ kind: 'trigger', key: `${name}/watch` }, claimant);
+  if (typeof held === 'number') return;
   try {
     await watchWhile(name, policy, deps, AbortSignal.any([signal, held.lost]));
     held.lost.throwIfAborted();
   } finally {
-    // Whoever is next need not wait until this service is taken for gone.
-    await held.leave({ service, until: new Date(deps.clock.now()).toISOString() });
+    await held.giveUp();
   }
 }
 
@@ -110,20 +112,6 @@ function clusterOf(reached: Reached): () => Promise<Cluster> {
       throw error;
     }
   };
-}
-
-/** Undefined: another service measures. It saves work and proves nothing: what two would tell is one alert in one proposal. */
-async function claimed(
-  stack: string,
-  service: string,
-  { records, clock }: LoopDeps,
-): Promise<Held<Holder> | undefined> {
-  const key = `${stack}/watch`;
-  const there = await records.get('trigger', key);
-  const holder = there?.value as unknown as Holder | undefined;
-  if (heldByOther(holder, service, clock.now()) !== undefined) return undefined;
-  const what = { kind: 'trigger', key, version: there?.version ?? 0, held: (by: Holder) => by } as const;
-  return await take(what, { records, clock, self: service, ms: CLAIM_MS });
 }
 
 async function pause({ clock }: LoopDeps, signal: AbortSignal): Promise<void> {
