@@ -1,15 +1,12 @@
-import { execFile } from 'node:child_process';
-import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createFsSnapshotStore, createKeyReader, initKeys } from '../../../src/adapters/fs/index.ts';
-import { BackstayError } from '../../../src/errors/index.ts';
+import { createFsSnapshotStore, initKeys } from '../../../src/adapters/fs/index.ts';
 import { canonicalJson, digestOfBytes, type Sighting } from '../../../src/model/index.ts';
 import { snapshotStoreContract } from '../../contracts/snapshot-store.ts';
 import { configMap, newSnapshot, secret, type TemporaryStore, temporaryStore } from '../../support/snapshots.ts';
+import { errorOf, putIn, readAll } from './storing.ts';
 
 /** A place in a file. */
 const SHARE = fc.double({ min: 0, max: 1, noNaN: true });
@@ -25,33 +22,14 @@ afterEach(() => place.remove());
 const folder = (): string => join(place.root, 'demo');
 const blobFolder = (): string => join(folder(), 'blobs/sha256');
 const blobPath = (digest: string): string => join(blobFolder(), digest.slice(7));
-const put = (i: number, record = {}): Promise<Sighting> =>
-  place.store.put(
-    'demo',
-    newSnapshot(place, [configMap('a', { i: String(i) }), secret('db', { password: `canary-${i}` })], record),
-  );
-
-async function errorOf(promise: Promise<unknown>): Promise<BackstayError> {
-  const error = await promise.then(
-    () => undefined,
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(BackstayError);
-  return error as BackstayError;
-}
+const put = async (i: number, record = {}): Promise<Sighting> => await putIn(place, i, record);
+const use = async (target: string): Promise<true> => await readAll(place, target);
 
 async function flip(path: string, at: number): Promise<void> {
   const bytes = await readFile(path);
   const index = Math.min(bytes.length - 1, Math.max(0, at));
   bytes[index] = (bytes[index] ?? 0) ^ 0x01;
   await writeFile(path, bytes);
-}
-
-/** Everything that a run reads of a snapshot. */
-async function use(target: string): Promise<true> {
-  const snapshot = await place.store.resolve('demo', target);
-  await place.store.secrets('demo', snapshot);
-  return true;
 }
 
 describe('a damaged store', () => {
@@ -295,122 +273,6 @@ test('no file of the store holds a Secret value, in clear or in base64, under pr
     ),
     { numRuns: 15 },
   );
-});
-
-describe('missing keys', () => {
-  const withKeys = (
-    change: (stack: TemporaryStore['stack']) => TemporaryStore['stack'],
-    env: Record<string, string> = {},
-  ): TemporaryStore['store'] =>
-    createFsSnapshotStore({
-      root: place.root,
-      stack: change(place.stack),
-      keys: createKeyReader(env),
-      clock: { now: Date.now },
-      by: { user: 'u', host: 'h', version: 'v' },
-    });
-
-  test('a missing signing key stops a capture before anything is written', async () => {
-    const store = withKeys((stack) => ({ ...stack, signing: { ...stack.signing, key: { env: 'NO_SUCH_KEY' } } }));
-    const error = await errorOf(store.put('demo', newSnapshot(place, [configMap('a', {})])));
-    expect(error.code).toBe('KEY_MISSING');
-    expect(error.message).toContain('NO_SUCH_KEY');
-    await expect(readdir(place.root)).rejects.toMatchObject({ code: 'ENOENT' });
-  });
-
-  test('each key that is not at hand is found by the proof, before a run needs it', async () => {
-    const file = { file: join(place.root, 'gone') };
-    const changes: ((stack: TemporaryStore['stack']) => TemporaryStore['stack'])[] = [
-      (stack) => ({ ...stack, signing: { ...stack.signing, key: file } }),
-      (stack) => ({ ...stack, signing: { ...stack.signing, trusted: [] } }),
-      (stack) => ({ ...stack, secrets: { ...stack.secrets, comparisonKey: file } }),
-      (stack) => ({ ...stack, secrets: { ...stack.secrets, identity: file } }),
-      (stack) => ({ ...stack, secrets: { ...stack.secrets, recipients: [] } }),
-      (stack) => ({ ...stack, secrets: { ...stack.secrets, comparisonKey: { env: 'SHORT' } } }),
-    ];
-    for (const change of changes) {
-      expect((await errorOf(withKeys(change, { SHORT: 'AAAA' }).proveKeys('demo'))).code).toBe('KEY_MISSING');
-    }
-  });
-
-  test('an identity that is none of the recipients cannot read secrets, and the recipients are named', async () => {
-    const { record } = await put(1);
-    await initKeys('demo', join(place.root, 'other'), 'other');
-    const store = withKeys((stack) => ({
-      ...stack,
-      secrets: { ...stack.secrets, identity: { file: join(place.root, 'other/identity.txt') } },
-    }));
-    const snapshot = await store.get('demo', record.id);
-    const error = await errorOf(store.secrets('demo', snapshot));
-    expect(error.code).toBe('SECRETS_UNREADABLE');
-    expect(error.message).toContain(place.stack.secrets.recipients[0]);
-    expect((await errorOf(store.proveKeys('demo'))).code).toBe('SECRETS_UNREADABLE');
-  });
-
-  test('the content can be read and compared without any key at all', async () => {
-    const { record } = await put(1);
-    const store = withKeys((stack) => ({
-      ...stack,
-      secrets: { ...stack.secrets, identity: { env: 'NONE' }, comparisonKey: { env: 'NONE' } },
-      signing: { ...stack.signing, key: { env: 'NONE' } },
-    }));
-    expect((await store.get('demo', record.id)).content.objects).toHaveLength(2);
-  });
-
-  test('a key file that others may read is refused with the command that closes it', async () => {
-    const path = join(place.keyFolder, 'signing.jwk');
-    await chmod(path, 0o644);
-    const error = await errorOf(put(1));
-    expect(error.code).toBe('KEY_EXPOSED');
-    expect(error.next).toContain(`chmod 600 ${path}`);
-    await chmod(path, 0o640);
-    await put(1);
-  });
-});
-
-describe('several processes', () => {
-  const run = promisify(execFile);
-  const writer = fileURLToPath(new URL('./writer.ts', import.meta.url));
-
-  test('writing at once lose nothing', async () => {
-    const args = (from: number): string[] => [
-      writer,
-      place.root,
-      place.keyFolder,
-      JSON.stringify(place.stack),
-      String(from),
-      '8',
-    ];
-    await Promise.all([run(process.execPath, args(0)), run(process.execPath, args(100))]);
-    const listed = await place.store.list('demo');
-    expect(listed.filter((entry) => 'record' in entry)).toHaveLength(16);
-    expect((await place.store.verify('demo')).filter(({ ok }) => !ok)).toEqual([]);
-  });
-
-  test('killed while writing leave a store that reads, verifies and goes on', async () => {
-    for (const delay of [5, 30, 70]) {
-      const child = execFile(process.execPath, [
-        writer,
-        place.root,
-        place.keyFolder,
-        JSON.stringify(place.stack),
-        String(delay * 1000),
-        '100000',
-      ]);
-      // The writer says one line a snapshot: killed some bytes after the first, somewhere in the middle of the next.
-      await new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
-      await new Promise<void>((resolve) => setTimeout(resolve, delay));
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
-      await gone;
-      const listed = await place.store.list('demo');
-      expect(listed.length).toBeGreaterThan(0);
-      expect(listed.filter((entry) => 'damaged' in entry)).toEqual([]);
-      expect((await place.store.verify('demo')).filter(({ ok }) => !ok)).toEqual([]);
-      const { record } = await put(delay);
-      expect(await use(record.id)).toBe(true);
-    }
-  });
 });
 
 async function write(text: string): Promise<string> {
