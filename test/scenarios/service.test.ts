@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../src/model/index.ts';
@@ -125,6 +125,34 @@ describe('a service that carries runs', { timeout: 180_000 }, () => {
     expect([await starts(run), await idNow()]).toEqual([2, good]);
   });
 
+  it('does what was shown, though the stack file says something else by now; the next plan is of the new one', async () => {
+    const file = join(here.machine.projectDir, 'stacks', `Pulumi.${here.name}.yaml`);
+    const text = await readFile(file, 'utf8');
+    const service = await serve();
+    try {
+      const { arrived, open: letGo } = door.hold('/pause');
+      const run = await begin(service);
+      await arrived;
+      const added = `    - { name: added, phase: frozen, action: { kind: http, target: { url: ${door.url}/added } } }\n`;
+      await writeFile(
+        file,
+        text.replace('  backstay:hooks:\n', (hooks) => hooks + added),
+      );
+      // Whoever goes on with it has read the new file.
+      process.kill(processOf(service), 'SIGKILL');
+      letGo();
+      expect(await over(service, run)).toMatchObject({ outcome: 'succeeded' });
+      expect([await starts(run), await idNow()]).toEqual([2, good]);
+      expect(door.calls).not.toContain('/added');
+      await stack.apply('bad');
+      const next = await begin(service);
+      expect(await over(service, next)).toMatchObject({ outcome: 'succeeded' });
+      expect(door.calls).toContain('/added');
+    } finally {
+      await writeFile(file, text);
+    }
+  });
+
   it('stops a run between two steps when somebody cancels it', async () => {
     const service = await serve();
     const { arrived, open: letGo } = door.hold('/pause');
@@ -146,6 +174,23 @@ describe('a service that carries runs', { timeout: 180_000 }, () => {
     });
     afterAll(async () => {
       await server.stop();
+    });
+
+    it('goes on, and its runs with it, when the server of the journal is started again in the middle', async () => {
+      const service = await serve({ BACKSTAY_DATABASE_URL: await server.database() });
+      const { arrived, open: letGo } = door.hold('/pause');
+      const run = await begin(service);
+      await arrived;
+      const heard = service.events(`/v1/runs/${run}/events`, ({ event }) => event === 'end');
+      await server.kill();
+      await server.restart();
+      letGo();
+      expect(await over(service, run)).toMatchObject({ outcome: 'succeeded' });
+      expect(await here.get('ConfigMap', 'a')).toMatchObject({ data: { v: 'good' } });
+      const sequences = (await heard).flatMap(({ event, data }) =>
+        event === 'end' ? [] : [(JSON.parse(data) as RunEvent).sequence],
+      );
+      expect(sequences).toEqual(sequences.map((_one, i) => i + 1));
     });
 
     it('one of them carries a run; when it dies with it, the other one goes on', async () => {
