@@ -130,7 +130,7 @@ class Outbox {
     const held = this.#held.get(key);
     if (held === undefined) return;
     this.#busy.set(held.lane, held.channel);
-    const sending: Promise<void> = this.#send(key)
+    const sending: Promise<void> = this.#send(held)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#busy.delete(held.lane);
@@ -140,7 +140,7 @@ class Outbox {
     this.#sending.add(sending);
   }
 
-  async #send(key: string): Promise<void> {
+  async #send({ key, record: { version } }: Held): Promise<void> {
     const { records, clock, random = Math.random } = this.#deps;
     const lane = await records.list('delivery', { prefix: laneIn(key) });
     const record = lane.find((one) => one.key === key);
@@ -148,10 +148,10 @@ class Outbox {
       this.#held.delete(key);
       return;
     }
-    // Somebody else made or changed one of them, and we have not been told yet.
+    // Somebody else made or changed one of them since we found it due: we are not told yet, or were told just now.
     const earlier = lane.filter((one) => one.key < key);
     const open = earlier.filter((one) => !isSettled(deliveryIn(one)));
-    const isNew = record.version !== this.#held.get(key)?.record.version;
+    const isNew = record.version !== version;
     if (open.length > 0 || isNew) {
       for (const one of [...open, record]) this.#take(one);
       return;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { jsonOf, keyOf, owed } from '../../../src/service/notify/delivery.ts';
+import { begun, deliveryIn, jsonOf, keyOf, owed } from '../../../src/service/notify/delivery.ts';
 import type { NotifyDeps } from '../../../src/service/notify/outbox.ts';
 import type { Telling } from '../../../src/service/notify/telling.ts';
 import { eventsOf, hook, receivers, RUN_OF_TWO, SECRET } from './support/receivers.ts';
@@ -106,6 +106,87 @@ describe('one service among several', () => {
     const change = together(2);
     await Promise.all([world.service('one', change), world.service('two', change)]);
     await (await world.run('r1')).begin();
+    await eventually(async () => (await world.deliveries('r1'))[0]?.state === 'delivered');
+    expect((await world.deliveries('r1'))[0]?.attempts).toBe(1);
+    expect(eventsOf(chat)).toEqual([RUN_OF_TWO[0]]);
+  });
+
+  test('does not send what another one has begun to, though it hears of that while it looks', {
+    timeout: 120_000,
+  }, async () => {
+    const [chat, other] = [await receiver(), await receiver()];
+    world.policies['shop'] = policy([hook('chat', chat), hook('other', other)]);
+    const heard = Promise.withResolvers<void>();
+    const looked = Promise.withResolvers<void>();
+    let isFirst = true;
+    await world.service('one', ({ records }) => ({
+      records: {
+        ...records,
+        follow: async function* (kind, signal) {
+          for await (const change of records.follow(kind, signal)) {
+            yield change;
+            // Whoever asks for the next one has taken this one.
+            if (change.record?.key.includes('/chat/') === true && change.record.version > 1) heard.resolve();
+          }
+        },
+        list: async (kind, options) => {
+          const [record] = await records.list(kind, options);
+          if (!isFirst || record === undefined || options?.prefix?.endsWith('/chat/') !== true)
+            return await records.list(kind, options);
+          isFirst = false;
+          await world.records.put('delivery', record.key, record.version, jsonOf(begun(deliveryIn(record), 'two')));
+          await heard.promise;
+          const found = await records.list(kind, options);
+          looked.resolve();
+          return found;
+        },
+      },
+    }));
+    const run = await world.run('r1');
+    await run.begin();
+    await looked.promise;
+    await run.end();
+    await eventually(() => other.received.length === 2);
+    expect([eventsOf(chat), eventsOf(other)]).toEqual([[], RUN_OF_TWO]);
+    // Once it is taken for dead, it is sent.
+    await world.until(() => chat.received.length === 2, 10_000);
+    expect(eventsOf(chat)).toEqual(RUN_OF_TWO);
+  });
+
+  test('that hears what another one has begun, while it looks once more, leaves it to that one', {
+    timeout: 120_000,
+  }, async () => {
+    const answer = Promise.withResolvers<{ status: number }>();
+    const chat = await receiver(async () => await answer.promise);
+    world.policies['shop'] = policy([hook('chat', chat)]);
+    const [asks, looks] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let heard = 0;
+    await world.service('two', ({ records }) => ({
+      records: {
+        ...records,
+        list: async (kind, options) => {
+          if (kind === 'delivery' && options?.prefix?.endsWith('/chat/') === true) {
+            asks.resolve();
+            await looks.promise;
+          }
+          return await records.list(kind, options);
+        },
+        follow: async function* (kind, signal) {
+          for await (const change of records.follow(kind, signal)) {
+            yield change;
+            // The next one is asked for: this one was taken in.
+            if (kind === 'delivery') heard = change.record?.version ?? 0;
+          }
+        },
+      },
+    }));
+    await (await world.run('r1')).begin();
+    await asks.promise;
+    await world.service('one');
+    await eventually(() => chat.received.length === 1 && heard === 2);
+    looks.resolve();
+    await eventually(() => world.clock.asleep() > 0);
+    answer.resolve({ status: 200 });
     await eventually(async () => (await world.deliveries('r1'))[0]?.state === 'delivered');
     expect((await world.deliveries('r1'))[0]?.attempts).toBe(1);
     expect(eventsOf(chat)).toEqual([RUN_OF_TWO[0]]);
