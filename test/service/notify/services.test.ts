@@ -153,45 +153,6 @@ describe('one service among several', () => {
     expect(eventsOf(chat)).toEqual(RUN_OF_TWO);
   });
 
-  test('that hears what another one has begun, while it looks once more, leaves it to that one', {
-    timeout: 120_000,
-  }, async () => {
-    const answer = Promise.withResolvers<{ status: number }>();
-    const chat = await receiver(async () => await answer.promise);
-    world.policies['shop'] = policy([hook('chat', chat)]);
-    const [asks, looks] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let heard = 0;
-    await world.service('two', ({ records }) => ({
-      records: {
-        ...records,
-        list: async (kind, options) => {
-          if (kind === 'delivery' && options?.prefix?.endsWith('/chat/') === true) {
-            asks.resolve();
-            await looks.promise;
-          }
-          return await records.list(kind, options);
-        },
-        follow: async function* (kind, signal) {
-          for await (const change of records.follow(kind, signal)) {
-            yield change;
-            // The next one is asked for: this one was taken in.
-            if (kind === 'delivery') heard = change.record?.version ?? 0;
-          }
-        },
-      },
-    }));
-    await (await world.run('r1')).begin();
-    await asks.promise;
-    await world.service('one');
-    await eventually(() => chat.received.length === 1 && heard === 2);
-    looks.resolve();
-    await eventually(() => world.clock.asleep() > 0);
-    answer.resolve({ status: 200 });
-    await eventually(async () => (await world.deliveries('r1'))[0]?.state === 'delivered');
-    expect((await world.deliveries('r1'))[0]?.attempts).toBe(1);
-    expect(eventsOf(chat)).toEqual([RUN_OF_TWO[0]]);
-  });
-
   test('gives back what it was sending when it is stopped, so that nobody waits for it', {
     timeout: 120_000,
   }, async () => {
