@@ -268,7 +268,7 @@ test('the report of the run says what came after it, as it is told to people', a
   await watch({ watches: [ALIVE] });
   const { markdown, html, report } = await renderReport('r1', { journal: world.journal });
   expect(report.observation?.ended?.outcome).toBe('disturbed');
-  expect(markdown).toContain('disturbed for 10 min: failed: watch alive');
+  expect(markdown).toContain('disturbed within 10 min: failed: watch alive');
   expect(markdown).toMatch(
     /## What came after\n\n.*\n.*\n\| watch alive \| 00:00:01 \| pass .*\n\| watch alive \| 00:05:01 \| fail/,
   );

@@ -147,7 +147,8 @@ export function observedInShort({ observation }: Pick<RunReport, 'observation'>)
   if (observation === undefined) return undefined;
   const { startedAt, until, ended, subjects } = observation;
   if (ended === undefined) return `${observedOutcome(subjects)} so far, watched until ${moment(until)}`;
-  return `${ended.outcome} for ${spell(Date.parse(ended.at) - Date.parse(startedAt))}: ${ended.reason}`;
+  const length = spell(Date.parse(ended.at) - Date.parse(startedAt));
+  return `${ended.outcome} ${ended.outcome === 'quiet' ? 'for' : 'within'} ${length}: ${ended.reason}`;
 }
 
 export function spentTimes({ time }: RunReport): readonly (readonly [string, number])[] {
