@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { isCapturedKind, type KubeObject } from '../../src/model/index.ts';
+import { isCaptured, isCapturedKind, type KubeObject } from '../../src/model/index.ts';
 import type { Cluster } from '../../src/ports/index.ts';
 import { findTool } from '../../src/toolchain/index.ts';
 import { PROJECT } from '../support/backstay.ts';
@@ -106,8 +106,11 @@ describe('the chart', () => {
   });
 
   it('names itself as what no capture takes', async () => {
-    for (const { kind, metadata } of await render(VALUES))
-      expect([kind, metadata.labels?.['app.kubernetes.io/name']]).toEqual([kind, 'backstay']);
+    const taken = (await render(VALUES)).filter((object) => isCaptured(object).captured);
+    expect(taken.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([]);
+    // But for its name, its Deployment would be.
+    const { metadata, ...rest } = only(await render(VALUES), 'Deployment');
+    expect(isCaptured({ ...rest, metadata: { ...metadata, labels: {} } } as KubeObject)).toEqual({ captured: true });
   });
 
   it('makes no Secret, and puts no value of one anywhere', async () => {
@@ -131,6 +134,18 @@ describe('the chart', () => {
     const less = await render({ ...VALUES, rbac: { nodes: false, exec: false } });
     expect(less.filter(({ kind }) => kind.startsWith('Cluster'))).toEqual([]);
     expect(JSON.stringify(less)).not.toContain('pods/exec');
+  });
+
+  it('reads what serves next door, where that is watched, and nothing else there', async () => {
+    const objects = await render({ ...VALUES, neighbours: ['billing'] });
+    const [role, ...others] = objects.filter(
+      ({ kind, metadata }) => kind === 'Role' && metadata.namespace === 'billing',
+    );
+    expect(others).toEqual([]);
+    const rules = role === undefined ? [] : rulesOf(role);
+    expect(new Set(rules.flatMap(({ verbs }) => verbs))).toEqual(new Set(['list']));
+    const read = ['pods', 'deployments', 'statefulsets', 'daemonsets', 'replicasets'];
+    expect(rules.flatMap(({ resources }) => resources).toSorted()).toEqual(read.toSorted());
   });
 
   it('lets in and out what it must', async () => {

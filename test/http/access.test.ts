@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lifetimeOf } from '../../src/http/lifetime.ts';
 import { createApp } from '../../src/http/app.ts';
@@ -143,6 +144,7 @@ describe('who asks', () => {
   it('keeps no token in its store, only digests', async () => {
     const token = await tokenFor('secret', [operator]);
     const all = JSON.stringify(await service.deps.records.list('token'));
+    expect(all).toContain(hash('sha256', token, 'hex'));
     expect(all).not.toContain(token);
     expect(all).not.toContain(token.slice(16));
   });

@@ -339,23 +339,31 @@ describe('watching', () => {
     expect(await read()).toContain('event: end');
   });
 
-  test('it ends with the token, and with the service', async () => {
+  test.each(['token', 'service'] as const)('it ends with the %s, which is not the end of the run', async (what) => {
     const { run } = await asked(PLAN);
-    const expired = new AbortController();
+    const ends = { token: new AbortController(), service: new AbortController() };
     const roles = gateOfRoles();
     const { ask: askLate } = appFor(service, {
       gate: {
         prove: async (credentials) => {
           const proven = await roles.prove(credentials);
           if (proven === undefined) return undefined;
-          const ended = new Promise<void>((resolve) => expired.signal.addEventListener('abort', () => resolve()));
+          const { signal } = ends.token;
+          const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
           return { ...proven, ended: async () => await ended };
         },
       },
+      stopping: ends.service.signal,
     });
-    const text = (await askLate('viewer', 'GET', `/v1/runs/${run}/events`)).text();
-    expired.abort();
-    expect(await text).not.toContain('event: end');
+    const reader = (await askLate('viewer', 'GET', `/v1/runs/${run}/events`)).body?.getReader();
+    const read = async (): Promise<string | undefined> => {
+      const { done, value } = (await reader?.read()) ?? { done: true };
+      return done ? undefined : new TextDecoder().decode(value);
+    };
+    expect([await read(), await read()]).toEqual(['retry: 2000\n\n', expect.stringContaining('run.started')]);
+    const rest = read();
+    ends[what].abort();
+    expect(await rest).toBeUndefined();
   });
 
   test('what changes is told to those who may see it', async () => {
