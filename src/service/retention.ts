@@ -2,6 +2,7 @@ import type { Json } from '../model/index.ts';
 import type { RecordKind, ServiceRecord } from '../ports/index.ts';
 import type { Loop, LoopDeps } from './loops.ts';
 import type { Delivery } from './notify/delivery.ts';
+import { forgetPlaces } from './notify/forget.ts';
 import type { AlertState } from './triggers/decide.ts';
 
 const DAY_MS = 86_400_000;
@@ -14,8 +15,8 @@ export interface Retention {
 }
 
 /**
- * What a service forgets by itself. What is not named here is in use as long as it is there (claims, cursors, slots, tokens),
- * or is for people to look back at (proposals). Deliveries and alerts go only once they are settled, however old they are.
+ * What a service forgets by itself. What is not named here is in use as long as it is there (claims, slots, tokens), is for
+ * people to look back at (proposals), or goes in an order of its own (cursors: notify/forget.ts). Deliveries and alerts go only once they are settled, however old they are.
  */
 export const RETENTION: Readonly<Partial<Record<RecordKind, Retention>>> = {
   // An answer is given again for one day; twice that, for clocks that differ.
@@ -85,6 +86,8 @@ export const retentionLoop: Loop = {
     while (!signal.aborted) {
       for (const [kind, count] of await forgetOld(deps, kept))
         deps.log({ level: 'info', event: 'records.forgotten', kind, count });
+      const count = await forgetPlaces(deps, deliveriesMs);
+      if (count > 0) deps.log({ level: 'info', event: 'records.forgotten', kind: 'cursor', count });
       await deps.clock.delay(EVERY_MS, signal).catch(() => undefined);
     }
   },

@@ -12,9 +12,13 @@ const AT_A_TIME = 4;
  * @throws what journal and records throw; started again it goes on where it was
  */
 export async function watchRuns(deps: NotifyDeps, signal: AbortSignal): Promise<void> {
-  const since = await beginning(deps);
   const known = await places(deps);
-  const done = new Set([...known].filter(([, place]) => place.over === true).map(([run]) => run));
+  const { since, settledBefore = '' } = await beginning(deps);
+  const settled = (await deps.journal.runs()).filter(
+    ({ run, startedAt }) => startedAt < settledBefore && !known.has(run),
+  );
+  const over = [...known].filter(([, place]) => place.over === true);
+  const done = new Set([...over.map(([run]) => run), ...settled.map(({ run }) => run)]);
   const gate = gateOf(AT_A_TIME);
   const followers = new Map<string, Follower>();
   const tasks = new Set<Promise<void>>();

@@ -73,9 +73,21 @@ export async function moveTo(run: string, to: Place, { records }: Pick<NotifyDep
   }
 }
 
-/** ISO 8601: what happened before the first service of this journal was started is told to nobody. */
-export async function beginning({ records, clock }: Pick<NotifyDeps, 'records' | 'clock'>): Promise<string> {
+export const BEGINNING = 'notify';
+
+/** Times are ISO 8601. */
+export interface Beginning {
+  /** What happened before is told to nobody: when the first service of this journal was started, later what is long past. */
+  readonly since: string;
+  /** Of a run that was asked for before, and has no place, nothing more can come. */
+  readonly settledBefore?: string;
+}
+
+/** Ask where something has come to before this: what is forgotten is written down here first. */
+export async function beginning({ records, clock }: Pick<NotifyDeps, 'records' | 'clock'>): Promise<Beginning> {
+  const there = await records.get('cursor', BEGINNING);
+  if (there !== undefined) return there.value as unknown as Beginning;
   const value = { since: new Date(clock.now()).toISOString() };
-  const record = (await records.put('cursor', 'notify', 0, value)) ?? (await records.get('cursor', 'notify'));
-  return ((record?.value ?? value) as typeof value).since;
+  const record = (await records.put('cursor', BEGINNING, 0, value)) ?? (await records.get('cursor', BEGINNING));
+  return (record?.value ?? value) as unknown as Beginning;
 }
