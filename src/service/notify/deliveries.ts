@@ -31,7 +31,13 @@ export async function deliveries(
     subject === undefined ? { newestFirst: true } : { prefix: `${subject}/` },
   );
   const views = found.map((record) => viewOf(deliveryIn(record)));
-  return subject === undefined ? views : views.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  return subject === undefined ? views : views.toSorted(inOrder);
+}
+
+/** Two events may have happened in one millisecond; the later one has the later id. */
+function inOrder(a: DeliveryView, b: DeliveryView): number {
+  const [one, other] = [`${a.at} ${a.event}`, `${b.at} ${b.event}`];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function viewOf({ telling, channel, state, attempts, dueAt, settledAt, because }: Delivery): DeliveryView {
