@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type ClientRequest, get } from 'node:http';
 import { join } from 'node:path';
 import { createSqliteJournal } from '../../src/adapters/sqlite/index.ts';
@@ -27,9 +27,7 @@ export const service: Bench = {
   async measure({ home, say }) {
     const file = join(home.dir, 'state', 'journal.sqlite');
     const store = await createSqliteJournal({ file });
-    const settings = join(home.dir, 'service.yaml');
-    await writeFile(settings, `limits: { streams: ${WATCHERS} }\n`);
-    const server = await serve(home, ['--config', settings]);
+    const server = await serve(home);
     const watchers: Watcher[] = [];
     try {
       const idle = await residentMB(server.pid);
@@ -183,8 +181,8 @@ interface Server {
   stop(): Promise<void>;
 }
 
-export async function serve(home: Home, more: readonly string[] = []): Promise<Server> {
-  const args = ['serve', '--listen', '127.0.0.1:0', '--output', 'json', ...more];
+export async function serve(home: Home): Promise<Server> {
+  const args = ['serve', '--listen', '127.0.0.1:0', '--output', 'json'];
   const child = spawn(join(ROOT, 'bin', 'backstay'), args, { env: home.env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const url = await listening(child);

@@ -88,7 +88,7 @@ export const serviceSchema = z.strictObject(
             .int()
             .min(1)
             .max(10_000)
-            .default(100)
+            .default(500)
             .describe('Streams of events that one principal may have open.'),
         },
         { error: '{runs, requestsPerMinute, streams}' },

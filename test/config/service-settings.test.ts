@@ -35,7 +35,7 @@ describe('backstay.service.yaml', () => {
       listen: { host: '127.0.0.1', port: 7787 },
       oidc: [],
       hosts: [],
-      limits: { runs: 4, requestsPerMinute: 600, streams: 100 },
+      limits: { runs: 4, requestsPerMinute: 600, streams: 500 },
       retention: { decisionsMs: 90 * 86_400_000, plansMs: 30 * 86_400_000 },
     });
     expect(settings).not.toHaveProperty('tls');

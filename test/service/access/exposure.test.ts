@@ -14,7 +14,7 @@ const settings = (over: Partial<ServiceSettings> = {}, host = '127.0.0.1'): Serv
   listen: { host, port: 7787 },
   hosts: [],
   oidc: [],
-  limits: { runs: 4, requestsPerMinute: 600, streams: 100 },
+  limits: { runs: 4, requestsPerMinute: 600, streams: 500 },
   retention: { decisionsMs: 1, deliveriesMs: 1, plansMs: 1 },
   ...over,
 });
