@@ -110,7 +110,7 @@ describe('the chart', () => {
     expect(taken.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([]);
     // But for its name, its Deployment would be.
     const { metadata, ...rest } = only(await render(VALUES), 'Deployment');
-    expect(isCaptured({ ...rest, metadata: { ...metadata, labels: {} } } as KubeObject)).toEqual({ captured: true });
+    expect(isCaptured({ ...rest, metadata: { ...metadata, labels: {} } })).toEqual({ captured: true });
   });
 
   it('makes no Secret, and puts no value of one anywhere', async () => {

@@ -163,9 +163,9 @@ describe('the way to a server', () => {
     const isDumped = (): boolean => [...seen].some((line) => line.includes('pg_dump') && line.includes(dir));
     // The programs are short: as often as it takes to see one at work.
     while (!isDumped()) {
-      let isOver = false;
-      const backup = backsUp(at({})).finally(() => (isOver = true));
-      while (!isOver)
+      const over = new AbortController();
+      const backup = backsUp(at({})).finally(() => over.abort());
+      while (!over.signal.aborted)
         for (const line of (await promisify(execFile)('ps', ['-eo', 'args'])).stdout.split('\n')) seen.add(line);
       await backup;
     }
