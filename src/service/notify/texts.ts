@@ -67,7 +67,13 @@ export const TEXTS: Readonly<Record<Notice, BuiltIn>> = {
   },
   'observation.disturbed': {
     title: '{{stack}} to {{to}}: disturbed after the run',
-    lines: ['{{because}}', 'Run {{run}}, severity {{severity}}.', 'Incident: {{incident}}', 'Look: {{next}}', '{{link}}'],
+    lines: [
+      '{{because}}',
+      'Run {{run}}, severity {{severity}}.',
+      'Incident: {{incident}}',
+      'Look: {{next}}',
+      '{{link}}',
+    ],
   },
   'observation.ended': {
     title: '{{stack}} to {{to}}: {{outcome}} after the run',

@@ -104,7 +104,7 @@ class Watchers {
   /** The newest run, where it changed the stack and its time is not over; one that was left open is ended however late. */
   async #toWatch(stack: string, policy: ObservationPolicy): Promise<string | undefined> {
     const { journal, clock } = this.#deps;
-    const newest = (await journal.runs(stack)).toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))[0];
+    const [newest] = await journal.runs(stack);
     if (newest === undefined) return undefined;
     try {
       const state = fold(await journal.read(newest.run));
