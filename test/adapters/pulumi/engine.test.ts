@@ -223,6 +223,22 @@ describe('an update', () => {
     expect((await resourcesIn(here.checkpoint)).find(({ id }) => id === `${ns}/stuck`)?.initErrors).toBeUndefined();
   });
 
+  it('touches nothing that an order has behind one that does not become ready, and each after the other once it does', async () => {
+    const here = await fresh();
+    const second = deployment(ns, 'a-second', { replicas: 0 });
+    const first = (replicas: number): KubeObject => deployment(ns, 'z-first', { replicas });
+    const order = [keyOf(first(1)), keyOf(second)];
+    const stuck = await here.engine.up(update([second, first(1)], { order, readyTimeoutMs: 1_500 }));
+    expect(stuck.failed.map(({ key }) => key)).toEqual([keyOf(first(1))]);
+    expect(await live(second)).toBeUndefined();
+    const mending = update([second, first(0)], { order, readyTimeoutMs: 20_000 });
+    expect((await here.engine.up(mending)).failed).toEqual([]);
+    expect(await live(second)).toBeDefined();
+    expect([...new Set(mending.said.map(({ key }) => key))]).toEqual(order);
+    const places = mending.said.map(({ key }) => order.indexOf(key));
+    expect(places).toEqual(places.toSorted());
+  });
+
   it('names the object and the reason when admission refuses it, and goes on with nothing that needs it', async () => {
     const here = await fresh();
     const bad = configMap(ns, 'bad', { 'not a/valid key': '1' });
