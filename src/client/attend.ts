@@ -17,8 +17,12 @@ export interface Attending {
   readonly onLost?: (because: string) => void;
 }
 
-/** Milliseconds between two looks at a run that a service has not begun yet. */
-const LOOK = 500;
+/**
+ * Milliseconds between two looks at a run that nobody goes on with yet: the first time, when what changes is not listened to
+ * yet, and then, where nothing was heard.
+ */
+const FIRST_LOOK = 500;
+const LOOK = 5_000;
 const LOOK_AT_SERVICE = 15_000;
 
 /**
@@ -31,6 +35,9 @@ export async function attendRun(client: ServiceClient, attending: Attending): Pr
   const look = setInterval(() => {
     void isStuck(run, client).then((is) => (is ? stuck.abort() : undefined));
   }, attending.lookMs ?? LOOK_AT_SERVICE);
+  const over = new AbortController();
+  const ending = AbortSignal.any([signal, stuck.signal, over.signal]);
+  let changes: Changes | undefined;
   let seen = after;
   let last: RunEvent | undefined;
   try {
@@ -53,10 +60,38 @@ export async function attendRun(client: ServiceClient, attending: Attending): Pr
       // The end is stored before it is told, and told by a process that may be gone by then.
       if (isOver && last?.type !== 'run.ended') onEvent(endOf(now, last));
       if (isOver || now.outcome === undefined || stuck.signal.aborted) return now;
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
+      const isFirst = changes === undefined;
+      changes ??= new Changes(client.changes(now.stack, ending));
+      await changes.next(isFirst ? FIRST_LOOK : LOOK, ending);
     }
   } finally {
     clearInterval(look);
+    over.abort();
+  }
+}
+
+/** Of a stack, heard once however many there were. Where they cannot be heard, the looks go on. */
+class Changes {
+  #heard = Promise.withResolvers<void>();
+
+  constructor(changes: AsyncIterable<unknown>) {
+    void this.#hear(changes).catch(() => undefined);
+  }
+
+  async #hear(changes: AsyncIterable<unknown>): Promise<void> {
+    for await (const _change of changes) this.#heard.resolve();
+  }
+
+  /** Resolves when something changed since the last time, after so many milliseconds, or with the signal. */
+  async next(limitMs: number, signal: AbortSignal): Promise<void> {
+    const go = (): void => this.#heard.resolve();
+    const timer = setTimeout(go, limitMs);
+    signal.addEventListener('abort', go, { once: true });
+    if (signal.aborted) go();
+    await this.#heard.promise;
+    clearTimeout(timer);
+    signal.removeEventListener('abort', go);
+    this.#heard = Promise.withResolvers<void>();
   }
 }
 

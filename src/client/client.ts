@@ -40,6 +40,8 @@ export interface ServiceClient {
   run(id: string): Promise<RunSeen>;
   /** Its events, those that were and each new one, until it is over; over lost connections. */
   events(id: string, options?: EventOptions): AsyncIterable<{ readonly id: string; readonly event: RunEvent }>;
+  /** That something changed of a stack, each time; over lost connections. Ends when the signal fires. */
+  changes(stack: string, signal: AbortSignal): AsyncIterable<unknown>;
   resume(id: string): Promise<RunStarted>;
   /** Asks for an orderly stop between two steps. */
   cancel(id: string, reason: string): Promise<void>;
@@ -118,6 +120,7 @@ export function createClient(settings: ClientSettings): ServiceClient {
     runs: async ({ stack: of, limit } = {}) => await paged(transport, '/v1/runs', { stack: of }, limit),
     run: async (id) => await json({ path: run(id) }),
     events: (id, options) => eventsOf(transport, run(id, '/events'), options),
+    changes: (of, signal) => follow(transport, { path: '/v1/events', query: { stack: of }, signal }),
     resume: async (id) => await post(run(id, '/resume'), {}),
     cancel: async (id, reason) => {
       await transport.ask({ method: 'POST', path: run(id, '/cancel'), body: { reason } });

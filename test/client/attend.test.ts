@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { attendRun, createClient } from '../../src/client/index.ts';
 import { type FakeService, fakeService, json } from './fake-service.ts';
 
@@ -13,15 +13,19 @@ describe('attending a run', () => {
   let service: FakeService | undefined;
   afterEach(async () => await service?.close());
 
+  /** `changes` of the stack; where they are not given, they are refused. */
   const answering = async (
     events: (response: ServerResponse, count: number) => void,
     view: (count: number) => object,
+    changes?: (response: ServerResponse) => void,
   ): Promise<FakeService> => {
     const counts = { events: 0, view: 0 };
     service = await fakeService(({ url }, response) => {
-      if (!url.endsWith('/events')) return json(response, 200, view((counts.view += 1)));
+      const isOfStack = url.startsWith('/v1/events');
+      if (isOfStack && changes === undefined) return json(response, 403, { code: 'ACCESS_DENIED', detail: 'No.' });
+      if (!isOfStack && !url.endsWith('/events')) return json(response, 200, view((counts.view += 1)));
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      return events(response, (counts.events += 1));
+      return isOfStack ? changes?.(response) : events(response, (counts.events += 1));
     });
     return service;
   };
@@ -64,8 +68,8 @@ describe('attending a run', () => {
 
   it('waits for a mixed run that was asked to go on, and tells only what is new', async () => {
     const { url, asked } = await answering(
-      (response, count) => response.end(count < 3 ? END : `${ENDED(6)}${END}`),
-      (count) => ({ outcome: count < 3 ? 'mixed' : 'succeeded', sequence: count < 3 ? 5 : 6 }),
+      (response, count) => response.end(count < 2 ? END : `${ENDED(6)}${END}`),
+      (count) => ({ outcome: count < 2 ? 'mixed' : 'succeeded', sequence: count < 2 ? 5 : 6 }),
     );
     const told: number[] = [];
     const seen = await attendRun(createClient({ server: url }), {
@@ -75,6 +79,49 @@ describe('attending a run', () => {
     });
     expect({ outcome: seen?.outcome, told }).toEqual({ outcome: 'succeeded', told: [6] });
     expect(asked[0]?.headers['last-event-id']).toBe('5');
+  });
+
+  it('hears of a run that goes on from what changes of its stack, and asks at no interval', async () => {
+    // No time passes: only what is heard can bring the next look.
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      let ear: ServerResponse | undefined;
+      const changed = `event: changed\ndata: ${JSON.stringify({ stack: 'shop' })}\n\n`;
+      const { url, asked } = await answering(
+        (response, count) => response.end(count < 3 ? END : `${ENDED(6)}${END}`),
+        (count) => {
+          if (count === 2) ear?.write(changed);
+          return { stack: 'shop', outcome: count < 3 ? 'mixed' : 'succeeded', sequence: count < 3 ? 5 : 6 };
+        },
+        (response) => {
+          ear = response;
+          ear.write(changed);
+        },
+      );
+      const seen = await attendRun(createClient({ server: url }), { run: 'r1', after: 5, onEvent: () => undefined });
+      expect(seen?.outcome).toBe('succeeded');
+      expect(asked.filter((one) => one.url === '/v1/events?stack=shop')).toHaveLength(1);
+      await expect.poll(() => ear?.destroyed).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('stops waiting at once for a run that nobody goes on with when the signal fires', async () => {
+    const stop = new AbortController();
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      const { url } = await answering(
+        (response) => response.end(END),
+        () => ({ stack: 'shop', outcome: 'mixed', sequence: 5 }),
+        () => stop.abort(),
+      );
+      const client = createClient({ server: url });
+      const attending = { run: 'r1', after: 5, signal: stop.signal, onEvent: () => undefined };
+      expect(await attendRun(client, attending)).toBeUndefined();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('does not wait for ever for a run that its service cannot go on with', async () => {
