@@ -101,7 +101,7 @@ describe('attending a run', () => {
       const seen = await attendRun(createClient({ server: url }), { run: 'r1', after: 5, onEvent: () => undefined });
       expect(seen?.outcome).toBe('succeeded');
       expect(asked.filter((one) => one.url === '/v1/events?stack=shop')).toHaveLength(1);
-      await expect.poll(() => ear?.destroyed).toBe(true);
+      await expect.poll(() => ear?.destroyed, { timeout: 60_000 }).toBe(true);
     } finally {
       vi.useRealTimers();
     }
