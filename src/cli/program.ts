@@ -82,6 +82,7 @@ function add(program: Command, spec: CommandSpec, action: Action): void {
 const GROUPS: Readonly<Record<string, string>> = {
   db: 'the databases of a stack: backups, and proof that they restore',
   sandbox: 'a real cluster on this machine, to rehearse on',
+  proposal: 'what is to become of a rollback that alerts asked for',
   token: 'who may ask the service, and for what',
   notify: 'whom a service tells of what happens to a stack',
   keys: 'the keys of a stack: secrets, comparison, signatures',

@@ -3,7 +3,7 @@ import type { CaptureResult } from '../actions/capture.ts';
 import type { PastRun } from '../actions/history.ts';
 import type { SnapshotDetails, SnapshotRow } from '../actions/snapshots.ts';
 import type { Trigger } from '../journal/index.ts';
-import type { Change, Digest, Outcome, Phase, Plan, PlanOptions, Scope } from '../model/index.ts';
+import type { Change, Digest, Outcome, Phase, Plan, PlanOptions, Proposal, Scope } from '../model/index.ts';
 
 /** One page of a list, and where the next one begins. */
 export interface Page<T> {
@@ -21,6 +21,14 @@ export interface StackView {
   readonly lastRun?: { readonly run: string; readonly outcome: string; readonly endedAt?: string };
   readonly lastKnownGood?: { readonly id: Digest; readonly labels: readonly string[]; readonly capturedAt: string };
 }
+
+export interface ProposalsAsked {
+  readonly stack?: string;
+  readonly state?: Proposal['state'];
+}
+
+/** A rollback that alerts asked for, with its plan where that is still kept. */
+export type ProposalSeen = Proposal & { readonly planDetail?: Plan };
 
 /** What a run is asked to do; the same as the options of the verbs. */
 export interface PlanAsked {

@@ -1,5 +1,5 @@
 import type { Grouping, Stats } from '../journal/index.ts';
-import type { Digest, Plan, RunEvent } from '../model/index.ts';
+import type { Digest, Plan, Proposal, RunEvent } from '../model/index.ts';
 import { BackstayError } from '../errors/index.ts';
 import type {
   CaptureAnswer,
@@ -10,6 +10,8 @@ import type {
   PendingApproval,
   PlanAnswer,
   PlanAsked,
+  ProposalSeen,
+  ProposalsAsked,
   ReviewAnswer,
   RunAsked,
   RunSeen,
@@ -52,6 +54,12 @@ export interface ServiceClient {
   /** @throws APPROVAL_REFUSED and its like, also where somebody was first since `etag` was seen */
   decide(id: string, asked: DecisionAsked): Promise<Decided>;
   approvals(stack?: string): Promise<readonly PendingApproval[]>;
+  /** Rollbacks that alerts asked for, newest first. */
+  proposals(asked?: ProposalsAsked): Promise<readonly Proposal[]>;
+  proposal(id: string): Promise<ProposalSeen>;
+  /** Carries its plan out in the caller's name. */
+  acceptProposal(id: string, reason?: string): Promise<{ readonly run: string; readonly proposal: Proposal }>;
+  dismissProposal(id: string, reason: string): Promise<Proposal>;
   report(id: string, format: 'markdown' | 'html' | 'json'): Promise<string>;
   /** The archive. */
   evidence(id: string): Promise<Uint8Array>;
@@ -103,6 +111,7 @@ export function createClient(settings: ClientSettings): ServiceClient {
     await json<T>({ method: 'POST', path, body, ...more });
   const run = (id: string, rest = ''): string => `/v1/runs/${encodeURIComponent(id)}${rest}`;
   const stack = (name: string, rest = ''): string => `/v1/stacks/${encodeURIComponent(name)}${rest}`;
+  const proposal = (id: string, rest = ''): string => `/v1/proposals/${encodeURIComponent(id)}${rest}`;
   return {
     server: transport.server,
     stacks: async () => (await json<Page<StackView>>({ path: '/v1/stacks' })).items,
@@ -143,6 +152,10 @@ export function createClient(settings: ClientSettings): ServiceClient {
     decide: async (id, { etag, ...asked }) =>
       await post(run(id, '/approval'), asked, { headers: { 'if-match': etag } }),
     approvals: async (of) => await paged(transport, '/v1/approvals', { stack: of }),
+    proposals: async ({ stack: of, state } = {}) => await paged(transport, '/v1/proposals', { stack: of, state }),
+    proposal: async (id) => await json({ path: proposal(id) }),
+    acceptProposal: async (id, reason) => await post(proposal(id, '/accept'), reason === undefined ? {} : { reason }),
+    dismissProposal: async (id, reason) => await post(proposal(id, '/dismiss'), { reason }),
     report: async (id, format) => {
       const accept = { markdown: 'text/markdown', html: 'text/html', json: 'application/json' }[format];
       return (await transport.ask({ path: run(id, '/report'), accept })).text();

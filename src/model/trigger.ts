@@ -78,6 +78,8 @@ export interface Alert {
   readonly url?: string;
 }
 
+export const PROPOSAL_STATES = ['planning', 'open', 'started', 'dismissed', 'settled', 'expired'] as const;
+
 /** What a trigger asks for. */
 export interface Proposal {
   readonly id: string;
@@ -90,7 +92,7 @@ export interface Proposal {
   /** Digest of the plan that was made for it; absent while, or because, none could be made: then `problem` says why. */
   readonly plan?: string;
   readonly problem?: { readonly code: string; readonly message: string; readonly next?: string };
-  readonly state: 'planning' | 'open' | 'started' | 'dismissed' | 'settled' | 'expired';
+  readonly state: (typeof PROPOSAL_STATES)[number];
   /** Why it is in this state. */
   readonly because?: string;
   readonly run?: string;

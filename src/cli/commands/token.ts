@@ -1,12 +1,11 @@
-import { openService } from '../../compose.ts';
 import { readEnvironment } from '../../config/index.ts';
 import { BackstayError } from '../../errors/index.ts';
 import { ACCESS_ROLES, type AccessRole } from '../../model/index.ts';
 import { createToken, listTokens, revokeToken, type TokenView } from '../../service/access/tokens.ts';
-import type { ServiceDeps } from '../../service/deps.ts';
-import type { CommandRun, Invocation } from '../commands.ts';
+import type { CommandRun } from '../commands.ts';
 import { durationMsOf, textOf } from '../plan-options.ts';
 import { table } from '../render/table.ts';
+import { withService } from '../with-service.ts';
 
 /** Prints the token, once: stdout has nothing else, so that it can go into a secret store. */
 export const create: CommandRun = async (invocation) => {
@@ -18,7 +17,7 @@ export const create: CommandRun = async (invocation) => {
   const person = textOf(options['for']);
   const forMs = durationMsOf(textOf(options['expires']), '--expires');
   const { user, host } = readEnvironment(terminal.env, terminal.cwd);
-  return await withRecords(invocation, async (service) => {
+  return await withService(invocation, async (service) => {
     const { token, made } = await createToken(
       {
         name: args[0] ?? '',
@@ -36,7 +35,7 @@ export const create: CommandRun = async (invocation) => {
 };
 
 export const list: CommandRun = async (invocation) =>
-  await withRecords(invocation, async (service) => {
+  await withService(invocation, async (service) => {
     const items = await listTokens(service);
     invocation.terminal.result('TokenList', { items }, () =>
       items.length === 0
@@ -58,7 +57,7 @@ export const list: CommandRun = async (invocation) =>
   });
 
 export const revoke: CommandRun = async (invocation) =>
-  await withRecords(invocation, async (service) => {
+  await withService(invocation, async (service) => {
     const [name = ''] = invocation.args;
     await revokeToken(name, service);
     invocation.terminal.result('TokenRevoked', { name }, () => `${name} opens nothing any more`);
@@ -74,13 +73,4 @@ function roleOf(given: unknown): AccessRole {
 
 function describe({ name, expiresAt }: TokenView): string {
   return `Token ${name} ${expiresAt === undefined ? 'holds until it is revoked' : `holds until ${expiresAt}`}.`;
-}
-
-async function withRecords({ terminal }: Invocation, work: (service: ServiceDeps) => Promise<number>): Promise<number> {
-  const service = await openService({ env: terminal.env, cwd: terminal.cwd });
-  try {
-    return await work(service);
-  } finally {
-    await service.close();
-  }
 }

@@ -1,21 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { Proposal } from '../../model/index.ts';
+import { type Proposal, PROPOSAL_STATES } from '../../model/index.ts';
 import { BackstayError } from '../../errors/index.ts';
 import { mayDo } from '../../service/access/may.ts';
-import { accept, dismiss, proposalOf, proposals as all } from '../../service/triggers/answer.ts';
+import { accept, dismiss, proposalOf, proposals as all, proposalSeen } from '../../service/triggers/answer.ts';
 import { body, document, json, page, paged, pageQuery, PROBLEMS, runId, stackName } from '../answers.ts';
 import { askerOf, mayWatch, requireDeed } from '../authorize.ts';
 import type { AppEnv, Routes } from '../context.ts';
 import type { Context } from 'hono';
-
-const STATES = [
-  'planning',
-  'open',
-  'started',
-  'dismissed',
-  'settled',
-  'expired',
-] as const satisfies Proposal['state'][];
 
 const alert = z
   .object({
@@ -43,7 +34,7 @@ const proposal = z
     target: z.string(),
     plan: z.string().exactOptional(),
     problem: z.object({ code: z.string(), message: z.string(), next: z.string().exactOptional() }).exactOptional(),
-    state: z.enum(STATES),
+    state: z.enum(PROPOSAL_STATES),
     because: z.string().exactOptional(),
     run: z.string().exactOptional(),
     by: z.string().exactOptional(),
@@ -64,7 +55,7 @@ const list = createRoute({
   path: '/v1/proposals',
   summary: 'rollbacks that alerts asked for, newest first',
   request: {
-    query: z.object({ stack: stackName.exactOptional(), state: z.enum(STATES).exactOptional(), ...pageQuery }),
+    query: z.object({ stack: stackName.exactOptional(), state: z.enum(PROPOSAL_STATES).exactOptional(), ...pageQuery }),
   },
   responses: { 200: json(page(proposal), 'Those of the stacks that the caller may watch.'), ...PROBLEMS },
 });
@@ -100,20 +91,17 @@ export const proposals: Routes = (app, deps) => {
   const { service } = deps;
   app.openapi(list, async (c) => {
     const { stack, state, ...asked } = c.req.valid('query');
-    const items = (await all(service)).filter(
-      (one) =>
-        mayWatch(c, one.stack) &&
-        (stack === undefined || one.stack === stack) &&
-        (state === undefined || one.state === state),
-    );
+    const wanted = { ...(stack === undefined ? {} : { stack }), ...(state === undefined ? {} : { state }) };
+    const items = (await all(service, wanted)).filter((one) => mayWatch(c, one.stack));
     const { items: shown, ...rest } = paged(items, asked, (one) => one.id);
     return c.json({ items: shown.map(written), ...rest }, 200);
   });
   app.openapi(show, async (c) => {
-    const found = await mine(c, c.req.valid('param').id);
-    const record = found.plan === undefined ? undefined : await service.records.get('plan', found.plan);
-    const planDetail = record === undefined ? {} : { planDetail: record.value as Record<string, unknown> };
-    return c.json({ ...written(found), ...planDetail }, 200);
+    const { id: asked } = c.req.valid('param');
+    await mine(c, asked);
+    const { planDetail, ...found } = await proposalSeen(asked, service);
+    const plan = planDetail === undefined ? {} : { planDetail: { ...planDetail } as Record<string, unknown> };
+    return c.json({ ...written(found), ...plan }, 200);
   });
   app.openapi(begin, async (c) => {
     const { id: asked } = c.req.valid('param');

@@ -1,6 +1,6 @@
 import { newRunId } from '../../actions/rollback.ts';
 import { BackstayError } from '../../errors/index.ts';
-import type { Proposal } from '../../model/index.ts';
+import type { Plan, Proposal } from '../../model/index.ts';
 import { carryOut, problemOf } from './advance.ts';
 import type { TriggerDeps } from './look.ts';
 import { closed, started, troubled } from './proposal.ts';
@@ -13,9 +13,25 @@ export async function proposalOf(id: string, { records }: Pick<TriggerDeps, 'rec
   throw new BackstayError('PROPOSAL_UNKNOWN', `There is no proposal ${id}.`);
 }
 
-/** Newest first. */
-export async function proposals({ records }: Pick<TriggerDeps, 'records'>): Promise<readonly Proposal[]> {
-  return (await readAll(records, 'proposal', { newestFirst: true })).map(({ value }) => value);
+/** One with its plan, where that is still kept. @throws PROPOSAL_UNKNOWN */
+export async function proposalSeen(
+  id: string,
+  deps: Pick<TriggerDeps, 'records'>,
+): Promise<Proposal & { readonly planDetail?: Plan }> {
+  const found = await proposalOf(id, deps);
+  const kept = found.plan === undefined ? undefined : await deps.records.get('plan', found.plan);
+  return { ...found, ...(kept === undefined ? {} : { planDetail: kept.value as unknown as Plan }) };
+}
+
+/** Newest first; without `asked` all of them. */
+export async function proposals(
+  { records }: Pick<TriggerDeps, 'records'>,
+  asked: { readonly stack?: string; readonly state?: Proposal['state'] } = {},
+): Promise<readonly Proposal[]> {
+  const { stack, state } = asked;
+  return (await readAll(records, 'proposal', { newestFirst: true }))
+    .map(({ value }) => value)
+    .filter((one) => (stack === undefined || one.stack === stack) && (state === undefined || one.state === state));
 }
 
 /** A person's answer. */
