@@ -236,7 +236,7 @@ describe('an update', () => {
     expect(await live(second)).toBeDefined();
     expect([...new Set(mending.said.map(({ key }) => key))]).toEqual(order);
     const places = mending.said.map(({ key }) => order.indexOf(key));
-    expect(places).toEqual(places.toSorted());
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
   });
 
   it('names the object and the reason when admission refuses it, and goes on with nothing that needs it', async () => {
