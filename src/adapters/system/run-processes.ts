@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -27,13 +27,9 @@ const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
  */
 export function createRunProcesses(options: RunProcessesOptions): RunProcesses & CommandProcesses {
   const begin = async (what: string, args: readonly string[], request: RunStart): Promise<RunProcess> => {
-    const child = await launched(what, args, request, options);
-    const ended = new Promise<void>((resolve) => {
-      child.once('exit', () => resolve());
-      child.once('error', () => resolve());
-    });
+    const { child, ended } = await launched(what, args, request, options);
     child.unref();
-    return { mark: await markOf(child.pid), ended };
+    return { mark: await markOf(child.pid ?? 0), ended };
   };
   return {
     start: async (run, request) => await begin(run, ['resume', run, '--yes'], request),
@@ -61,7 +57,7 @@ async function launched(
   command: readonly string[],
   { user, log, without }: RunStart,
   { env, cwd, kubeconfig, context }: RunProcessesOptions,
-): Promise<ReturnType<typeof spawn> & { readonly pid: number }> {
+): Promise<{ readonly child: ChildProcess; readonly ended: Promise<void> }> {
   await mkdir(dirname(log), { recursive: true, mode: 0o700 });
   const file = await open(log, 'a', 0o600);
   try {
@@ -78,11 +74,13 @@ async function launched(
       stdio: ['ignore', file.fd, file.fd],
       detached: true,
     });
-    // Heard before anything else is awaited: an error that nobody hears ends the service.
+    // Both are listened for before anything else is awaited: an error that nobody hears ends the service, an end is told once.
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     await once(child, 'spawn').catch((error: unknown) => {
       throw unstartable(what, error);
     });
-    return child as typeof child & { readonly pid: number };
+    child.on('error', () => undefined);
+    return { child, ended };
   } finally {
     await file.close();
   }
