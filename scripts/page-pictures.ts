@@ -41,7 +41,7 @@ const [fixture, browser] = await Promise.all([startFixture(built), startBrowser(
 try {
   await mkdir(folder, { recursive: true });
   fixture.begin(52_000);
-  fixture.go(RUN, BEGUN());
+  fixture.world.go(RUN, BEGUN());
   for (const { name, path, shows, ...options } of SHOTS) {
     const { page, context } = await openPage(browser, `${fixture.url}/${path}`, options);
     await page.getByText(shows).first().waitFor();

@@ -56,19 +56,27 @@ const SETTLE_MS = 150;
 /** A run at work changes all the time; nobody reads faster than this, and the service has others to answer. */
 const APART_MS = 1_500;
 
+interface Reading<T> {
+  /** Milliseconds between two readings at least, however much changes. */
+  readonly apartMs?: number;
+  /** Milliseconds after which to read again although nobody tells of a change; undefined: not by itself. */
+  readonly againAfter?: (data: T) => number | undefined;
+}
+
 /**
  * Reads from the service, and again when it tells of a change that `concerns` says yes to, `apartMs` after the last time at
- * the earliest. An undefined path reads nothing. What was read for another path is never shown.
+ * the earliest, or when `againAfter` says so. An undefined path reads nothing. What was read for another path is never shown.
  */
 export function useResource<T>(
   path: string | undefined,
   concerns: (changed: Changed) => boolean = () => false,
-  apartMs = APART_MS,
+  { apartMs = APART_MS, againAfter }: Reading<T> = {},
 ): Resource<T> {
   const [state, setState] = useState<{ path?: string; data?: T; etag?: string; problem?: Problem; loading: boolean }>({
     loading: true,
   });
   const [round, setRound] = useState(0);
+  const reload = (): void => setRound((old) => old + 1);
   const asked = useRef(concerns);
   asked.current = concerns;
   const readAt = useRef(0);
@@ -92,7 +100,7 @@ export function useResource<T>(
       timer ??= setTimeout(
         () => {
           timer = undefined;
-          setRound((old) => old + 1);
+          reload();
         },
         Math.max(SETTLE_MS, readAt.current + apartMs - Date.now()),
       );
@@ -104,8 +112,22 @@ export function useResource<T>(
     };
   }, []);
   const { path: of, ...rest } = state;
-  const reload = (): void => setRound((old) => old + 1);
+  const afterMs = of !== path || rest.loading || rest.data === undefined ? undefined : againAfter?.(rest.data);
+  useEffect(() => (afterMs === undefined ? undefined : whenSeen(Math.max(apartMs, afterMs), reload)), [state]);
   return of === path ? { ...rest, reload } : { loading: path !== undefined, reload };
+}
+
+/** Calls after so many milliseconds, or when the page is looked at again: of one that nobody sees nothing is asked. */
+function whenSeen(ms: number, call: () => void): () => void {
+  const check = (): void => {
+    if (document.hidden) document.addEventListener('visibilitychange', check, { once: true });
+    else call();
+  };
+  const timer = setTimeout(check, ms);
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener('visibilitychange', check);
+  };
 }
 
 /** Now, in milliseconds, anew every so often while the page is looked at. */

@@ -1,3 +1,4 @@
+import { type Observed, observed } from './observation.ts';
 import type { CheckResult, Phase, ProbeVerdict, RunEvent } from './types.ts';
 
 /** Milliseconds are since the epoch where the name ends in `At`. */
@@ -50,6 +51,8 @@ export interface Progress {
     readonly count: number;
   };
   readonly ended?: { readonly outcome: string; readonly reason?: string; readonly at: number } | undefined;
+  /** What was seen of the stack after the end, where somebody watched. */
+  readonly observation?: Observed;
   readonly log: readonly LogLine[];
 }
 
@@ -121,6 +124,10 @@ function changeOf(progress: Progress, event: RunEvent, at: number): Partial<Prog
     // A mixed run that somebody goes on with is at work again.
     case 'run.message':
       return progress.ended?.outcome === 'mixed' ? { ended: undefined } : {};
+    case 'observation.started':
+    case 'observation.changed':
+    case 'observation.ended':
+      return observed(progress, event);
     default:
       // A newer service tells of more than this page knows.
       return {};
@@ -152,6 +159,7 @@ function put<V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap
 const VERDICT_TONES = { pass: 'good', fail: 'bad', unknown: 'warn' } as const;
 const PROBE_TONES = { up: 'good', down: 'bad', unknown: 'warn' } as const;
 const STEP_TONES = { done: 'good', skipped: 'plain', failed: 'bad', warned: 'warn' } as const;
+const OBSERVED_TONES = { quiet: 'good', disturbed: 'bad', unmeasured: 'warn', stopped: 'plain' } as const;
 const GOOD_ENDS: ReadonlySet<string> = new Set(['succeeded', 'nothing-to-do']);
 
 /** An event as one line of the log; undefined for what the picture shows better. */
@@ -197,6 +205,12 @@ function lineOf(event: RunEvent): LogLine | undefined {
         GOOD_ENDS.has(event.outcome) ? 'good' : 'bad',
         `${event.outcome}${event.reason === undefined ? '' : `: ${event.reason}`}`,
       );
+    case 'observation.started':
+      return line('plain', `watched until ${event.until.slice(11, 19)}: ${event.subjects.join(', ')}`);
+    case 'observation.changed':
+      return line(VERDICT_TONES[event.verdict], `${event.subject}: ${event.verdict}, ${event.reason}`);
+    case 'observation.ended':
+      return line(OBSERVED_TONES[event.outcome], `${event.outcome} afterwards: ${event.reason}`);
     case 'phase.left':
       return undefined;
     default:

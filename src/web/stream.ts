@@ -10,6 +10,9 @@ export interface StreamEvent {
 
 export interface Following {
   readonly path: string;
+  /** Id of the last event that is known already. @default none */
+  readonly after?: number;
+  /** The last one is `end`, where the stream ends by itself. */
   readonly onEvents: (events: readonly StreamEvent[]) => void;
   readonly onState: (state: StreamState, problem?: Problem) => void;
   /** For tests. @default the page's own */
@@ -33,7 +36,8 @@ export function follow(following: Following): () => void {
 }
 
 async function keepFollowing(following: Following, stopped: AbortSignal): Promise<void> {
-  const place: Place = { lastId: '', waitMs: FIRST_WAIT_MS };
+  const { after = 0 } = following;
+  const place: Place = { lastId: after === 0 ? '' : String(after), waitMs: FIRST_WAIT_MS };
   following.onState('connecting');
   while (!stopped.aborted) {
     const end = await readOnce(following, place, stopped);
@@ -102,7 +106,7 @@ async function readBody(
     onEvent: ({ id, event = 'message', data }) => {
       if (id !== undefined && id !== '') place.lastId = id;
       if (event === 'end') over = true;
-      else batch.push({ type: event, data });
+      batch.push({ type: event, data });
     },
     onRetry: (ms) => {
       place.waitMs = Math.min(LONGEST_WAIT_MS, Math.max(FIRST_WAIT_MS, ms));

@@ -13,7 +13,7 @@ export type { ObjectRef } from '../model/object.ts';
 export type { Phase, Scope } from '../model/phase.ts';
 export type { Change, FieldChange, Plan, Step } from '../model/plan.ts';
 export type { Alert } from '../model/trigger.ts';
-export type { CheckResult } from '../model/verdict.ts';
+export type { CheckResult, Verdict } from '../model/verdict.ts';
 
 export interface Items<T> {
   readonly items: readonly T[];
@@ -49,7 +49,47 @@ export interface StackDetail extends StackItem {
     readonly requireReason: boolean;
     readonly requireSeverity: boolean;
   };
+  readonly stores?: readonly { readonly name: string; readonly kind: string }[];
   readonly notifications?: readonly string[];
+  readonly schedules?: readonly ScheduleView[];
+}
+
+/** What the service does to a stack by itself, again and again. */
+export interface ScheduleView {
+  readonly name: string;
+  readonly do: string;
+  readonly everyMs: number;
+  /** Absent: no service has seen it yet. */
+  readonly nextAt?: string;
+  readonly isFiring: boolean;
+  readonly last?: { readonly at: string; readonly outcome: string; readonly code?: string; readonly message?: string };
+  readonly succeededAt?: string;
+}
+
+/** A backup that is restored beside the live data, counted and dropped again. */
+export interface Drill {
+  readonly id: string;
+  readonly store: string;
+  /** Id, or `latest`. */
+  readonly backup: string;
+  readonly by: string;
+  readonly startedAt: string;
+  readonly state: string;
+  /** What the command said at its end. */
+  readonly result?: unknown;
+}
+
+/** Something that a channel was told, is told, or could not be told. */
+export interface Delivery {
+  readonly event: string;
+  readonly notice: string;
+  readonly channel: string;
+  readonly at: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly dueAt?: string;
+  readonly settledAt?: string;
+  readonly because?: string;
 }
 
 export interface SnapshotRow {
@@ -98,6 +138,8 @@ export interface RunView {
     readonly stuck?: true;
   };
   readonly cancel?: { readonly reason: string };
+  /** Of the last entry of its journal. */
+  readonly sequence: number;
 }
 
 export interface PastRun {

@@ -10,6 +10,14 @@ export function spell(ms: number): string {
   return `${Math.floor(minutes / 60)} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}`;
 }
 
+const DAY_MS = 86_400_000;
+
+/** `every day`, `every 90 days`, `every 30 min`. */
+export function everyInWords(ms: number): string {
+  if (ms === DAY_MS) return 'every day';
+  return `every ${ms % DAY_MS === 0 ? count(ms / DAY_MS, 'day') : spell(ms)}`;
+}
+
 /** A clock that runs: `0:07`, `12:40`, `1:02:03`. */
 export function clock(ms: number): string {
   const all = Math.max(0, Math.floor(ms / 1_000));
@@ -88,6 +96,9 @@ const TONES: Readonly<Record<string, Tone>> = {
   granted: 'good',
   approved: 'good',
   done: 'good',
+  proven: 'good',
+  delivered: 'good',
+  quiet: 'good',
   failed: 'bad',
   fail: 'bad',
   down: 'bad',
@@ -98,6 +109,10 @@ const TONES: Readonly<Record<string, Tone>> = {
   damaged: 'bad',
   failing: 'bad',
   firing: 'bad',
+  lost: 'bad',
+  refused: 'bad',
+  'given-up': 'bad',
+  disturbed: 'bad',
   unhealthy: 'bad',
   unfinished: 'warn',
   waiting: 'warn',
@@ -113,6 +128,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   begun: 'busy',
   planning: 'busy',
   started: 'busy',
+  sending: 'busy',
+  watching: 'busy',
   idle: 'quiet',
   'nothing-to-do': 'quiet',
   cancelled: 'quiet',
@@ -122,6 +139,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   dismissed: 'quiet',
   settled: 'quiet',
   resolved: 'quiet',
+  withdrawn: 'quiet',
+  stopped: 'quiet',
 };
 
 /** A word that is in no table is unknown, never good. */

@@ -1,47 +1,13 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ensurePage } from '../../scripts/page.ts';
-import { barriers, type Opened, openPage, pixelsTooWide, startBrowser } from './support/browser.ts';
-import { type Fixture, startFixture, TOKEN } from './support/fixture.ts';
-import { BEGUN, PLAN, PROPOSAL, RUN, STACK, UNDO_PLAN, UNDO_RUN } from './support/story.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { barriers, pixelsTooWide } from './support/browser.ts';
+import { TOKEN } from './support/fixture.ts';
+import { button, focused, heading, inDialog, playing } from './support/playing.ts';
+import { WATCHED } from './support/story-stack.ts';
+import { PLAN, PROPOSAL, RUN, STACK, UNDO_PLAN, UNDO_RUN } from './support/story.ts';
 
-let browser: Browser;
-let folder: string;
-let fixture: Fixture;
-const opened: Opened[] = [];
-
-beforeAll(async () => {
-  ({ folder } = await ensurePage());
-  browser = await startBrowser();
-}, 300_000);
-afterAll(async () => {
-  await browser.close();
-});
-beforeEach(async () => {
-  fixture = await startFixture(folder);
-});
-afterEach(async () => {
-  const complaints = opened.flatMap((one) => one.complaints);
-  await Promise.all(opened.splice(0).map(async ({ context }) => await context.close()));
-  await fixture.close();
-  if (complaints.length > 0) throw new TypeError(`the page complained: ${complaints.join('; ')}`);
-});
-
-async function open(path = '', options: Parameters<typeof openPage>[2] = {}): Promise<Page> {
-  const one = await openPage(browser, `${fixture.url}/${path}`, options);
-  opened.push(one);
-  return one.page;
-}
-
-/** The run that is begun, approved, and in the middle of its way. */
-function atWork(): void {
-  fixture.begin();
-  fixture.go(RUN, BEGUN());
-}
-
-const heading = (page: Page, name: string | RegExp) => page.getByRole('heading', { level: 1, name });
-const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
-const inDialog = (page: Page) => page.getByRole('dialog');
+const night = playing();
+const { open, atWork } = night;
 
 describe('from an alert to a rollback that is proven, and back again', () => {
   it('is one way by the mouse, over a connection that breaks off in the middle', async () => {
@@ -62,19 +28,19 @@ describe('from an alert to a rollback that is proven, and back again', () => {
     await button(page, 'Approve').click();
     await inDialog(page).getByRole('button', { name: 'Approve' }).click();
     await page.locator('[aria-current=step]', { hasText: 'applied' }).waitFor();
-    const approval = fixture.asked.find(({ call }) => call.endsWith('/approval'));
+    const approval = night.fixture.world.asked.find(({ call }) => call.endsWith('/approval'));
     expect(approval).toMatchObject({ body: { decision: 'approved', plan: PLAN.hash }, ifMatch: '"1"' });
     expect(approval?.key).toMatch(/^[0-9a-f]{32}$/);
     await page.getByRole('img', { name: /checkout: up .* down/ }).waitFor();
 
-    const heard = fixture.runs.get(RUN)?.events.length;
-    fixture.away();
+    const heard = night.fixture.world.runs.get(RUN)?.events.length;
+    night.fixture.away();
     await page.getByText('The run goes on without it.').waitFor();
     await page.getByText('Offline.').waitFor();
-    fixture.finish();
-    fixture.back();
+    night.fixture.finish();
+    night.fixture.back();
     await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
-    expect(fixture.streams).toEqual(['', String(heard)]);
+    expect(night.fixture.world.streams).toEqual(['', String(heard)]);
     await page.getByText('Offline.').waitFor({ state: 'detached' });
     expect(await page.title()).toBe(`succeeded: ${STACK} · Backstay`);
     const lines = await page.getByRole('list', { name: 'What the run said' }).getByRole('listitem').allTextContents();
@@ -89,7 +55,7 @@ describe('from an alert to a rollback that is proven, and back again', () => {
     await inDialog(page).getByLabel(`Type ${STACK}`).fill(STACK);
     await inDialog(page).getByRole('button', { name: 'Ask for approval' }).click();
     await page.getByText(UNDO_RUN).waitFor();
-    expect(fixture.asked.slice(-2).map(({ call, body }) => [call, body])).toEqual([
+    expect(night.fixture.world.asked.slice(-2).map(({ call, body }) => [call, body])).toEqual([
       [`POST /v1/runs/${RUN}/undo`, { reason: 'the old version is worse' }],
       [`POST /v1/runs/${RUN}/undo`, { plan: UNDO_PLAN.hash }],
     ]);
@@ -129,7 +95,7 @@ describe('from an alert to a rollback that is proven, and back again', () => {
     // What the run is called is another answer than what it waits for.
     await heading(page, 'Rollback to v2.7.4').waitFor();
     expect(await focused(page)).toBe('Rollback to v2.7.4');
-    const [plan, run] = fixture.asked;
+    const [plan, run] = night.fixture.world.asked;
     expect(plan?.body).toMatchObject({
       target: 'known-good',
       scope: { kind: 'full' },
@@ -144,13 +110,15 @@ it('goes on with a run that ended mixed, and sees what becomes of it', async () 
   const page = await open(`#/runs/${RUN}`);
   await page.getByText('1 of 3 pods ready').first().waitFor();
   expect(await button(page, 'Resume').count()).toBe(0);
-  fixture.go(RUN, [{ type: 'run.ended', outcome: 'mixed', reason: 'the engine broke off', durationMs: 30_000 }]);
+  night.fixture.world.go(RUN, [
+    { type: 'run.ended', outcome: 'mixed', reason: 'the engine broke off', durationMs: 30_000 },
+  ]);
   await page.getByText('the engine broke off').first().waitFor();
   await button(page, 'Resume').click();
   await inDialog(page).getByRole('button', { name: 'Resume' }).click();
   await page.getByText('somebody goes on with it').waitFor();
   expect(await button(page, 'Cancel').count()).toBe(1);
-  fixture.finish();
+  night.fixture.finish();
   await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
   expect(await page.getByText('12 of 12 steps').count()).toBe(1);
 });
@@ -163,42 +131,40 @@ it('reads once what it shows, and anew when it has begun to hear of changes', as
     paths.push(pathname + search);
   });
   await page.clock.install();
+  const heard = page.waitForResponse('**/v1/events');
   await page.reload();
+  await heard;
+  // No faster than need be: a page whose time goes on without its machine takes the silence for a lost connection.
   await expect
-    .poll(
-      async () => {
-        await page.clock.runFor(2_000);
-        return paths.filter((path) => path === '/v1/stacks').length;
-      },
-      { timeout: 20_000 },
-    )
+    .poll(async () => {
+      await page.clock.runFor(250);
+      return paths.filter((path) => path === '/v1/stacks').length;
+    })
     .toBe(2);
   paths.length = 0;
   await page.getByRole('link', { name: STACK, exact: true }).first().click();
   await page.getByText('users were not served').first().waitFor();
-  await expect
-    .poll(() => paths.some((path) => path.startsWith(`/v1/stacks/${STACK}/compare?`)), { timeout: 20_000 })
-    .toBe(true);
+  await expect.poll(() => paths.some((path) => path.startsWith(`/v1/stacks/${STACK}/compare?`))).toBe(true);
   await page.clock.runFor(12_000);
   expect(paths.filter((path, i) => paths.indexOf(path) !== i)).toEqual([]);
 });
 
 describe('whoever may not', () => {
   it('act sees everything, and is offered nothing', async () => {
-    fixture.watchOnly();
+    night.fixture.world.mayAct = false;
     atWork();
     const page = await open(`#/runs/${RUN}`);
     await page.getByText('You may watch this stack.').waitFor();
     await page.getByText('1 of 3 pods ready').first().waitFor();
     expect(await button(page, 'Cancel').count()).toBe(0);
-    await page.goto(`${fixture.url}/#/stacks/${STACK}`);
+    await page.goto(`${night.fixture.url}/#/stacks/${STACK}`);
     await heading(page, STACK).waitFor();
     await page.getByText('You may watch this stack.').waitFor();
     expect(await page.getByRole('link', { name: 'Plan a rollback', exact: true }).count()).toBe(0);
   });
 
   it('signs in with a token, which the page does not keep', async () => {
-    fixture.lock();
+    night.fixture.world.isLocked = true;
     const page = await open();
     await heading(page, 'Sign in').waitFor();
     await page.getByLabel('Token').fill('bst_wrong');
@@ -213,15 +179,15 @@ describe('whoever may not', () => {
     );
     expect(kept).not.toContain(TOKEN);
     // The stream of changes began anew as well: what happens elsewhere is seen here.
-    fixture.begin();
+    night.fixture.begin();
     await page.getByRole('region', { name: 'Waits for somebody' }).getByText('platform-lead or cto').waitFor();
   });
 
   it('sees why an approval was refused because somebody was first', async () => {
-    fixture.begin();
+    night.fixture.begin();
     const page = await open(`#/runs/${RUN}`);
     await button(page, 'Approve').click();
-    const run = fixture.runs.get(RUN);
+    const run = night.fixture.world.runs.get(RUN);
     if (run !== undefined) run.etag = 9;
     await inDialog(page).getByRole('button', { name: 'Approve' }).click();
     await inDialog(page).getByRole('alert').getByText('Somebody was first.').waitFor();
@@ -230,15 +196,20 @@ describe('whoever may not', () => {
 });
 
 describe('every screen', () => {
-  const SCREENS: readonly (readonly [name: string, path: string, shows: string])[] = [
+  const SCREENS: readonly (readonly [name: string, path: string, ...shows: string[]])[] = [
     ['stacks', '', 'Waits for somebody'],
-    ['stack', `#/stacks/${STACK}`, 'users were not served'],
+    ['stack', `#/stacks/${STACK}`, 'users were not served', 'restored beside', 'It last went well'],
     ['new plan', `#/stacks/${STACK}/plan?target=v2.7.3`, 'Severity'],
     ['plan', `#/plans/${PLAN.hash}`, 'What is done'],
-    ['proposal', `#/proposals/${PROPOSAL}`, 'What changes'],
-    ['run', `#/runs/${RUN}`, '1 of 3 pods ready'],
+    ['proposal', `#/proposals/${PROPOSAL}`, 'What changes', 'proposal opened'],
+    ['run', `#/runs/${RUN}`, '1 of 3 pods ready', 'audit answers 410'],
     ['nowhere', '#/nowhere/at/all', 'There is no such page'],
   ];
+
+  async function show(page: Page, [, path, ...shows]: (typeof SCREENS)[number]): Promise<void> {
+    await page.goto(`${night.fixture.url}/${path}`);
+    for (const text of shows) await page.getByText(text).first().waitFor();
+  }
 
   it.each([
     ['light', 'all'],
@@ -247,11 +218,15 @@ describe('every screen', () => {
     atWork();
     const found: string[] = [];
     const page = await open('', { theme });
-    for (const [name, path, shows] of SCREENS) {
-      await page.goto(`${fixture.url}/${path}`);
-      await page.getByText(shows).first().waitFor();
-      found.push(...(await barriers(page, `${name}, ${theme}`, what)));
+    for (const screen of SCREENS) {
+      await show(page, screen);
+      found.push(...(await barriers(page, `${screen[0]}, ${theme}`, what)));
     }
+    await page.goto(`${night.fixture.url}/#/runs/${RUN}`);
+    night.fixture.finish();
+    night.fixture.world.go(RUN, WATCHED());
+    await page.getByText('the logs of orders cannot be read').first().waitFor();
+    found.push(...(await barriers(page, `run that is watched, ${theme}`, what)));
     await page.keyboard.press('?');
     await inDialog(page).getByText('this list').waitFor();
     found.push(...(await barriers(page, `help, ${theme}`, what)));
@@ -263,14 +238,15 @@ describe('every screen', () => {
     const found: string[] = [];
     const wide: Record<string, number> = {};
     const page = await open('', { width: 360, height: 740 });
-    for (const [name, path, shows] of SCREENS) {
-      await page.goto(`${fixture.url}/${path}`);
-      await page.getByText(shows).first().waitFor();
-      wide[name] = await pixelsTooWide(page);
+    for (const screen of SCREENS) {
+      await show(page, screen);
+      wide[screen[0]] = await pixelsTooWide(page);
     }
-    await page.goto(`${fixture.url}/#/runs/${RUN}`);
-    fixture.finish();
+    await page.goto(`${night.fixture.url}/#/runs/${RUN}`);
+    night.fixture.finish();
+    night.fixture.world.go(RUN, WATCHED());
     await page.getByRole('link', { name: 'Evidence' }).waitFor();
+    await page.getByText('the logs of orders cannot be read').first().waitFor();
     wide['finished run'] = await pixelsTooWide(page);
     found.push(...(await barriers(page, 'finished run on a phone')));
     await button(page, 'Finalize').click();
@@ -300,9 +276,7 @@ describe('every screen', () => {
 
 describe('these checks themselves', () => {
   it('see a barrier, and a page that is too wide', async () => {
-    const one = await openPage(browser, 'about:blank');
-    opened.push(one);
-    const { page } = one;
+    const page = await night.openAt('about:blank');
     await page.setContent('<main><h1 style="color:#ddd;background:#fff">Pale</h1><input><p style="width:2000px">x');
     const found = await barriers(page, 'broken');
     expect(found.some((line) => line.includes('color-contrast'))).toBe(true);
@@ -311,13 +285,6 @@ describe('these checks themselves', () => {
     expect(await pixelsTooWide(page)).toBeGreaterThan(500);
   });
 });
-
-/** What has the focus, as it is called. */
-async function focused(page: Page): Promise<string> {
-  return await page.evaluate<string>(
-    '(({ activeElement: e }) => (e.labels?.[0]?.textContent ?? e.name ?? "") && (e.name || e.labels[0].textContent.trim()) || e.textContent.trim())(document)',
-  );
-}
 
 /** Goes on with Tab until that has the focus; it must be on the way. */
 async function tabTo(page: Page, name: string): Promise<void> {

@@ -7,7 +7,10 @@ import type { StatsResult } from '../../src/actions/stats.ts';
 import { spell as spellReport } from '../../src/actions/report/words.ts';
 import { ACCESS_ROLES, OUTCOMES, PHASES } from '../../src/model/index.ts';
 import { mayDo } from '../../src/service/access/may.ts';
+import type { Drill } from '../../src/service/drills.ts';
+import type { DeliveryView } from '../../src/service/notify/index.ts';
 import type { RunView } from '../../src/service/run-view.ts';
+import type { ScheduleView } from '../../src/service/schedules/records.ts';
 import type { Comparison } from '../../src/service/stacks/compare.ts';
 import type { LiveStack } from '../../src/service/stacks/live.ts';
 import type { StackDetail } from '../../src/service/stacks/view.ts';
@@ -39,6 +42,9 @@ test('what the page reads is what the service answers: the compiler compares the
   expectTypeOf<ApprovalSeen>().toExtend<page.Review>();
   expectTypeOf<Comparison>().toExtend<page.Compared>();
   expectTypeOf<LiveStack>().toExtend<page.LiveStack>();
+  expectTypeOf<ScheduleView>().toExtend<page.ScheduleView>();
+  expectTypeOf<Drill>().toExtend<page.Drill>();
+  expectTypeOf<DeliveryView>().toExtend<page.Delivery>();
   expect(PAGE_PHASES).toEqual(PHASES);
 });
 

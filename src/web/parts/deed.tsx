@@ -15,9 +15,11 @@ export interface Deed {
   readonly kind?: 'primary' | 'danger';
   /** Asked for in a field; `required`: nothing is done without. */
   readonly reason?: 'required' | 'optional';
+  /** One of these goes to `body`; where there is but one, nobody is asked. */
+  readonly choice?: { readonly label: string; readonly options: readonly (readonly [value: string, said: string])[] };
   /** Has to be typed: the stack's name. */
   readonly typed?: string;
-  readonly body?: (reason: string) => unknown;
+  readonly body?: (reason: string, choice: string) => unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly explain?: ComponentChildren;
   readonly onDone: (answer: Answer<unknown>) => void;
@@ -50,14 +52,18 @@ function DeedDialog({ deed, onClose }: { deed: Deed; onClose: () => void }) {
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
-  // Of this dialog: sending it twice does it once. Another reason is another intention.
-  const intention = useRef({ reason: '', key: newIntention() });
+  const [picked, setPicked] = useState<string>();
+  const options = deed.choice?.options ?? [];
+  const choice = picked ?? options[0]?.[0] ?? '';
+  // Of this dialog: sending it twice does it once. Another reason or choice is another intention.
+  const intention = useRef({ of: '', key: newIntention() });
   const submit = async (): Promise<void> => {
-    if (intention.current.reason !== reason) intention.current = { reason, key: newIntention() };
+    const of = JSON.stringify([reason, choice]);
+    if (intention.current.of !== of) intention.current = { of, key: newIntention() };
     setBusy(true);
     setProblem(undefined);
     try {
-      const said = deed.body?.(reason) ?? (reason === '' ? {} : { reason });
+      const said = deed.body?.(reason, choice) ?? (reason === '' ? {} : { reason });
       const headers = { 'idempotency-key': intention.current.key, ...deed.headers };
       const answer = await ask<unknown>(deed.path, { method: 'POST', body: said, headers });
       onClose();
@@ -78,6 +84,18 @@ function DeedDialog({ deed, onClose }: { deed: Deed; onClose: () => void }) {
         }}
       >
         {deed.explain}
+        {deed.choice === undefined || options.length < 2 ? null : (
+          <label>
+            {deed.choice.label}
+            <select value={choice} onChange={(event) => setPicked(event.currentTarget.value)}>
+              {options.map(([value, words]) => (
+                <option key={value} value={value}>
+                  {words}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         {deed.reason === undefined ? null : (
           <label>
             Reason{deed.reason === 'optional' ? ' (optional)' : ''}
@@ -107,7 +125,8 @@ function DeedDialog({ deed, onClose }: { deed: Deed; onClose: () => void }) {
           <button type="button" class="plain" onClick={onClose}>
             Leave it
           </button>
-          <button type="submit" class={deed.kind ?? 'primary'} disabled={!ready || busy}>
+          {/* Not disabled while it sends: it would lose the focus, which goes back only from inside of the dialog. */}
+          <button type="submit" class={deed.kind ?? 'primary'} disabled={!ready} aria-disabled={busy}>
             {busy ? 'Sending …' : deed.label}
           </button>
         </div>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 
 interface DialogProps {
   readonly title: string;
@@ -16,7 +16,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     if (!over.current) onClose();
     over.current = true;
   };
-  useEffect(() => {
+  // Closed while it is still in the document: a dialog that was taken out gives no focus back.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (dialog !== null && !dialog.open) dialog.showModal();
     return () => dialog?.close();

@@ -1,6 +1,6 @@
 import { figureOf } from '../derive.ts';
-import { probeSums, type ProbeSpan } from '../run-fold.ts';
-import type { CheckResult } from '../types.ts';
+import { type ProbeSpan, type ProbeSums, probeSums } from '../run-fold.ts';
+import type { CheckResult, ProbeVerdict } from '../types.ts';
 import { spell } from '../words.ts';
 import { Badge } from './basics.tsx';
 
@@ -99,7 +99,7 @@ export function Probes({ probes, fromAt, toAt }: ProbesProps) {
                 {sums.unknownMs < 100 ? '' : `, unknown ${spell(sums.unknownMs)}`}
               </span>
             </div>
-            <Strip name={name} sums={sums} fromAt={fromAt} toAt={toAt} />
+            <Strip said={stripInWords(name, sums)} sums={sums} fromAt={fromAt} toAt={toAt} />
           </li>
         );
       })}
@@ -107,19 +107,25 @@ export function Probes({ probes, fromAt, toAt }: ProbesProps) {
   );
 }
 
-function Strip({
-  name,
-  sums,
-  fromAt,
-  toAt,
-}: {
-  name: string;
-  sums: ReturnType<typeof probeSums>;
-  fromAt: number;
-  toAt: number;
-}) {
+function stripInWords(name: string, { upMs, downMs, unknownMs }: ProbeSums): string {
+  return `${name}: up ${spell(upMs)}, down ${spell(downMs)}, unknown ${spell(unknownMs)}`;
+}
+
+interface StripProps {
+  /** The picture in words. */
+  readonly said: string;
+  readonly sums: ProbeSums;
+  readonly fromAt: number;
+  readonly toAt: number;
+  /** For each verdict. @default its own */
+  readonly words?: Readonly<Record<ProbeVerdict, string>>;
+}
+
+const PROBE_WORDS = { up: 'up', down: 'down', unknown: 'unknown' } as const;
+
+/** What was found, over time. */
+export function Strip({ said, sums, fromAt, toAt, words = PROBE_WORDS }: StripProps) {
   const width = Math.max(1, toAt - fromAt);
-  const said = `${name}: up ${spell(sums.upMs)}, down ${spell(sums.downMs)}, unknown ${spell(sums.unknownMs)}`;
   return (
     <svg class="strip" viewBox="0 0 1000 14" preserveAspectRatio="none" role="img" aria-label={said}>
       {sums.spans.map(({ verdict, fromAt: from, toAt: until, reason }) => (
@@ -130,7 +136,7 @@ function Strip({
           width={Math.max(2, ((until - from) / width) * 1_000)}
           height={14}
         >
-          <title>{`${verdict} for ${spell(until - from)}: ${reason}`}</title>
+          <title>{`${words[verdict]} for ${spell(until - from)}: ${reason}`}</title>
         </rect>
       ))}
     </svg>

@@ -52,7 +52,8 @@ export function NewPlan({ name, target }: { name: string; target?: string }) {
         class="form"
         onSubmit={(event) => {
           event.preventDefault();
-          void submit(new FormData(event.currentTarget));
+          // Not disabled meanwhile: whoever came by the keyboard would be thrown out of the form.
+          if (!busy) void submit(new FormData(event.currentTarget));
         }}
       >
         <label>
@@ -112,7 +113,7 @@ export function NewPlan({ name, target }: { name: string; target?: string }) {
           </Note>
         ) : null}
         <div class="wide foot">
-          <button type="submit" class="primary" disabled={busy}>
+          <button type="submit" class="primary" aria-disabled={busy}>
             {busy ? 'Comparing with live …' : 'Make the plan'}
           </button>
         </div>

@@ -4,6 +4,7 @@ import { useResource } from '../live.ts';
 import { Ago, Badge, Id, Loading, Note, ProblemNote, Section, Title } from '../parts/basics.tsx';
 import { DeedButton, Deeds } from '../parts/deed.tsx';
 import { PlanBody, RiskBadge } from '../parts/plan-body.tsx';
+import { Told } from '../parts/told.tsx';
 import { go, to } from '../router.ts';
 import type { Alert, Plan, Proposal } from '../types.ts';
 import { count } from '../words.ts';
@@ -165,6 +166,7 @@ export function ProposalScreen({ id }: { id: string }) {
           ))}
         </ul>
       </Section>
+      <Told of="proposal" id={id} isLive={isOpen || state === 'planning'} />
       {planDetail === undefined ? null : <PlanBody plan={planDetail} />}
     </>
   );

@@ -4,6 +4,8 @@ import { useNow, useResource } from '../live.ts';
 import { Badge, Facts, Id, Loading, MaybeLink, Note, ProblemNote, Section, Title } from '../parts/basics.tsx';
 import { DeedButton, Deeds } from '../parts/deed.tsx';
 import { Log } from '../parts/log.tsx';
+import { Told } from '../parts/told.tsx';
+import { Watched } from '../parts/watched.tsx';
 import { Checks, Probes } from '../parts/measured.tsx';
 import { RiskBadge } from '../parts/plan-body.tsx';
 import { Timeline } from '../parts/timeline.tsx';
@@ -15,26 +17,34 @@ import type { RunEvent, RunView } from '../types.ts';
 import { clock, personInWords, scopeInWords, spell } from '../words.ts';
 import { Approval } from '../parts/approval.tsx';
 
+interface Followed {
+  readonly progress: Progress;
+  readonly stream: StreamState;
+  /** Number of the journal's entry up to which the stream has told, once it is over. */
+  readonly upTo: number;
+}
+
 /** Follows a run's events from its first one; what is shown is made from them alone. */
-function useProgress(run: string, round: number): { readonly progress: Progress; readonly stream: StreamState } {
+function useProgress(run: string, round: number): Followed {
   const [progress, setProgress] = useState<Progress>(NOTHING_YET);
   const [stream, setStream] = useState<StreamState>('connecting');
+  const [upTo, setUpTo] = useState(0);
   useEffect(
     () =>
       follow({
         path: `/v1/runs/${encodeURIComponent(run)}/events`,
-        onEvents: (events) =>
-          setProgress((old) =>
-            withEvents(
-              old,
-              events.map(({ data }) => JSON.parse(data) as RunEvent),
-            ),
-          ),
+        after: upTo,
+        onEvents: (events) => {
+          const told = events.filter(({ type }) => type !== 'end').map(({ data }) => JSON.parse(data) as RunEvent);
+          setProgress((old) => withEvents(old, told));
+          const end = events.find(({ type }) => type === 'end');
+          if (end !== undefined) setUpTo((JSON.parse(end.data) as { readonly sequence: number }).sequence);
+        },
         onState: setStream,
       }),
     [run, round],
   );
-  return { progress, stream };
+  return { progress, stream, upTo };
 }
 
 /** The policy lets the run go first, and somebody still has to agree. */
@@ -42,20 +52,24 @@ function isDue({ approval }: Progress): boolean {
   return approval?.when === 'after' && approval.given < approval.count;
 }
 
+/** So long after the end of a run the service may still find out whom to tell. */
+const TOLD_WITHIN_MS = 60_000;
+
 /** One run: live while it is at work, and the record of it afterwards. */
 export function Run({ id }: { id: string }) {
   const path = `/v1/runs/${encodeURIComponent(id)}`;
   const view = useResource<RunView>(path, ({ run }) => run === id);
   const [round, setRound] = useState(0);
-  const { progress, stream } = useProgress(id, round);
+  const { progress, stream, upTo } = useProgress(id, round);
   const reloadView = view.reload;
   const ended = progress.ended?.outcome;
   useEffect(() => {
     if (ended !== undefined || stream === 'over') reloadView();
   }, [ended, stream === 'over']);
   useEffect(() => {
-    // Somebody goes on with a run that had ended mixed.
-    if (stream === 'over' && view.data !== undefined && view.data.state !== 'ended') setRound((old) => old + 1);
+    if (stream !== 'over' || view.data === undefined) return;
+    // Somebody goes on with a run that had ended mixed, or something was told after its end.
+    if (view.data.state !== 'ended' || view.data.sequence > upTo) setRound((old) => old + 1);
   }, [view.data]);
   const state = stateOf(view.data, progress);
   useEffect(() => {
@@ -108,6 +122,7 @@ export function Run({ id }: { id: string }) {
       {state === 'waiting' || isDue(progress) ? <Approval path={path} plan={view.data?.plan} run={id} /> : null}
       <Head progress={progress} view={view.data} state={state} elapsedMs={endedAt - startedAt} />
       {isOver ? <Afterwards path={path} view={view.data} progress={progress} /> : null}
+      {progress.observation === undefined ? null : <Watched observation={progress.observation} />}
       <div class="columns run">
         <Section title="Timeline">
           <Timeline parts={partsOf(view.data?.plan, progress)} now={now} />
@@ -122,6 +137,7 @@ export function Run({ id }: { id: string }) {
           <Section title="Said">
             <Log lines={progress.log} />
           </Section>
+          <Told of="run" id={id} isLive={!isOver || now - endedAt < TOLD_WITHIN_MS} />
         </div>
       </div>
     </>
@@ -278,10 +294,12 @@ function Afterwards({ path, view, progress }: { path: string; view: RunView | un
 /** Tells whoever listens and does not see: phases and the end, not every line. */
 function Announcer({ progress, state }: { progress: Progress; state: string }) {
   const last = useRef('');
-  const { ended, phase } = progress;
+  const { ended, phase, observation } = progress;
   if (ended !== undefined) {
     const took = progress.startedAt === undefined ? '' : ` after ${spell(ended.at - progress.startedAt)}`;
-    last.current = `The run ended: ${ended.outcome}${took}.`;
+    const since =
+      observation === undefined ? '' : ` Watched afterwards: ${observation.ended?.outcome ?? 'not over yet'}.`;
+    last.current = `The run ended: ${ended.outcome}${took}.${since}`;
   } else if (state === 'waiting') last.current = 'The run waits for an approval.';
   else if (phase !== undefined) last.current = `The run is in the phase ${phase}.`;
   return (

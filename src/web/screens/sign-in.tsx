@@ -9,7 +9,7 @@ export function SignIn() {
   const field = useRef<HTMLInputElement>(null);
   const submit = async (): Promise<void> => {
     const token = field.current?.value.trim() ?? '';
-    if (token === '') return;
+    if (token === '' || busy) return;
     setBusy(true);
     try {
       await signIn(token);
@@ -36,7 +36,7 @@ export function SignIn() {
           <input ref={field} type="password" name="token" autocomplete="current-password" spellcheck={false} required />
         </label>
         {problem === undefined ? null : <ProblemNote problem={problem} />}
-        <button type="submit" class="primary" disabled={busy}>
+        <button type="submit" class="primary" aria-disabled={busy}>
           {busy ? 'Asking …' : 'Sign in'}
         </button>
       </form>

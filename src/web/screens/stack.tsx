@@ -1,21 +1,27 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { choicesOf } from '../derive.ts';
 import { type Resource, useResource } from '../live.ts';
 import { Ago, Badge, Facts, Id, Loading, Note, ProblemNote, Scroll, Section, Title } from '../parts/basics.tsx';
+import { Backups } from '../parts/backups.tsx';
 import { Changes } from '../parts/changes.tsx';
 import { DeedButton, Deeds } from '../parts/deed.tsx';
 import { History } from '../parts/history.tsx';
+import { Schedules } from '../parts/schedules.tsx';
 import { SnapshotLine, SnapshotTable } from '../parts/snapshot-line.tsx';
 import { to } from '../router.ts';
 import type { Compared, Items, LiveStack, Proposal, SnapshotRow, StackDetail } from '../types.ts';
+import { schedulesAgainMs } from '../upkeep.ts';
 import { count, objectName } from '../words.ts';
 
 /** One stack: how it is, what differs from the target, where it can go back to, and what was done to it. */
 export function Stack({ name }: { name: string }) {
   const base = `/v1/stacks/${encodeURIComponent(name)}`;
-  const stack = useResource<StackDetail>(base, (changed) => changed.stack === name);
+  const stack = useResource<StackDetail>(base, (changed) => changed.stack === name, {
+    againAfter: ({ schedules = [] }) => schedulesAgainMs(schedules, Date.now()),
+  });
   const snapshots = useResource<Items<SnapshotRow>>(`${base}/snapshots?limit=200`, (changed) => changed.stack === name);
   const { data, problem } = stack;
+  useAfterChange(lastTimes(data), snapshots.reload);
   return (
     <>
       <header class="screen">
@@ -33,7 +39,10 @@ export function Stack({ name }: { name: string }) {
               path: `${base}/snapshots`,
               reason: 'required',
               explain: <p>Records everything that makes the stack behave as it does, and measures its checks.</p>,
-              onDone: stack.reload,
+              onDone: () => {
+                stack.reload();
+                snapshots.reload();
+              },
             }}
           />
           <a class="button primary" href={to.newPlan(name)}>
@@ -49,9 +58,30 @@ export function Stack({ name }: { name: string }) {
         <Health base={base} name={name} />
       </div>
       <Snapshots name={name} snapshots={snapshots} />
+      <div class="columns even">
+        {data?.stores === undefined || data.stores.length === 0 ? null : (
+          <Backups stack={name} base={base} stores={data.stores} />
+        )}
+        {data?.schedules === undefined || data.schedules.length === 0 ? null : <Schedules schedules={data.schedules} />}
+      </div>
       <History stack={name} />
     </>
   );
+}
+
+/** When schedules were last done, together: they may have made a snapshot, or taken some away. */
+function lastTimes(stack: StackDetail | undefined): string | undefined {
+  return stack?.schedules?.map(({ last }) => last?.at ?? '').join();
+}
+
+/** Calls when the value is another one than before; undefined is none. */
+function useAfterChange(value: string | undefined, call: () => void): void {
+  const before = useRef(value);
+  useEffect(() => {
+    if (value === undefined) return;
+    if (before.current !== undefined && before.current !== value) call();
+    before.current = value;
+  }, [value]);
 }
 
 function About({ stack }: { stack: StackDetail }) {
@@ -137,7 +167,7 @@ function Difference({ name, base, snapshots }: { name: string; base: string; sna
   const compared = useResource<Compared>(
     `${base}/compare?from=live&to=${encodeURIComponent(target)}`,
     ({ stack }) => stack === name,
-    CLUSTER_MS,
+    { apartMs: CLUSTER_MS },
   );
   const choices = useMemo(() => choicesOf(snapshots.data?.items ?? []), [snapshots.data]);
   return (
@@ -196,7 +226,7 @@ function Health({ base, name }: { base: string; name: string }) {
     `${base}/live${measure ? '?checks=true' : ''}`,
     // Checks may ask a lot of the stack: they are measured when somebody says so.
     ({ stack }) => !measure && stack === name,
-    CLUSTER_MS,
+    { apartMs: CLUSTER_MS },
   );
   return (
     <Section

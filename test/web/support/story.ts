@@ -407,7 +407,9 @@ export const FINISHED = (): readonly RunEventBody[] => [
  */
 export function stamped(run: string, bodies: readonly RunEventBody[], after = 0, notBefore = 0): readonly RunEvent[] {
   const total = bodies.reduce((sum, body) => sum + takes(body), 0);
-  let at = total === 0 && notBefore > 0 ? notBefore : Math.max(notBefore, Date.now() - total);
+  // What is seen after a run is seen now.
+  const isAfterwards = bodies[0]?.type.startsWith('observation.') === true;
+  let at = total === 0 && notBefore > 0 && !isAfterwards ? notBefore : Math.max(notBefore, Date.now() - total);
   return bodies.map((body, i) => {
     at = Math.min(Math.max(at + takes(body), notBefore), Date.now());
     const time = new Date(at).toISOString();
