@@ -55,6 +55,6 @@ export interface RequestLimits {
 }
 
 /** @default of the settings file */
-export const REQUEST_LIMITS: RequestLimits = { bodyBytes: 1_048_576, bodyDepth: 32, perMinute: 600, streams: 100 };
+export const REQUEST_LIMITS: RequestLimits = { bodyBytes: 1_048_576, bodyDepth: 32, perMinute: 600, streams: 500 };
 
 export type Routes = (app: App, deps: HttpDeps) => void;
