@@ -99,7 +99,12 @@ export const runs: Routes = (app, deps) => {
     const plan = await keptPlan(hash, service);
     await requireDeed(c, deps, 'act', plan.stack);
     const result = await askForRun(
-      { plan, ...askerOf(c), ...(trigger === undefined ? {} : { trigger }), ...(abandon === undefined ? {} : { abandon }) },
+      {
+        plan,
+        ...askerOf(c),
+        ...(trigger === undefined ? {} : { trigger }),
+        ...(abandon === undefined ? {} : { abandon }),
+      },
       service,
     );
     if (result.kind === 'nothing-to-do') return c.json(result, 200);
