@@ -113,7 +113,10 @@ export function useResource<T>(
   }, []);
   const { path: of, ...rest } = state;
   const afterMs = of !== path || rest.loading || rest.data === undefined ? undefined : againAfter?.(rest.data);
-  useEffect(() => (afterMs === undefined ? undefined : whenSeen(Math.max(apartMs, afterMs), reload)), [state]);
+  useEffect(
+    () => (afterMs === undefined ? undefined : whenSeen(Math.max(apartMs, afterMs), reload)),
+    [state, afterMs === undefined],
+  );
   return of === path ? { ...rest, reload } : { loading: path !== undefined, reload };
 }
 

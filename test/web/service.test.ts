@@ -7,16 +7,24 @@ import { createApp } from '../../src/http/app.ts';
 import { REQUEST_LIMITS } from '../../src/http/context.ts';
 import { listen, type Listening } from '../../src/http/server.ts';
 import { fold, type JournalEntry, linkOf } from '../../src/journal/index.ts';
+import type { RunEventBody } from '../../src/model/index.ts';
 import { createGate } from '../../src/service/access/prove.ts';
 import { createToken } from '../../src/service/access/tokens.ts';
+import type { Drill } from '../../src/service/drills.ts';
 import { journalOf } from '../support/journal.ts';
 import { aStackFile, type TestService, testService } from '../support/service.ts';
 import { barriers, openPage, startBrowser } from './support/browser.ts';
+import { stamped } from './support/story.ts';
 
 /** The journal of a real run, of a format that is kept for ever. */
 const RECORDED = join(import.meta.dirname, '..', 'histories', 'format-2-succeeded.json');
 /** In the middle of applying. */
 const FIRST = 40;
+
+const STORED = `  backstay:stores:
+    - { name: main, kind: postgres, connection: { host: 127.0.0.1, port: 1, database: shop, user: shop } }
+  backstay:schedules: [{ name: nightly, do: capture, every: 1d }]
+`;
 
 let browser: Browser;
 let service: TestService;
@@ -30,7 +38,9 @@ beforeAll(async () => {
   stack = entries[0]?.stack ?? '';
   await ensurePage();
   browser = await startBrowser();
-  service = await testService({ stacks: { [stack]: aStackFile(), 'medical-kg': aStackFile() } });
+  service = await testService({
+    stacks: { [stack]: aStackFile(), 'medical-kg': aStackFile(), stored: aStackFile(STORED) },
+  });
   listening = await serve(0);
 }, 300_000);
 
@@ -81,6 +91,22 @@ it('shows a run of which the rest comes while somebody watches, and the service 
   listening = await serve(listening.port);
   await page.getByText('The run ended: succeeded').waitFor({ state: 'attached' });
   await page.getByText('8 of 8 steps').waitFor();
+  // What is seen after the end is in the journal of the run, whose stream is over.
+  const last = entries.at(-1)!;
+  const seen: readonly RunEventBody[] = [
+    { type: 'observation.started', until: new Date(Date.now() + 9e5).toISOString(), subjects: ['check web', 'logs'] },
+    { type: 'observation.changed', subject: 'check web', verdict: 'fail', reason: 'it answers 503' },
+  ];
+  let before = last;
+  for (const [i, event] of stamped(last.run, seen, fold(entries).eventSequence).entries()) {
+    const next: JournalEntry = { ...nextOf(before), time: event.time, kind: 'event', event: { ...event, stack } };
+    await deps.journal.append(next);
+    before = next;
+    await page
+      .getByText(['not measured yet', 'it answers 503'][i] ?? '')
+      .first()
+      .waitFor();
+  }
 
   const [report] = await Promise.all([
     context.waitForEvent('page'),
@@ -94,6 +120,32 @@ it('shows a run of which the rest comes while somebody watches, and the service 
 
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+  expect(complaints).toEqual([]);
+  await context.close();
+});
+
+it('proves a backup, says how that ended, and what is done by itself', async () => {
+  const { deps } = service;
+  const { page, context, complaints } = await openPage(browser, `${listening.url}/#/stacks/stored`);
+  const { token } = await createToken(
+    { name: 'otto', grants: [{ role: 'operator', stacks: ['stored'] }], by: 'a test' },
+    deps,
+  );
+  await page.getByLabel('Token').fill(token);
+  await page.keyboard.press('Enter');
+  const part = (name: string) => page.getByRole('region', { name, exact: true });
+  await part('By itself').getByText('no service has seen it yet').waitFor();
+  await part('Backups').getByText('no drill has proven a backup').waitFor();
+  await part('Backups').getByRole('button', { name: 'Prove a backup' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Prove a backup' }).click();
+  // A process of its own, which finds no database.
+  await part('Backups').getByText('failed', { exact: true }).first().waitFor({ timeout: 60_000 });
+  const { items } = (await (await context.request.get(`${listening.url}/v1/stacks/stored/drills`)).json()) as {
+    readonly items: readonly Drill[];
+  };
+  expect(items.map(({ by, store, state }) => [by, store, state])).toEqual([['token:otto', 'main', 'failed']]);
+  const { message } = items[0]?.result as { readonly message: string };
+  await part('Backups').getByText(message).waitFor();
   expect(complaints).toEqual([]);
   await context.close();
 });

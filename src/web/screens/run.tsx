@@ -52,8 +52,13 @@ function isDue({ approval }: Progress): boolean {
   return approval?.when === 'after' && approval.given < approval.count;
 }
 
-/** So long after the end of a run the service may still find out whom to tell. */
+/** So long after something the service may still find out whom to tell. */
 const TOLD_WITHIN_MS = 60_000;
+
+/** Milliseconds since the epoch up to which there may be something new to tell of a run that has ended. */
+function tellableUntil({ observation }: Progress, endedAt: number): number {
+  return TOLD_WITHIN_MS + Math.max(endedAt, observation?.ended?.at ?? observation?.untilAt ?? 0);
+}
 
 /** One run: live while it is at work, and the record of it afterwards. */
 export function Run({ id }: { id: string }) {
@@ -137,7 +142,7 @@ export function Run({ id }: { id: string }) {
           <Section title="Said">
             <Log lines={progress.log} />
           </Section>
-          <Told of="run" id={id} isLive={!isOver || now - endedAt < TOLD_WITHIN_MS} />
+          <Told of="run" id={id} isLive={!isOver || now < tellableUntil(progress, endedAt)} />
         </div>
       </div>
     </>
