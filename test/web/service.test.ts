@@ -144,7 +144,7 @@ it('proves a backup, says how that ended, and what is done by itself', async () 
     readonly items: readonly Drill[];
   };
   expect(items.map(({ by, store, state }) => [by, store, state])).toEqual([['token:otto', 'main', 'failed']]);
-  const { message } = items[0]?.result as { readonly message: string };
+  const { message } = items[0]!.result as { readonly message: string };
   await part('Backups').getByText(message).waitFor();
   expect(complaints).toEqual([]);
   await context.close();
