@@ -166,8 +166,8 @@ export function ProposalScreen({ id }: { id: string }) {
           ))}
         </ul>
       </Section>
-      <Told of="proposal" id={id} isLive={isOpen || state === 'planning'} />
       {planDetail === undefined ? null : <PlanBody plan={planDetail} />}
+      <Told of="proposal" id={id} isLive={isOpen || state === 'planning'} />
     </>
   );
 }
