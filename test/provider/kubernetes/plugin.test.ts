@@ -317,6 +317,8 @@ describe('reading', () => {
     const found = await read(object);
     expect(found?.inputs.value).toEqual(object);
     expect(found?.outputs.value).toMatchObject({ data: { a: '1' }, __initialApiVersion: 'v1' });
+    await cluster.delete(refOf(object));
+    expect(await read(object)).toBeUndefined();
   });
 });
 
