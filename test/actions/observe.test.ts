@@ -6,7 +6,7 @@ import { fold, type JournalFact } from '../../src/journal/index.ts';
 import type { KubeObject, ObservationPolicy, RunEvent, Stack } from '../../src/model/index.ts';
 import type { Cluster, DataStore, HttpAnswer, LogOptions } from '../../src/ports/index.ts';
 import { fakeCluster } from '../hooks/fake-cluster.ts';
-import { aPlan, aStack, fakeClock } from '../rollback/builders.ts';
+import { aPlan, aStack, aStep, fakeClock } from '../rollback/builders.ts';
 import { memoryJournal } from '../rollback/memory-journal.ts';
 import { journalOf } from '../support/journal.ts';
 
@@ -204,14 +204,20 @@ describe('watching a stack after a run', () => {
     expect(world.said()).toEqual(['0 logs pass', '2 logs fail']);
   });
 
-  test('ends where a later run of the stack begins', async () => {
-    const later = journalOf(ENDED, 'r2').map((entry) => ({ ...entry, time: '2026-01-01T00:05:00.000Z' }));
+  test('goes on while a later run waits for its approval, and ends where one begins', async () => {
+    const waiting = journalOf(ENDED.slice(0, 1), 'r3').map((entry) => ({ ...entry, time: '2026-01-01T00:02:00.000Z' }));
+    world.journal.entries.push(...waiting);
+    const begun: readonly JournalFact[] = [
+      { kind: 'run-created', plan: aPlan({ steps: [aStep('a', 'frozen')] }), by },
+      { kind: 'step-begin', operation: 'a1', step: 'a', attempt: 1 },
+    ];
+    const later = journalOf(begun, 'r2').map((entry) => ({ ...entry, time: '2026-01-01T00:05:00.000Z' }));
     world.answer = (minute) => {
-      if (minute === 5 && world.journal.entries.every(({ run }) => run === 'r1')) world.journal.entries.push(...later);
+      if (minute === 5 && world.journal.entries.every(({ run }) => run !== 'r2')) world.journal.entries.push(...later);
       return good;
     };
     expect(await watch({ watches: [ALIVE] })).toMatchObject({ outcome: 'stopped', reason: 'run r2 began' });
-    expect(world.minute).toBeLessThan(10);
+    expect(world.minute).toBe(6);
   });
 });
 

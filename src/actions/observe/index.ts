@@ -1,5 +1,5 @@
-import { BackstayError } from '../../errors/index.ts';
-import type { RunState } from '../../journal/index.ts';
+import { BackstayError, isBackstayError } from '../../errors/index.ts';
+import { fold, type RunState } from '../../journal/index.ts';
 import {
   type ObservationOutcome,
   type ObservationPolicy,
@@ -19,7 +19,7 @@ import type {
   PrivateFiles,
   Reporter,
 } from '../../ports/index.ts';
-import { addFact, stateOfRun } from '../../rollback/index.ts';
+import { addFact, changedStack, hasBegun, stateOfRun } from '../../rollback/index.ts';
 import { checkStack } from '../check.ts';
 import { writeReport } from '../report.ts';
 import { type Look, logObserver, neighbourObserver, type Observer, sessionObserver, watchObserver } from './looks.ts';
@@ -74,8 +74,9 @@ export async function observe(options: ObserveOptions, deps: ObserveDeps): Promi
   const tell = tellerOf(run, deps);
   await tell({ type: 'observation.started', until: new Date(until).toISOString(), subjects: [...observers.keys()] });
   for (let due = deps.clock.monotonic(); !signal.aborted; ) {
-    const later = await laterRun(run, deps);
-    if (later !== undefined) return await end(run, { outcome: 'stopped', reason: `run ${later} began` }, deps);
+    const newest = await newestChange(deps.stack.name, deps);
+    if (newest !== undefined && newest.run !== run)
+      return await end(run, { outcome: 'stopped', reason: `run ${newest.run} began` }, deps);
     await lookAt(observers, tell, run, deps, signal);
     if (signal.aborted) break;
     const left = until - deps.clock.now();
@@ -197,11 +198,25 @@ async function safely(observer: Observer, signal: AbortSignal): Promise<Look> {
   }
 }
 
-/** Of the same stack, begun after this one. */
-async function laterRun(run: string, { journal, stack }: ObserveDeps): Promise<string | undefined> {
-  const runs = await journal.runs(stack.name);
-  const own = runs.find((one) => one.run === run);
-  return runs.find((one) => own !== undefined && one.run !== run && one.startedAt > own.startedAt)?.run;
+/**
+ * The newest run of a stack that is at work on it, or has changed it. One that waits for its approval is none, and none that
+ * left everything as it was. One whose journal is damaged may have been anything. @throws what the journal throws
+ */
+export async function newestChange(
+  stack: string,
+  { journal }: Pick<ObserveDeps, 'journal'>,
+): Promise<{ readonly run: string; readonly state?: RunState } | undefined> {
+  const runs = (await journal.runs(stack)).toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
+  for (const { run } of runs) {
+    try {
+      const state = fold(await journal.read(run));
+      if (state.ended === undefined ? hasBegun(state) : changedStack(state)) return { run, state };
+    } catch (error) {
+      if (isBackstayError(error, 'JOURNAL_BROKEN')) return { run };
+      throw error;
+    }
+  }
+  return undefined;
 }
 
 async function end(

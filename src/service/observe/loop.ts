@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { observe, observedUntil } from '../../actions/observe/index.ts';
+import { newestChange, observe, observedUntil } from '../../actions/observe/index.ts';
 import { isBackstayError } from '../../errors/index.ts';
 import { fold } from '../../journal/index.ts';
 import type { ObservationPolicy } from '../../model/index.ts';
-import { changedStack } from '../../rollback/index.ts';
 import { Bell } from '../bell.ts';
 import { type Held, type Holder, takeWhole } from '../claim.ts';
 import { whyOf } from '../log.ts';
@@ -101,20 +100,12 @@ class Watchers {
     }
   }
 
-  /** The newest run, where it changed the stack and its time is not over; one that was left open is ended however late. */
+  /** The newest run that changed the stack, while its time is not over; one that was left open is ended however late. */
   async #toWatch(stack: string, policy: ObservationPolicy): Promise<string | undefined> {
-    const { journal, clock } = this.#deps;
-    const [newest] = await journal.runs(stack);
-    if (newest === undefined) return undefined;
-    try {
-      const state = fold(await journal.read(newest.run));
-      const until = observedUntil(state, policy);
-      if (until === undefined || !changedStack(state)) return undefined;
-      return until > clock.now() || state.observation !== undefined ? newest.run : undefined;
-    } catch (error) {
-      if (isBackstayError(error, 'JOURNAL_BROKEN')) return undefined;
-      throw error;
-    }
+    const { run, state } = (await newestChange(stack, this.#deps)) ?? {};
+    const until = state === undefined ? undefined : observedUntil(state, policy);
+    if (until === undefined) return undefined;
+    return until > this.#deps.clock.now() || state?.observation !== undefined ? run : undefined;
   }
 
   /** Never throws: what failed is logged, and tried again a little later. */
