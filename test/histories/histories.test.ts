@@ -20,6 +20,7 @@ describe('recorded journals', () => {
     ['format-1-resumed-in-2.json', { outcome: 'succeeded', takenBack: [], resumes: 1 }],
     ['format-2-succeeded.json', { outcome: 'succeeded', takenBack: [], resumes: 0 }],
     ['format-2-killed-resumed.json', { outcome: 'succeeded', takenBack: [], resumes: 1 }],
+    ['format-2-observed.json', { outcome: 'succeeded', takenBack: [], resumes: 0 }],
   ])('%s still says what happened', async (file, expected) => {
     const report = reportOf(fold(await recorded(file)));
     expect({
@@ -28,6 +29,13 @@ describe('recorded journals', () => {
       resumes: report.resumes.length,
     }).toEqual(expected);
     expect(renderMarkdown(report)).toContain(`: ${expected.outcome}\n`);
+  });
+
+  test('format-2-observed.json still says what came after the run', async () => {
+    const { observation } = reportOf(fold(await recorded('format-2-observed.json')));
+    expect(observation?.ended).toMatchObject({ outcome: 'disturbed' });
+    const failed = observation?.subjects.filter(({ findings }) => findings.some(({ verdict }) => verdict === 'fail'));
+    expect(failed?.map(({ name }) => name.split(' ')[0])).toEqual(['watch', 'logs', 'neighbours']);
   });
 
   test.each(files)('%s can be cut after any entry, and the run knows what to do next', async (file) => {
