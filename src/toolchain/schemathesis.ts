@@ -8,10 +8,11 @@ import type { ToolOptions } from './types.ts';
 const VERSION = '4.32.5';
 const REQUIREMENTS = fileURLToPath(new URL('recipes/schemathesis/requirements.txt', import.meta.url));
 
+/** Without what this machine's own Python loads at its start: some of that changes files of packages, and the cache wants them as published. */
 const PROGRAM = `#!/bin/sh
 PYTHONPATH="$(dirname -- "$(readlink -f -- "$0")")/../packages"
 export PYTHONPATH
-exec python3 -c 'from schemathesis.cli import schemathesis; schemathesis()' "$@"
+exec python3 -S -c 'from schemathesis.cli import schemathesis; schemathesis()' "$@"
 `;
 
 /** Asks an API whatever its description allows, and what it does not: for the tests. Errors: TOOL_MISSING, TOOL_BUILD_FAILED. */
