@@ -113,7 +113,7 @@ describe('redaction', () => {
     );
   });
 
-  it('takes twenty megabytes and a thousand secrets in well under a second', () => {
+  it('goes over twenty megabytes with a thousand secrets, and finds the one at the end', () => {
     const secrets = Array.from({ length: 1_000 }, (_, index) => ({
       name: 's',
       value: `value-${index}-${index * 7919}`,
@@ -121,9 +121,8 @@ describe('redaction', () => {
     const line =
       '2026-01-01T00:00:00.000000000Z {"level":"info","msg":"request","path":"/v1/documents","status":200}\n';
     const redact = redactorOf(secrets);
-    const began = performance.now();
-    redact(line.repeat(Math.round((20 * 1024 ** 2) / line.length)));
-    expect(performance.now() - began).toBeLessThan(4_000);
+    const text = line.repeat(Math.round((20 * 1024 ** 2) / line.length));
+    expect(redact(`${text}value-999-${999 * 7919}\n`)).toEqual({ text: `${text}[redacted:s]\n`, count: 1 });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { AccessRole, Deed, Grant, Principal } from '../../model/index.ts';
+import { type AccessRole, type Deed, type Grant, matchesGlob, type Principal } from '../../model/index.ts';
 
 /** What each role may; `approve` is granted beside it, by name. */
 const DEEDS: Readonly<Record<AccessRole, readonly Deed[]>> = {
@@ -30,20 +30,5 @@ function allows({ role, approves }: Grant, deed: Deed): boolean {
 }
 
 function covers({ stacks }: Grant, stack: string | undefined): boolean {
-  return stacks.some((pattern) => (stack === undefined ? pattern === '*' : matchesName(pattern, stack)));
-}
-
-/** `*` stands for any characters, also none. Linear: patterns come from settings, names from requests. */
-export function matchesName(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  if (rest.length === 0) return pattern === name;
-  if (!name.startsWith(first)) return false;
-  const last = rest.pop() ?? '';
-  let at = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, at);
-    if (found === -1) return false;
-    at = found + part.length;
-  }
-  return name.length - last.length >= at && name.endsWith(last);
+  return stacks.some((pattern) => (stack === undefined ? pattern === '*' : matchesGlob(pattern, stack)));
 }

@@ -1,5 +1,4 @@
-import type { Grant, OidcRule } from '../../model/index.ts';
-import { matchesName } from './may.ts';
+import { type Grant, matchesGlob, type OidcRule } from '../../model/index.ts';
 
 /** What the claims of a proven token grant: each rule all of whose claims fit gives its own. Pure. */
 export function grantsFor(claims: Readonly<Record<string, unknown>>, rules: readonly OidcRule[]): readonly Grant[] {
@@ -12,5 +11,5 @@ export function grantsFor(claims: Readonly<Record<string, unknown>>, rules: read
 function fits(claim: unknown, wanted: string): boolean {
   if (Array.isArray(claim)) return claim.some((one: unknown) => !Array.isArray(one) && fits(one, wanted));
   if (typeof claim !== 'string' && typeof claim !== 'number' && typeof claim !== 'boolean') return false;
-  return matchesName(wanted, String(claim));
+  return matchesGlob(wanted, String(claim));
 }
