@@ -7,7 +7,9 @@ import type { Composition } from './stack.ts';
 
 /** What planning needs: reads only, so neither lease nor engine is made. */
 export async function planDepsOf(composition: Composition): Promise<PlanDeps> {
-  const [cluster, hasher] = await Promise.all([composition.cluster(), composition.hasher()]);
+  // One after the other: what is wrong on this machine is told first, whatever the cluster would say.
+  const hasher = await composition.hasher();
+  const cluster = await composition.cluster();
   const { stack, store, clock } = composition;
   return {
     stack,
