@@ -61,8 +61,10 @@ describe('who holds the lock', () => {
 
 describe('recovering', () => {
   it('waits for nobody who is dead, fetched by a parent or not', async () => {
-    // The shell becomes a sleep, which fetches no child: what it started before stays as a zombie.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    // The shell becomes a sleep, which fetches no child. What it started ends only then: a shell may fetch it.
+    const child = 'until read -r name < /proc/$$/comm && [ "$name" = sleep ]; do :; done';
+    const script = `(${child}) & echo $!; exec sleep 60`;
+    const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       const [said] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(said.toString());
