@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { askRunbook, type RunbookAnswer, runChecks } from '../checks/index.ts';
 import { askTarget } from '../hooks/index.ts';
-import { type CheckResult, overall, type Stack, type Verdict } from '../model/index.ts';
+import { type CheckResult, type CheckSetting, overall, type Stack, type Verdict } from '../model/index.ts';
 import type { Clock, Cluster, HttpClient } from '../ports/index.ts';
 import { takeInventory } from './inventory.ts';
 
@@ -23,8 +23,19 @@ export async function checkStack(
   options: CheckOptions,
   deps: CheckDeps,
 ): Promise<{ readonly verdict: Verdict; readonly checks: readonly CheckResult[] }> {
-  const checks = await runChecks(deps.stack.checks, { ...(await contextOf(deps, options.signal)), ...options });
+  const settings = deps.stack.checks;
+  const checks = await runChecks(settings, { ...(await contextOf(settings, deps, options.signal)), ...options });
   return { verdict: overall(checks), checks };
+}
+
+/** The same of those checks alone, whenever else they are asked. */
+export async function checkNamed(
+  names: readonly string[],
+  options: Omit<CheckOptions, 'when'>,
+  deps: CheckDeps,
+): Promise<readonly CheckResult[]> {
+  const settings = deps.stack.checks.filter(({ name }) => names.includes(name));
+  return await runChecks(settings, { ...(await contextOf(settings, deps, options.signal)), ...options, when: 'named' });
 }
 
 /** Asks whether the stack's runbook applies now: an alert of its own is firing, and what the suspect depends on is well. */
@@ -37,14 +48,18 @@ export async function checkRunbook(options: Omit<CheckOptions, 'when'>, deps: Ch
     now: clock.now(),
     signal,
     ask: async (target, request) => await askTarget(target, request, { cluster, http, namespace }),
-    runNamed: async (names) => {
-      const settings = stack.checks.filter(({ name }) => names.includes(name));
-      return await runChecks(settings, { ...(await contextOf(deps, signal)), ...options, when: 'named' });
-    },
+    runNamed: async (names) => await checkNamed(names, { ...options, signal }, deps),
   });
 }
 
-async function contextOf({ stack, cluster, http, clock }: CheckDeps, signal?: AbortSignal) {
-  const { flags } = await takeInventory(cluster, stack, signal === undefined ? {} : { signal });
+/** Flags are read for those checks alone that depend on one: they take a look at the whole stack. */
+async function contextOf(
+  settings: readonly CheckSetting[],
+  { stack, cluster, http, clock }: CheckDeps,
+  signal?: AbortSignal,
+) {
+  const asked = signal === undefined ? {} : { signal };
+  const isNeeded = settings.some(({ onlyIf }) => onlyIf !== undefined);
+  const flags = isNeeded ? (await takeInventory(cluster, stack, asked)).flags : [];
   return { stack, cluster, http, clock, flags, baseDir: dirname(stack.file) };
 }

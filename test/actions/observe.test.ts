@@ -185,6 +185,16 @@ describe('watching a stack after a run', () => {
     expect(world.logsAsked[0]?.sinceTime).toBe(END);
   });
 
+  test('does not take a log that is cut for a quiet one, and keeps nothing of its half line', async () => {
+    world.evidence = [''];
+    const long = `${'INFO all is well\n'.repeat(70_000)}ERROR login correct-horse-ba`;
+    world.log = () => long.slice(-1024 * 1024);
+    expect(await watch({ logs: { ignore: [] } })).toMatchObject({ outcome: 'unmeasured' });
+    expect(world.said()).toEqual(['0 logs unknown']);
+    expect(JSON.stringify(world.journal.entries)).not.toContain('correct-horse');
+    expect(JSON.stringify(world.told)).toContain('api-1');
+  });
+
   test('counts who is connected to a data store', async () => {
     world.clients = (minute) => (minute === 2 ? 1 : minute === 4 ? 21 : 20);
     const result = await watch({ sessions: [{ store: 'main', atLeast: 2, atMost: 20 }] });

@@ -20,7 +20,7 @@ import type {
   Reporter,
 } from '../../ports/index.ts';
 import { addFact, changedStack, hasBegun, stateOfRun } from '../../rollback/index.ts';
-import { checkStack } from '../check.ts';
+import { checkNamed } from '../check.ts';
 import { writeReport } from '../report.ts';
 import { type Look, logObserver, neighbourObserver, type Observer, sessionObserver, watchObserver } from './looks.ts';
 
@@ -140,10 +140,8 @@ function observersOf(
 }
 
 function checkObserver(name: string, { stack, cluster, http, clock }: ObserveDeps): Observer {
-  const checks = stack.checks.filter((check) => check.name === name);
   return async (signal) => {
-    const asked = { stack: { ...stack, checks }, cluster: await cluster(), http, clock };
-    const [result] = (await checkStack({ when: 'after', signal }, asked)).checks;
+    const [result] = await checkNamed([name], { signal }, { stack, cluster: await cluster(), http, clock });
     return result ?? { verdict: 'unknown', reason: 'it does not apply' };
   };
 }

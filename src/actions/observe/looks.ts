@@ -116,13 +116,11 @@ export function logObserver(
   const fresh = new Map<string, string>();
   let known: Set<string> | undefined;
   let from = endedAt;
-  let redact: ((line: string) => string) | undefined;
   return async (signal) => {
     const startedAt = deps.clock.now();
-    redact ??= await redactorFor(deps, signal);
-    const options = { ignore: patterns, redact };
+    const options = { ignore: patterns, redact: await redactorFor(deps, signal) };
     const before = known ?? (await kindsInEvidence(run, options, deps));
-    const logs = await logsSince(from, deps, signal);
+    const { logs, cut } = await logsSince(from, deps, signal);
     const kinds = new Map(logs.flatMap((log) => [...errorKinds(log, options)]));
     if (before === undefined) {
       known = new Set(kinds.keys());
@@ -136,6 +134,8 @@ export function logObserver(
     for (const [kind, line] of kinds) if (!known.has(kind)) fresh.set(kind, line);
     for (const kind of fresh.keys()) known.add(kind);
     from = new Date(startedAt - OVERLAP_MS).toISOString();
+    if (fresh.size === 0 && cut.length > 0)
+      return { verdict: 'unknown', reason: `more than ${LOG_BYTES} bytes since the last look: ${cut.join(', ')}` };
     if (fresh.size === 0) return { verdict: 'pass', reason: 'no kind of error that was not there before' };
     const lines = [...fresh.values()];
     const more = lines.length > NAMED ? ` and ${lines.length - NAMED} more` : '';
@@ -163,14 +163,16 @@ async function kindsInEvidence(
   return new Set(logs.flatMap(({ content }) => [...errorKinds(new TextDecoder().decode(content), options).keys()]));
 }
 
-async function logsSince(
-  sinceTime: string,
-  { cluster, stack }: ClusterDeps,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+interface ReadLogs {
+  readonly logs: readonly string[];
+  /** Pods that wrote more than is read at one look: what else they said is not known. */
+  readonly cut: readonly string[];
+}
+
+async function logsSince(sinceTime: string, { cluster, stack }: ClusterDeps, signal: AbortSignal): Promise<ReadLogs> {
   const api = await cluster();
   const kind = await api.kindOf('v1', 'Pod');
-  if (kind === undefined) return [];
+  if (kind === undefined) return { logs: [], cut: [] };
   const lists = await Promise.all(
     stack.namespaces.map(async (namespace) => (await api.list(kind, { namespace, signal })).items),
   );
@@ -180,6 +182,7 @@ async function logsSince(
       .map(({ name: container }) => ({ pod: pod.metadata.name, namespace: pod.metadata.namespace ?? '', container })),
   );
   const logs: string[] = [];
+  const cut = new Set<string>();
   const queue = wanted.values();
   const worker = async (): Promise<void> => {
     for (const one of queue) {
@@ -188,9 +191,12 @@ async function logsSince(
         if (isBackstayError(error, 'OBJECT_REFUSED')) return '';
         throw error;
       });
-      logs.push(log);
+      const wasCut = Buffer.byteLength(log) >= LOG_BYTES;
+      if (wasCut) cut.add(one.pod);
+      // Half a line may be half a secret, which nothing knows.
+      logs.push(wasCut ? log.slice(0, log.lastIndexOf('\n') + 1) : log);
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, wanted.length) }, worker));
-  return logs;
+  return { logs, cut: [...cut] };
 }

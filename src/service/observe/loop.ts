@@ -122,8 +122,7 @@ class Watchers {
         };
         // After the entry is stored; a service that dies in between leaves it to the next one.
         const report = (): void => {
-          told = told.then(tellAll);
-          told.catch(() => undefined);
+          told = told.then(tellAll).catch(() => undefined);
         };
         report();
         const result = await observe(
@@ -131,6 +130,7 @@ class Watchers {
           { ...(await reached.observeDeps()), journal, reporter: { report } },
         );
         await told;
+        await this.#tellAtLast(tellAll, { stack, run }, signal);
         if (result.kind === 'observed')
           log({ level: 'info', event: 'observation.over', stack, run, outcome: result.outcome });
       });
@@ -139,6 +139,23 @@ class Watchers {
       this.#notBefore.set(stack, clock.now() + AGAIN_MS);
     } finally {
       await held.giveUp().catch(() => undefined);
+    }
+  }
+
+  /** Nobody comes back to a run whose observation is over: until all of it is written down, or the signal fires. */
+  async #tellAtLast(
+    tellAll: () => Promise<void>,
+    about: { readonly stack: string; readonly run: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log, clock } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        return await tellAll();
+      } catch (error) {
+        log({ level: 'warn', event: 'observation.untold', ...about, ...whyOf(error) });
+        await clock.delay(AGAIN_MS, signal).catch(() => undefined);
+      }
     }
   }
 }

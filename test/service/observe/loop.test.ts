@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BackstayError } from '../../../src/errors/index.ts';
 import { fold, type RunState } from '../../../src/journal/index.ts';
 import type { Outcome } from '../../../src/model/index.ts';
 import { Recorder } from '../../../src/rollback/index.ts';
@@ -106,6 +107,33 @@ describe('a service', { timeout: 60_000 }, () => {
     ]);
     expect(receiver.received[0]?.body).toContain('watch front: ');
     expect(log.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('tells what it could not write down at once, when the records are there again', async () => {
+    await service.machine.stack('shop', stackFile('3s', '200ms'));
+    status = 503;
+    const { records } = service.deps;
+    let failures = 0;
+    const put: typeof records.put = async (kind, ...rest) => {
+      if (kind === 'delivery' && failures < 1) {
+        failures += 1;
+        throw new BackstayError('JOURNAL_UNREACHABLE', 'the records are away');
+      }
+      return await records.put(kind, ...rest);
+    };
+    const away = new Proxy(records, {
+      get: (target, name) => {
+        if (name === 'put') return put;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    start({ ...service.deps, records: away });
+    await run('succeeded');
+    await until(({ observation }) => observation?.ended !== undefined);
+    await expect.poll(() => receiver.received.length).toBe(2);
+    expect(failures).toBe(1);
+    expect(receiver.received[0]?.body).toContain('watch front: ');
   });
 
   test('goes on where another one stopped, and both tell each thing once', async () => {
