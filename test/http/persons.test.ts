@@ -4,16 +4,16 @@ import { fold } from '../../src/journal/index.ts';
 import type { ApprovalNeed, Plan } from '../../src/model/index.ts';
 import { createGate } from '../../src/service/access/prove.ts';
 import { createToken } from '../../src/service/access/tokens.ts';
-import type { ReachedStack, ServiceDeps } from '../../src/service/deps.ts';
+import type { ServiceDeps } from '../../src/service/deps.ts';
 import { keepPlan } from '../../src/service/plans.ts';
 import { accept } from '../../src/service/triggers/answer.ts';
 import { opened } from '../../src/service/triggers/proposal.ts';
 import { write } from '../../src/service/triggers/records.ts';
 import { aPlan, aStep } from '../rollback/builders.ts';
-import { memoryLock } from '../rollback/memory-lock.ts';
 import { actionOf } from '../rollback/world.ts';
 import { appFor } from '../support/app.ts';
 import { aStackFile, type TestService, testService } from '../support/service.ts';
+import { withoutClusters } from './without-clusters.ts';
 
 const NEED: ApprovalNeed = { severity: 'SEV-2', roles: ['cto'], when: 'before', count: 2, expiresMs: 3_600_000 };
 const PLAN: Plan = aPlan({ steps: [aStep('a', 'frozen', { action: actionOf('resume-writers') })], approval: NEED });
@@ -25,17 +25,7 @@ beforeEach(async () => {
   const policy =
     '  backstay:approvers: { cto: [anna, cleo] }\n  backstay:severities:\n    SEV-2: { approvers: [cto] }\n';
   here = await testService({ stacks: { 'medical-kg': aStackFile(policy) } });
-  const lock = memoryLock();
-  service = {
-    ...here.deps,
-    withStack: async (name, by, work) => {
-      const { journal, journalName, clock } = here.deps;
-      const reporter = { report: () => undefined };
-      const stack = await here.deps.stack(name);
-      const reached = { stack, requestDeps: async () => ({ stack, by, journal, journalName, clock, reporter, lock }) };
-      return await work(reached as unknown as ReachedStack);
-    },
-  };
+  service = withoutClusters(here.deps);
   ({ ask } = appFor(service, { gate: createGate({ oidc: [] }, service) }));
 });
 afterEach(async () => await here.close());

@@ -3,15 +3,15 @@ import { evidencePath } from '../../src/actions/evidence.ts';
 import { fold, type JournalFact, type RunState } from '../../src/journal/index.ts';
 import type { ApprovalNeed, Grant, Plan } from '../../src/model/index.ts';
 import { createRun } from '../../src/rollback/index.ts';
-import type { ReachedStack, ServiceDeps } from '../../src/service/deps.ts';
+import type { ServiceDeps } from '../../src/service/deps.ts';
 import { claimIn } from '../../src/service/dispatch/claim.ts';
 import { keepPlan } from '../../src/service/plans.ts';
 import { aPlan, aStep } from '../rollback/builders.ts';
-import { memoryLock } from '../rollback/memory-lock.ts';
 import { actionOf } from '../rollback/world.ts';
 import { appFor, gateOfRoles } from '../support/app.ts';
 import { journalOf } from '../support/journal.ts';
 import { aStackFile, type TestService, testService } from '../support/service.ts';
+import { withoutClusters } from './without-clusters.ts';
 
 const NEED: ApprovalNeed = { severity: 'SEV-2', roles: ['cto'], when: 'before', count: 1, expiresMs: 3_600_000 };
 const STEPS = [aStep('a', 'frozen', { action: actionOf('resume-writers') })];
@@ -31,18 +31,7 @@ beforeEach(async () => {
   const policy =
     "  backstay:approvers: { cto: ['token:lea'] }\n  backstay:severities:\n    SEV-2: { approvers: [cto] }\n";
   here = await testService({ stacks: { 'medical-kg': aStackFile(policy), shop: aStackFile() } });
-  const lock = memoryLock();
-  // Everything is real but the cluster behind a stack, which asking for a run only looks at for its lease.
-  service = {
-    ...here.deps,
-    withStack: async (name, by, work) => {
-      const { journal, journalName, clock } = here.deps;
-      const reporter = { report: () => undefined };
-      const stack = await here.deps.stack(name);
-      const reached = { stack, requestDeps: async () => ({ stack, by, journal, journalName, clock, reporter, lock }) };
-      return await work(reached as unknown as ReachedStack);
-    },
-  };
+  service = withoutClusters(here.deps);
   ({ ask } = appFor(service, { gate: gateOfRoles(OTHERS), stopping: stopping.signal }));
 });
 afterEach(async () => {
